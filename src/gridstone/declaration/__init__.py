@@ -1,0 +1,58 @@
+"""Declarations: axes, metrics, limits, needs, contracts, probes and the cells they unfold into."""
+
+from gridstone.declaration.axis import PROFILE_NAMES, Axis, Value, pow2, values
+from gridstone.declaration.contract import Contract, applies, loop
+from gridstone.declaration.declare import FAMILIES, Cell, Probe, cell, probe
+from gridstone.declaration.limit import Limit, constant, dram, pcie, per_sm_clock
+from gridstone.declaration.machine import Gpu, Machine
+from gridstone.declaration.metric import Metric, bandwidth, bandwidth_per_clock, cycles, observed, rate, seconds
+from gridstone.declaration.need import (
+    Need,
+    compute_capability,
+    cores,
+    gpu,
+    gpu_memory,
+    gpus,
+    host_memory,
+    package,
+)
+from gridstone.declaration.sample import Samples
+
+__all__ = [
+    "FAMILIES",
+    "PROFILE_NAMES",
+    "Axis",
+    "Cell",
+    "Contract",
+    "Gpu",
+    "Limit",
+    "Machine",
+    "Metric",
+    "Need",
+    "Probe",
+    "Samples",
+    "Value",
+    "applies",
+    "bandwidth",
+    "bandwidth_per_clock",
+    "cell",
+    "compute_capability",
+    "constant",
+    "cores",
+    "cycles",
+    "dram",
+    "gpu",
+    "gpu_memory",
+    "gpus",
+    "host_memory",
+    "loop",
+    "observed",
+    "package",
+    "pcie",
+    "per_sm_clock",
+    "pow2",
+    "probe",
+    "rate",
+    "seconds",
+    "values",
+]

@@ -1,0 +1,156 @@
+"""An axis: a named list of values that a probe is measured over, thinner in the quicker profiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gridstone.units import parse_bytes
+
+Value = int | float | str | bool
+PROFILE_NAMES = ("quick", "standard", "full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Values by profile, and what a value given on the command line must satisfy.
+
+    `open` axes take any number within [low, high] that is a multiple of `multiple`; the others only take the
+    values that the declaration lists. Byte-valued axes read `4KiB`.
+    """
+
+    name: str = ""
+    quick: tuple[Value, ...]
+    standard: tuple[Value, ...]
+    full: tuple[Value, ...]
+    open: bool = False
+    unit: str | None = None
+    low: float = 1
+    high: float = math.inf
+    multiple: int = 1
+
+    def __post_init__(self) -> None:
+        kinds = {type(v) for v in (*self.quick, *self.standard, *self.full)}
+        if len(kinds) != 1:
+            raise ValueError(f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}")
+
+    @property
+    def kind(self) -> type:
+        """The Python type of the values: int, float, str or bool."""
+        return type(self.standard[0])
+
+    def values(self, profile: str) -> tuple[Value, ...]:
+        """The values of a profile: `quick`, `standard` or `full`."""
+        return {"quick": self.quick, "standard": self.standard, "full": self.full}[profile]
+
+    def named(self, name: str) -> Axis:
+        """The same axis under the name that the declaration gives it."""
+        return replace(self, name=name)
+
+    def parse(self, text: str) -> Value:
+        """A value from the command line. Raises ValueError that says what the axis takes."""
+        value = self._read(text)
+        self.check(value)
+        return value
+
+    def check(self, value: Value) -> None:
+        """Raises ValueError where the axis does not take the value."""
+        if not self.open:
+            known = dict.fromkeys((*self.quick, *self.standard, *self.full))
+            if value not in known:
+                raise ValueError(f"{self.name}={value} is not one of {', '.join(map(str, known))}")
+            return
+        assert isinstance(value, int | float)
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name}={value} is outside {self.low:g} to {self.high:g}")
+        if self.multiple > 1 and value % self.multiple:
+            raise ValueError(f"{self.name}={value} is not a multiple of {self.multiple}")
+
+    def _read(self, text: str) -> Value:
+        if self.kind is bool:
+            if text.lower() in ("true", "yes", "1", "false", "no", "0"):
+                return text.lower() in ("true", "yes", "1")
+            raise ValueError(f"{self.name}={text} is not true or false")
+        if self.kind is str:
+            return text
+        try:
+            if self.kind is float:
+                return float(text)
+            return parse_bytes(text) if self.unit == "B" else int(text)
+        except ValueError:
+            example = "4096 or 4KiB" if self.unit == "B" else "4"
+            raise ValueError(f"{self.name}={text} is not a number (write {example})") from None
+
+
+def values(
+    standard: Iterable[Value],
+    *,
+    quick: Iterable[Value] | None = None,
+    full: Iterable[Value] | None = None,
+    open: bool = False,
+    unit: str | None = None,
+    low: float = 1,
+    high: float = math.inf,
+    multiple: int = 1,
+) -> Axis:
+    """An axis from lists; `quick` and `full` default to the standard one."""
+    middle = tuple(standard)
+    return Axis(
+        quick=middle if quick is None else tuple(quick),
+        standard=middle,
+        full=middle if full is None else tuple(full),
+        open=open,
+        unit=unit,
+        low=low,
+        high=high,
+        multiple=multiple,
+    )
+
+
+def pow2(
+    low: str | int,
+    high: str | int,
+    *,
+    per_octave: int = 1,
+    quick: int | None = None,
+    full: int | None = None,
+    every: int = 1,
+    multiple: int = 1,
+    unit: str | None = "B",
+) -> Axis:
+    """A geometric axis from low to high with `per_octave` values per doubling (`quick`, `full`: other densities).
+
+    `every=2` keeps each second octave. Values are rounded to `multiple`. The axis is open: the command line may
+    ask for values that are not listed.
+    """
+    lo, hi = parse_bytes(low), parse_bytes(high)
+    octaves = math.log2(hi / lo)
+
+    def ladder(density: int) -> tuple[Value, ...]:
+        steps = int(octaves * density / every + 1e-9)
+        raw = [lo * 2 ** (every * i / density) for i in range(steps + 1)]
+        return tuple(dict.fromkeys(max(multiple, round(v / multiple) * multiple) for v in raw))
+
+    return values(
+        ladder(per_octave),
+        quick=ladder(quick or per_octave),
+        full=ladder(full or per_octave),
+        open=True,
+        unit=unit,
+        multiple=multiple,
+    )
+
+
+def as_axis(name: str, given: Axis | Sequence[Value]) -> Axis:
+    """An axis under its name, from an Axis or a plain list. A list of numbers is open, one of words is not."""
+    if isinstance(given, Axis):
+        return given.named(name)
+    listed = tuple(given)
+    if not listed:
+        raise ValueError(f"axis {name!r} has no value")
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in listed)
+    return values(listed, open=numeric, unit="B" if name in _BYTE_AXES else None).named(name)
+
+
+_BYTE_AXES = {"footprint", "stride", "bytes", "block", "chunk", "row_bytes", "align"}

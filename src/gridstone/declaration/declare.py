@@ -1,0 +1,161 @@
+"""The decorator that turns a function into a probe, and the cells that a probe unfolds into."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gridstone.declaration.axis import Axis, Value, as_axis
+from gridstone.declaration.contract import Contract, Demand, applies
+from gridstone.declaration.limit import LimitOf
+from gridstone.declaration.metric import Metric
+from gridstone.declaration.need import Need
+
+AxisValues = Mapping[str, Value]
+FAMILIES = (
+    "latency bandwidth launch copy host mma wgmma fp8 power dpx pipes dsm tma cache contention gather scatter "
+    "duplex corun graph datatype pingpong collective nccl halo gemm attention operator"
+).split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A declared measurement: what is run, over which axes, in which unit, under which limit and contract.
+
+    `body(context, **axes)` runs in the child process and returns the work to be timed.
+    """
+
+    name: str
+    doc: str
+    body: Callable[..., Any]
+    file: Path
+    source: Path | None
+    runner: str
+    axes: tuple[Axis, ...]
+    metrics: tuple[Metric, ...]
+    limits: Mapping[str, LimitOf] = field(default_factory=dict)
+    sass: Mapping[str, Sequence[Demand]] = field(default_factory=dict)
+    knobs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    where: Callable[..., bool] | None = None
+    fits: str | None = None
+    l2: str = "warm"
+    budget_s: float | None = None
+
+    @property
+    def family(self) -> str:
+        """The part of the name before the slash."""
+        return self.name.split("/")[0]
+
+    def axis(self, name: str) -> Axis:
+        """The axis of that name; KeyError where there is none."""
+        return {a.name: a for a in self.axes}[name]
+
+    def points(self, profile: str, overrides: Mapping[str, Iterable[Value]] | None = None) -> Iterator[dict[str, Value]]:
+        """The axis values of every cell of a profile, with some axes replaced."""
+        chosen = overrides or {}
+        columns = [tuple(chosen.get(a.name, a.values(profile))) for a in self.axes]
+        for combination in itertools.product(*columns):
+            point = dict(zip([a.name for a in self.axes], combination, strict=True))
+            if self.where is None or self.where(**point):
+                yield point
+
+    def defines(self, axes: AxisValues) -> dict[str, str]:
+        """The macros a cell is compiled with: `UNROLL=8` for a number, `OP_COPY=1` for a word."""
+        macros = {}
+        for knob in self.knobs:
+            value = axes[knob]
+            if isinstance(value, str):
+                macros[f"{knob}_{value}".upper()] = "1"
+            else:
+                macros[knob.upper()] = str(int(value))
+        return macros
+
+    def contracts(self, arch: str, axes: AxisValues) -> list[Contract] | None:
+        """What the SASS for this target must hold, or None where the declaration says nothing of the target."""
+        found = [demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands]
+        return found or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One point of a probe: the unit that is measured, kept, skipped, resumed and compared."""
+
+    probe: Probe
+    axes: AxisValues
+    cell_id: str
+
+    @property
+    def label(self) -> str:
+        """`latency/pointer_chase[footprint=4096,stride=128]`."""
+        inside = ",".join(f"{k}={v}" for k, v in self.axes.items())
+        return f"{self.probe.name}[{inside}]"
+
+
+def cell(probe: Probe, axes: AxisValues, source_digest: str) -> Cell:
+    """A cell with its stable id: a hash of the probe, its axis values and what is run."""
+    identity = json.dumps([probe.name, dict(sorted(axes.items())), source_digest], sort_keys=True)
+    return Cell(probe=probe, axes=dict(axes), cell_id=hashlib.sha256(identity.encode()).hexdigest()[:16])
+
+
+def probe(
+    source: str | None = None,
+    *,
+    measures: Metric | Sequence[Metric],
+    limit: LimitOf | Mapping[str, LimitOf] | None = None,
+    sass: Mapping[str, Demand | Sequence[Demand]] | None = None,
+    knobs: Sequence[str] = (),
+    needs: Sequence[Need] = (),
+    where: Callable[..., bool] | None = None,
+    runner: str = "on_cupy",
+    fits: str | None = None,
+    l2: str = "warm",
+    budget_s: float | None = None,
+    **axes: Axis | Sequence[Value],
+) -> Callable[[Callable[..., Any]], Probe]:
+    """Declare a probe: `@probe("latency/pointer_chase.cu", footprint=pow2("4KiB", "1GiB"), measures=cycles(per="hop"))`.
+
+    source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are compiled
+    in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric name. where:
+    a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All further
+    keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
+    """
+    metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
+    if limit is None:
+        limits: Mapping[str, LimitOf] = {}
+    else:
+        limits = limit if isinstance(limit, Mapping) else {metrics[0].name: limit}
+    demands = {k: (v if isinstance(v, Sequence) else (v,)) for k, v in (sass or {}).items()}
+    if l2 not in ("warm", "flush"):
+        raise ValueError(f"l2={l2!r}: write 'warm' or 'flush'")
+    unknown = [k for k in knobs if k not in axes] + [k for k in limits if k not in {m.name for m in metrics}]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is neither an axis nor a metric of this probe")
+
+    def wrap(body: Callable[..., Any]) -> Probe:
+        file = Path(body.__code__.co_filename)
+        return Probe(
+            name=f"{file.stem}/{body.__name__}",
+            doc=(body.__doc__ or "").strip().split("\n")[0],
+            body=body,
+            file=file,
+            source=None if source is None else Path(source),
+            runner=runner,
+            axes=tuple(as_axis(name, given) for name, given in axes.items()),
+            metrics=metrics,
+            limits=limits,
+            sass=demands,
+            knobs=tuple(knobs),
+            needs=tuple(needs),
+            where=where,
+            fits=fits,
+            l2=l2,
+            budget_s=budget_s,
+        )
+
+    return wrap

@@ -1,0 +1,61 @@
+"""Ceilings: the physical or architectural most that a cell can give, and where that number comes from."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gridstone.declaration.axis import Value
+from gridstone.declaration.machine import Machine
+from gridstone.declaration.sample import Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A ceiling in the unit of its metric, and the formula or source it comes from."""
+
+    value: float
+    kind: str
+
+
+LimitOf = Callable[[Machine, Mapping[str, Value], Samples], Limit | None]
+
+# Data bytes per lane and second after line coding, by PCIe generation (PCI Express Base Specification).
+_PCIE_LANE = {1: 0.25e9, 2: 0.5e9, 3: 8e9 * 128 / 130 / 8, 4: 16e9 * 128 / 130 / 8, 5: 32e9 * 128 / 130 / 8}
+_PCIE_LANE[6] = 64e9 * 242 / 256 / 8
+
+
+def dram(machine: Machine, _axes: Mapping[str, Value], _samples: Samples) -> Limit | None:
+    """DRAM bandwidth in B/s: maximum memory clock x bus width x 2 transfers per clock."""
+    if machine.gpu is None or not machine.gpu.bus_bits:
+        return None
+    peak = machine.gpu.mem_hz_max * machine.gpu.bus_bits / 8 * 2
+    return Limit(value=peak, kind="memory clock x bus width x 2")
+
+
+def pcie(machine: Machine, _axes: Mapping[str, Value], _samples: Samples) -> Limit | None:
+    """PCIe bandwidth one way in B/s after line coding, before packet headers, at the link's largest width."""
+    if machine.gpu is None or machine.gpu.pcie_gen not in _PCIE_LANE:
+        return None
+    gen, width = machine.gpu.pcie_gen, machine.gpu.pcie_width
+    return Limit(value=_PCIE_LANE[gen] * width, kind=f"PCIe {gen} x{width} after line coding")
+
+
+def per_sm_clock(amount: float, source: str) -> LimitOf:
+    """`amount` per SM and clock on every SM, at the SM clock of the samples: in units of work per second."""
+
+    def limit(machine: Machine, _axes: Mapping[str, Value], samples: Samples) -> Limit | None:
+        hz = [v for v in samples.sm_hz.tolist() if math.isfinite(v)]
+        if machine.gpu is None or not hz:
+            return None
+        value = amount * machine.gpu.multiprocessors * statistics.median(hz)
+        return Limit(value=value, kind=f"{amount:g} per clock and SM at the measured clock ({source})")
+
+    return limit
+
+
+def constant(value: float, kind: str) -> LimitOf:
+    """A ceiling that does not depend on the machine's clocks."""
+    return lambda _machine, _axes, _samples: Limit(value=value, kind=kind)

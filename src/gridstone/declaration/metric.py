@@ -1,0 +1,61 @@
+"""A metric: what one sample means, in which unit, and in which direction better lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gridstone.declaration.sample import Array, Samples
+
+Better = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A column of results. `reduce` turns the raw samples of a cell into one value per sample."""
+
+    name: str
+    unit: str
+    better: Better
+    reduce: Callable[[Samples], Array]
+
+    def called(self, name: str) -> Metric:
+        """The same metric under a name with a suffix, for a cell that has several."""
+        return replace(self, name=name)
+
+
+def cycles(*, per: str, name: str = "latency", better: Better = "lower") -> Metric:
+    """SM cycles per unit of work: the slope of the in-kernel clock over two chain lengths."""
+    return Metric(name=name, unit=f"cycle/{per}", better=better, reduce=lambda s: s.cycles)
+
+
+def seconds(*, name: str = "time", better: Better = "lower") -> Metric:
+    """Seconds per unit of work, on whichever clock the work is timed by."""
+    return Metric(name=name, unit="s", better=better, reduce=lambda s: s.seconds / s.work)
+
+
+def rate(*, unit: str, name: str = "rate", better: Better = "higher") -> Metric:
+    """Units of work per second: `launch/s`, `flop/s`."""
+    return Metric(name=name, unit=unit, better=better, reduce=lambda s: s.work / s.seconds)
+
+
+def bandwidth(*, name: str = "bandwidth") -> Metric:
+    """Bytes that the program asked for, per second: `work` counts bytes."""
+    return rate(unit="B/s", name=name)
+
+
+def bandwidth_per_clock(*, name: str = "bandwidth_sm") -> Metric:
+    """Bytes per SM and clock, at the SM clock that each sample really ran at."""
+    return Metric(
+        name=name,
+        unit="B/cycle",
+        better="higher",
+        reduce=lambda s: s.work / (s.seconds * s.sm_hz * s.multiprocessors),
+    )
+
+
+def observed(*, name: str, unit: str, better: Better = "lower") -> Metric:
+    """A value that the probe itself reads off its output, by this name."""
+    return Metric(name=name, unit=unit, better=better, reduce=lambda s: s.observed[name])

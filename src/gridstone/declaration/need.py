@@ -1,0 +1,97 @@
+"""What a probe needs of a machine. A cell whose need is not met is skipped, with the reason and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gridstone.declaration.axis import Value
+from gridstone.declaration.machine import Machine
+from gridstone.units import format_bytes
+
+Axes = Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """`missing(machine, axes)` says why a cell cannot run there, or returns None."""
+
+    name: str
+    missing: Callable[[Machine, Axes], str | None]
+
+
+def gpu() -> Need:
+    """Any CUDA GPU. Every probe with a kernel has this need without saying so."""
+    return Need(name="gpu", missing=lambda m, _: None if m.gpu else m.no_gpu or "no NVIDIA GPU found")
+
+
+def compute_capability(minimum: float, *, exactly: bool = False) -> Need:
+    """A GPU of at least (or exactly) this compute capability, such as 9.0."""
+    wanted = (int(minimum), round(minimum * 10) % 10)
+
+    def missing(machine: Machine, _: Axes) -> str | None:
+        if machine.gpu is None:
+            return gpu().missing(machine, {})
+        have = machine.gpu.compute_capability
+        if have == wanted or (have > wanted and not exactly):
+            return None
+        sign = "=" if exactly else ">="
+        return f"needs compute capability {sign} {minimum:.1f}, {machine.gpu.name} has {have[0]}.{have[1]}"
+
+    return Need(name=f"cc{'=' if exactly else '>='}{minimum:.1f}", missing=missing)
+
+
+def gpu_memory(of: Callable[[Axes], float]) -> Need:
+    """GPU memory in bytes, as a function of the cell's axes."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        if machine.gpu is None:
+            return gpu().missing(machine, axes)
+        wanted = int(of(axes))
+        if wanted <= 0.95 * machine.gpu.memory:
+            return None
+        return f"needs {format_bytes(wanted)} of GPU memory, {machine.gpu.name} has {format_bytes(machine.gpu.memory)}"
+
+    return Need(name="gpu memory", missing=missing)
+
+
+def host_memory(of: Callable[[Axes], float]) -> Need:
+    """Host memory in bytes, as a function of the cell's axes."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted = int(of(axes))
+        if wanted <= 0.8 * machine.memory:
+            return None
+        return f"needs {format_bytes(wanted)} of host memory, this machine has {format_bytes(machine.memory)}"
+
+    return Need(name="host memory", missing=missing)
+
+
+def cores(of: Callable[[Axes], float]) -> Need:
+    """CPU cores that this process may use, as a function of the cell's axes."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted = int(of(axes))
+        return None if wanted <= machine.cores else f"needs {wanted} CPU cores, this process may use {machine.cores}"
+
+    return Need(name="cores", missing=missing)
+
+
+def gpus(count: int) -> Need:
+    """At least this many visible GPUs."""
+    return Need(
+        name=f"{count} GPUs",
+        missing=lambda m, _: None if m.gpus >= count else f"needs {count} GPUs, {m.gpus} visible",
+    )
+
+
+def package(of: Callable[[Axes], str | None]) -> Need:
+    """A Python package that imports, as a function of the cell's axes (None: no package)."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted = of(axes)
+        if wanted is None or wanted in machine.packages:
+            return None
+        return f"the Python package {wanted} is not installed (pip install {wanted})"
+
+    return Need(name="package", missing=missing)
