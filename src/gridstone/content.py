@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from gridstone.errors import GridstoneError
 
-class ContentError(Exception):
+
+class ContentError(GridstoneError):
     """A content folder or file is missing or cannot be loaded; the message is for the user."""
 
 

@@ -1,0 +1,113 @@
+"""A run on disk: run.json, a part per finished cell, and one file per probe once compacted."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gridstone.store.files import write_atomically
+from gridstone.store.schema import FORMAT, Row, StoreError, check, table
+
+
+def new_run_id() -> str:
+    """`20261124T101500Z-node7-3fa2`: sortable by time, readable, unique."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{now}-{socket.gethostname().split('.')[0]}-{secrets.token_hex(2)}"
+
+
+class Run:
+    """The folder of one run. Each cell is a file of its own until `compact`, so a crash loses no finished cell."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def parts(self) -> Path:
+        """Where the cells wait for compaction: `parts/<family>/<name>/<cell_id>.parquet`."""
+        return self.folder / "parts"
+
+    def write_info(self, info: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        text = json.dumps({"format": FORMAT, **info}, indent=1, sort_keys=False, default=str)
+        write_atomically(self.folder / "run.json", lambda p: _write_text(p, text + "\n"))
+
+    def info(self) -> dict[str, Any]:
+        """run.json. Raises StoreError where it is missing, broken or of another format."""
+        path = self.folder / "run.json"
+        try:
+            info: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise StoreError(f"{self.folder}: not a gridstone run (it has no run.json)") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path}: cannot be read: {error}") from error
+        if info.get("format") != FORMAT:
+            raise StoreError(f"{path}: results format {info.get('format')}, this gridstone reads format {FORMAT}")
+        return info
+
+    def write_cell(self, rows: Sequence[Row]) -> None:
+        """Keep the rows of one finished cell."""
+        path = self.parts / rows[0].probe / f"{rows[0].cell_id}.parquet"
+        write_atomically(path, lambda p: pq.write_table(table(rows), p, compression="zstd"))
+
+    def finished(self) -> set[str]:
+        """The ids of the cells that already have rows. Raises StoreError for a file that cannot be read."""
+        ids: set[str] = set()
+        for file in self.files():
+            ids.update(read(file).column("cell_id").to_pylist())
+        return ids
+
+    def files(self) -> Iterator[Path]:
+        """Every results file of the run: compacted ones first, then parts."""
+        compacted = [p for p in sorted(self.folder.rglob("*.parquet")) if self.parts not in p.parents]
+        yield from (p for p in compacted if not p.name.startswith("."))
+        yield from (p for p in sorted(self.parts.rglob("*.parquet")) if not p.name.startswith("."))
+
+    def compact(self) -> list[Path]:
+        """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; returns what was written."""
+        written = []
+        for directory in sorted({p.parent for p in self.parts.rglob("*.parquet")}):
+            target = (self.folder / directory.relative_to(self.parts)).with_suffix(".parquet")
+            sources = [*([target] if target.exists() else []), *sorted(directory.glob("[!.]*.parquet"))]
+            merged = _merge([read(p) for p in sources])
+            write_atomically(target, lambda p, t=merged: pq.write_table(t, p, compression="zstd"))  # type: ignore[misc]
+            written.append(target)
+        shutil.rmtree(self.parts, ignore_errors=True)
+        return written
+
+
+def read(path: Path) -> pa.Table:
+    """One results file, checked. Raises StoreError where it is broken or not ours."""
+    try:
+        arrow = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).split("\n")[0]
+        raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
+    check(arrow.schema, str(path))
+    return arrow
+
+
+def _merge(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table, a (cell, metric) only once: the first wins, so a half-finished compaction can be repeated."""
+    merged = pa.concat_tables(tables, promote_options="none")
+    seen: set[tuple[str, str]] = set()
+    keep = []
+    for index, key in enumerate(
+        zip(merged.column("cell_id").to_pylist(), merged.column("metric").to_pylist(), strict=True)
+    ):
+        if key not in seen:
+            seen.add(key)
+            keep.append(index)
+    return merged.take(keep)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)

@@ -1,0 +1,116 @@
+"""The columns of a results file: one row per cell and metric, the same name for the same thing everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import pyarrow as pa
+
+from gridstone.declaration import Value
+from gridstone.errors import GridstoneError
+
+FORMAT = 1
+Status = Literal["ok", "skipped", "timeout", "crashed", "throttled", "unverified", "impossible"]
+STATUSES: tuple[str, ...] = ("ok", "skipped", "timeout", "crashed", "throttled", "unverified", "impossible")
+
+
+class StoreError(GridstoneError):
+    """A results file or folder cannot be read or written; the message says which and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric of one cell. docs/results-format.md gives each column's meaning; nulls are `None`."""
+
+    run_id: str
+    probe: str
+    cell_id: str
+    metric: str
+    unit: str
+    better: str
+    axes: Mapping[str, Value]
+    status: str
+    reason: str | None = None
+    value: float | None = None
+    lo: float | None = None
+    hi: float | None = None
+    n: int = 0
+    samples: Sequence[float] = ()
+    limit: float | None = None
+    limit_kind: str | None = None
+    sm_mhz: float | None = None
+    mem_mhz: float | None = None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    throttle: str | None = None
+    device: str | None = None
+    device_uuid: str | None = None
+    host: str = ""
+    t_utc: str = ""
+    kernel_sha256: str | None = None
+    sass_ok: bool | None = None
+    verified: bool | None = None
+    wall_s: float | None = None
+    overhead_s: float | None = None
+
+
+_TYPES = {
+    "n": pa.int32(),
+    "samples": pa.list_(pa.float64()),
+    "sass_ok": pa.bool_(),
+    "verified": pa.bool_(),
+    **dict.fromkeys(
+        (
+            "value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split()
+        ),
+        pa.float64(),
+    ),
+}
+_AXIS_TYPES: dict[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
+
+
+def schema(axis_kinds: Mapping[str, type]) -> pa.Schema:
+    """The Arrow schema of one probe's file: the contract's columns, then a typed column per axis."""
+    clash = set(axis_kinds) & set(COLUMNS)
+    if clash:
+        raise ValueError(f"axis {clash.pop()!r} has the name of a results column")
+    columns = [pa.field(name, _TYPES.get(name, pa.string())) for name in COLUMNS]
+    axes = [pa.field(name, _AXIS_TYPES[kind]) for name, kind in axis_kinds.items()]
+    metadata = {"gridstone_format": str(FORMAT), "gridstone_axes": ",".join(axis_kinds)}
+    return pa.schema([*columns, *axes], metadata=metadata)
+
+
+def table(rows: Iterable[Row]) -> pa.Table:
+    """Rows of one probe as an Arrow table. Raises ValueError for a row without the columns of the first."""
+    listed = list(rows)
+    kinds = {name: type(value) for name, value in listed[0].axes.items()}
+    arrow = schema(kinds)
+    records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
+    for record in records:
+        record["samples"] = [float(v) for v in record["samples"]]
+    return pa.Table.from_pylist(records, schema=arrow)
+
+
+def check(arrow: pa.Schema, where: str) -> None:
+    """Raises StoreError where a schema is not ours, or of a format that this version does not read."""
+    metadata = {k.decode(): v.decode() for k, v in (arrow.metadata or {}).items()}
+    version = metadata.get("gridstone_format")
+    if version is None:
+        raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)")
+    if version != str(FORMAT):
+        raise StoreError(
+            f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
+            "read it with the gridstone version that its run.json names"
+        )
+    missing = [c for c in COLUMNS if c not in arrow.names]
+    if missing:
+        raise StoreError(f"{where}: the column {missing[0]} is missing: the file is damaged or was edited")
+
+
+def axes_of(arrow: pa.Schema) -> list[str]:
+    """The axis columns of a results file, in the order of their declaration."""
+    listed = (arrow.metadata or {}).get(b"gridstone_axes", b"").decode()
+    return listed.split(",") if listed else []
