@@ -1,0 +1,61 @@
+"""What the GPU was doing while it was measured: clocks, power, temperature and throttle reasons by UUID."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gridstone.device.nvml import ask, nvml
+
+# Names of the bits of nvmlClocksEventReasons (NVML API reference).
+_REASONS = {
+    0x0002: "applications_clocks",
+    0x0004: "sw_power_cap",
+    0x0008: "hw_slowdown",
+    0x0010: "sync_boost",
+    0x0020: "sw_thermal",
+    0x0040: "hw_thermal",
+    0x0080: "hw_power_brake",
+    0x0100: "display_clocks",
+}
+THROTTLING = frozenset({"sw_power_cap", "hw_slowdown", "sw_thermal", "hw_thermal", "hw_power_brake"})
+_POWER_INSTANT = 186
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One look at the GPU. Clocks in MHz, power in W, temperature in degrees C; None where unsupported."""
+
+    sm_mhz: float | None
+    mem_mhz: float | None
+    power_w: float | None
+    temperature_c: float | None
+    throttle: frozenset[str]
+
+
+class Telemetry:
+    """Readings of one GPU, found by UUID: NVML's order is not CUDA's."""
+
+    def __init__(self, uuid: str) -> None:
+        self._handle = nvml().nvmlDeviceGetHandleByUUID(uuid)
+
+    def read(self) -> Reading:
+        """One reading; takes well under a millisecond on a data-centre GPU."""
+        api = nvml()
+        bits = ask(api.nvmlDeviceGetCurrentClocksEventReasons, self._handle) or 0
+        return Reading(
+            sm_mhz=ask(api.nvmlDeviceGetClockInfo, self._handle, api.NVML_CLOCK_SM),
+            mem_mhz=ask(api.nvmlDeviceGetClockInfo, self._handle, api.NVML_CLOCK_MEM),
+            power_w=self.power(),
+            temperature_c=ask(api.nvmlDeviceGetTemperature, self._handle, api.NVML_TEMPERATURE_GPU),
+            throttle=frozenset(name for bit, name in _REASONS.items() if bits & bit),
+        )
+
+    def power(self) -> float | None:
+        """Power in W: the instantaneous value where the driver has it, else its one-second average."""
+        api = nvml()
+        values: Any = ask(api.nvmlDeviceGetFieldValues, self._handle, [_POWER_INSTANT])
+        if values and values[0].nvmlReturn == 0:
+            return float(values[0].value.uiVal) / 1000
+        average = ask(api.nvmlDeviceGetPowerUsage, self._handle)
+        return None if average is None else average / 1000
