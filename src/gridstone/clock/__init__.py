@@ -1,6 +1,9 @@
 """Clocks: host, CUDA events, and the SM's own cycle counter."""
 
+from gridstone.clock.cycle import CycleClock
+from gridstone.clock.event import EventClock
 from gridstone.clock.host import HostClock
+from gridstone.clock.stamp import STAMP, sm_hz, sm_hz_within
 from gridstone.clock.work import Clock, Work
 
-__all__ = ["Clock", "HostClock", "Work"]
+__all__ = ["STAMP", "Clock", "CycleClock", "EventClock", "HostClock", "Work", "sm_hz", "sm_hz_within"]

@@ -1,0 +1,32 @@
+// Measures: nothing. Lays a ring of addresses, or of element offsets, through a buffer in a random order.
+// Could fool it: an order with more than one cycle; the order is a permutation and the ring follows it once.
+// SASS: plain stores.
+#include "clock.cuh"
+#include "permutation.cuh"
+
+extern "C" __global__ void ring_of_addresses(char* memory, u64 seen_at, u64 stride, unsigned n, unsigned half_bits) {
+    for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x) {
+        const u64 here = permuted(k, n, half_bits), next = permuted(k + 1 == n ? 0 : k + 1, n, half_bits);
+        *(u64*)(memory + here * stride) = seen_at + next * stride;
+    }
+}
+
+extern "C" __global__ void ring_of_offsets(char* memory, u64 stride, unsigned n, unsigned half_bits) {
+    for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x) {
+        const u64 here = permuted(k, n, half_bits), next = permuted(k + 1 == n ? 0 : k + 1, n, half_bits);
+        *(unsigned*)(memory + here * stride) = (unsigned)(next * stride / 4);
+    }
+}
+
+// Visits `count` places of the ring in its own order, so that a cache holds what a walk just behind left in it.
+extern "C" __global__ void visit(const char* memory, u64 stride, unsigned n, unsigned half_bits, unsigned first,
+                                 unsigned count, unsigned* sink) {
+    unsigned sum = 0;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
+        const u64 place = permuted((unsigned)(((u64)first + i) % n), n, half_bits);
+        unsigned value;
+        asm volatile("ld.global.cg.u32 %0, [%1];" : "=r"(value) : "l"(memory + place * stride) : "memory");
+        sum += value;
+    }
+    if (sum == 0xdeadbeef) *sink = sum;
+}
