@@ -1,0 +1,72 @@
+"""Machine code as instructions, with the scoreboard bits that nvdisasm does not print.
+
+Each SASS instruction of sm_70 to sm_12x is 16 bytes. Bits 105 to 125 steer issue: stall cycles (4 bits), yield,
+the barrier that a result sets (3), the barrier that reading the sources sets (3), barriers waited on (6).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridstone.compile.elf import sections
+from gridstone.compile.tools import ToolMissing, nvdisasm
+
+NO_BARRIER = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """One instruction. `wait` has a bit for each of the six barriers; `sets` is the barrier of its result."""
+
+    address: int
+    predicate: str
+    opcode: str
+    operands: tuple[str, ...]
+    wait: int
+    sets: int
+
+    def __str__(self) -> str:
+        waits = "".join(str(b) for b in range(6) if self.wait >> b & 1) or "-"
+        sets = "-" if self.sets == NO_BARRIER else str(self.sets)
+        return f"/*{self.address:04x}*/ wait={waits} sets={sets} {self.predicate:>5} {self.opcode} {', '.join(self.operands)}"
+
+
+def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
+    """The instructions of each function of a cubin. Raises ToolMissing without a fitting nvdisasm."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        done = subprocess.run([nvdisasm(), "-json", file.name], capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr or done.stdout).strip().split("\n")[0]
+        raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
+    code = sections(cubin)
+    listed = json.loads(done.stdout)[1]
+    return {f["function-name"]: _function(f, code[f".text.{f['function-name']}"]) for f in listed}
+
+
+def _function(listing: dict[str, list[dict[str, str]]], text: bytes) -> list[Instruction]:
+    found = []
+    for index, item in enumerate(listing["sass-instructions"]):
+        control = int.from_bytes(text[16 * index : 16 * index + 16], "little") >> 105
+        found.append(
+            Instruction(
+                address=16 * index,
+                predicate=item.get("predicate", ""),
+                opcode=item["opcode"],
+                operands=tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip()),
+                wait=control >> 11 & 0x3F,
+                sets=control >> 5 & 0x7,
+            )
+        )
+    return found
+
+
+def nvdisasm_version() -> str:
+    """The version line of nvdisasm; part of every cached verdict's key."""
+    done = subprocess.run([nvdisasm(), "--version"], capture_output=True, text=True)
+    return f"{Path(nvdisasm()).name} {done.stdout.strip().splitlines()[-1] if done.stdout.strip() else '?'}"
