@@ -27,7 +27,9 @@ def root() -> Path:
     for candidate in (here / "share", here.parent.parent):
         if (candidate / "kernels_cuda").is_dir() and (candidate / "bench").is_dir():
             return candidate
-    raise ContentError(f"no bench/ and kernels_cuda/ beside {here}: the installation is incomplete, reinstall")
+    raise ContentError(
+        f"no bench/ and kernels_cuda/ beside {here}: the installation is incomplete, reinstall"
+    )
 
 
 def folder(name: str) -> Path:
@@ -58,4 +60,5 @@ def python_files(directory: Path) -> list[Path]:
     """The Python files of a content folder in name order; ContentError where there is no such folder."""
     if not directory.is_dir():
         raise ContentError(f"{directory}: no such folder")
-    return sorted(p for p in directory.glob("*.py") if not p.name.startswith(("_", "test_")) and p.name != "conftest.py")
+    apart = ("_", "test_", "conftest.py")
+    return sorted(p for p in directory.glob("*.py") if not p.name.startswith(apart))

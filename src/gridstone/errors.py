@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class GridstoneError(Exception):
-    """The message says what is wrong and what to do about it; the command line shows it without a traceback."""
+    """The message says what is wrong and what to do; the command line shows it without a traceback."""
 
     exit_code = 2
 

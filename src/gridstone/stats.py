@@ -80,7 +80,7 @@ class Stopping:
         """True when no further batch of samples is to be taken."""
         n = finite(samples).size
         if n < self.floor:
-            return elapsed_s > 10 * self.budget_s and n > 0
+            return elapsed_s > 10 * self.budget_s and np.size(samples) > 0
         if n >= self.cap or elapsed_s >= self.budget_s:
             return True
         return estimate(samples).relative_width <= self.target

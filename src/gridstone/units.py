@@ -11,13 +11,15 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*")
 
 # (unit stored in Parquet, text after a prefix, base for prefixes)
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
-_SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
+_PREFIXES = (
+    *((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),
+    *((1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")),
+)
 _SCALED = {"B/s", "flop/s", "op/s", "hop/s", "launch/s", "Hz", "W", "1/s", "update/s"}
 
 
 def parse_bytes(text: str | int) -> int:
-    """Bytes from `4096`, `4KiB`, `1.5GiB`, `2GB`. Raises ValueError on anything else."""
+    """Bytes from `4096`, `4KiB`, `1.5GiB`, `2GB`. Raises ValueError on anything else or below zero."""
     if isinstance(text, int):
         return text
     match = _NUMBER.fullmatch(text)
@@ -25,7 +27,7 @@ def parse_bytes(text: str | int) -> int:
         scale = {**_DECIMAL, **_BINARY}.get(match[2].upper())
         if scale is not None:
             number = float(match[1]) * scale
-            if number == int(number):
+            if number.is_integer() and number >= 0:
                 return int(number)
     raise ValueError(f"not a number of bytes: {text!r} (write 4096, 4KiB, 1.5GiB or 2GB)")
 
@@ -37,13 +39,13 @@ def parse_seconds(text: str | float) -> float:
     match = _NUMBER.fullmatch(text)
     if match:
         scale = _SECONDS.get(match[2] or "s")
-        if scale is not None and float(match[1]) >= 0:
+        if scale is not None and 0 <= float(match[1]) < math.inf:
             return float(match[1]) * scale
     raise ValueError(f"not a duration: {text!r} (write 200ms, 60s, 10m or 1h)")
 
 
 def format_bytes(count: int) -> str:
-    """`4096` as `4 KiB`; counts that are no whole number of a larger unit keep one decimal."""
+    """`4096` as `4 KiB`; counts that are no whole number of their unit keep four significant digits."""
     for power, name in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
         if abs(count) >= 2**power:
             scaled = count / 2**power
@@ -52,7 +54,7 @@ def format_bytes(count: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Three significant digits with an SI prefix: `1.23 ms`."""
+    """Four significant digits with an SI prefix: `1.234 ms`."""
     return format_si(seconds, "s")
 
 
@@ -71,8 +73,8 @@ def format_si(value: float, unit: str) -> str:
     """Four significant digits with the SI prefix that leaves one to three digits before the point."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    table = _PREFIXES if abs(value) >= 1 else _SMALL
-    for scale, prefix in table:
-        if abs(value) >= scale:
-            return f"{value / scale:.4g} {prefix}{unit}"
-    return f"{value:.4g} {unit}"
+    rounded = float(f"{value:.4g}")  # first, so that 999.99 becomes 1 k and not 1000
+    for scale, prefix in _PREFIXES:
+        if abs(rounded) >= scale:
+            return f"{rounded / scale:.4g} {prefix}{unit}"
+    return f"{rounded:.4g} {unit}"

@@ -5,7 +5,15 @@ from gridstone.declaration.contract import Contract, applies, loop
 from gridstone.declaration.declare import FAMILIES, Cell, Probe, cell, probe
 from gridstone.declaration.limit import Limit, constant, dram, pcie, per_sm_clock
 from gridstone.declaration.machine import Gpu, Machine
-from gridstone.declaration.metric import Metric, bandwidth, bandwidth_per_clock, cycles, observed, rate, seconds
+from gridstone.declaration.metric import (
+    Metric,
+    bandwidth,
+    bandwidth_per_clock,
+    cycles,
+    observed,
+    rate,
+    seconds,
+)
 from gridstone.declaration.need import (
     Need,
     compute_capability,

@@ -10,6 +10,7 @@ from gridstone.units import parse_bytes
 
 Value = int | float | str | bool
 PROFILE_NAMES = ("quick", "standard", "full")
+LARGEST = 2.0**62  # an axis column is a 64-bit integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,15 @@ class Axis:
     open: bool = False
     unit: str | None = None
     low: float = 1
-    high: float = math.inf
+    high: float = LARGEST
     multiple: int = 1
 
     def __post_init__(self) -> None:
         kinds = {type(v) for v in (*self.quick, *self.standard, *self.full)}
         if len(kinds) != 1:
-            raise ValueError(f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}")
+            raise ValueError(
+                f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}"
+            )
 
     @property
     def kind(self) -> type:
@@ -91,18 +94,20 @@ def values(
     open: bool = False,
     unit: str | None = None,
     low: float = 1,
-    high: float = math.inf,
+    high: float = LARGEST,
     multiple: int = 1,
 ) -> Axis:
-    """An axis from lists; `quick` and `full` default to the standard one."""
+    """An axis from lists; `quick` and `full` default to the standard one. Listed values may lower `low`."""
     middle = tuple(standard)
+    listed = (middle, middle if quick is None else tuple(quick), middle if full is None else tuple(full))
+    numbers = [v for row in listed for v in row if isinstance(v, int | float)]
     return Axis(
-        quick=middle if quick is None else tuple(quick),
+        quick=listed[1],
         standard=middle,
-        full=middle if full is None else tuple(full),
+        full=listed[2],
         open=open,
         unit=unit,
-        low=low,
+        low=min([low, *numbers]),
         high=high,
         multiple=multiple,
     )
@@ -119,12 +124,14 @@ def pow2(
     multiple: int = 1,
     unit: str | None = "B",
 ) -> Axis:
-    """A geometric axis from low to high with `per_octave` values per doubling (`quick`, `full`: other densities).
+    """A geometric axis from low to high with `per_octave` values per doubling (also `quick`, `full`).
 
-    `every=2` keeps each second octave. Values are rounded to `multiple`. The axis is open: the command line may
-    ask for values that are not listed.
+    `every=2` keeps each second octave. Values are rounded to `multiple`. The axis is open: the command line
+    may ask for values that are not listed. Raises ValueError where low to high holds no value.
     """
     lo, hi = parse_bytes(low), parse_bytes(high)
+    if not 0 < lo <= hi:
+        raise ValueError(f"a geometric axis from {low} to {high} has no value")
     octaves = math.log2(hi / lo)
 
     def ladder(density: int) -> tuple[Value, ...]:
@@ -143,7 +150,7 @@ def pow2(
 
 
 def as_axis(name: str, given: Axis | Sequence[Value]) -> Axis:
-    """An axis under its name, from an Axis or a plain list. A list of numbers is open, one of words is not."""
+    """An axis under its name, from an Axis or a plain list: of numbers it is open, of words it is not."""
     if isinstance(given, Axis):
         return given.named(name)
     listed = tuple(given)

@@ -29,16 +29,21 @@ Demand = Callable[[Axes], Contract]
 
 
 def loop(
-    opcode: str | Callable[[Axes], str], *, count: int | str | Callable[[Axes], int] = 1, clocked: bool = False
+    opcode: str | Callable[[Axes], str],
+    *,
+    count: int | str | Callable[[Axes], int] = 1,
+    clocked: bool = False,
 ) -> Demand:
-    """Demand `opcode` `count` times per iteration of the timed loop; a word names the axis that gives the count."""
+    """Demand `opcode` `count` times per iteration of the timed loop; a word names the axis with the count."""
 
     def demand(axes: Axes) -> Contract:
         if isinstance(count, str):
             times = int(axes[count])
         else:
             times = count if isinstance(count, int) else count(axes)
-        return Contract(opcode=opcode if isinstance(opcode, str) else opcode(axes), count=times, clocked=clocked)
+        return Contract(
+            opcode=opcode if isinstance(opcode, str) else opcode(axes), count=times, clocked=clocked
+        )
 
     return demand
 

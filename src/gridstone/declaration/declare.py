@@ -18,8 +18,8 @@ from gridstone.declaration.need import Need
 
 AxisValues = Mapping[str, Value]
 FAMILIES = (
-    "latency bandwidth launch copy host mma wgmma fp8 power dpx pipes dsm tma cache contention gather scatter "
-    "duplex corun graph datatype pingpong collective nccl halo gemm attention operator"
+    "latency bandwidth launch copy host mma wgmma fp8 power dpx pipes dsm tma cache contention gather "
+    "scatter duplex corun graph datatype pingpong collective nccl halo gemm attention operator"
 ).split()
 
 
@@ -56,10 +56,12 @@ class Probe:
         """The axis of that name; KeyError where there is none."""
         return {a.name: a for a in self.axes}[name]
 
-    def points(self, profile: str, overrides: Mapping[str, Iterable[Value]] | None = None) -> Iterator[dict[str, Value]]:
+    def points(
+        self, profile: str, overrides: Mapping[str, Iterable[Value]] | None = None
+    ) -> Iterator[dict[str, Value]]:
         """The axis values of every cell of a profile, with some axes replaced."""
         chosen = overrides or {}
-        columns = [tuple(chosen.get(a.name, a.values(profile))) for a in self.axes]
+        columns = [tuple(dict.fromkeys(chosen.get(a.name, a.values(profile)))) for a in self.axes]
         for combination in itertools.product(*columns):
             point = dict(zip([a.name for a in self.axes], combination, strict=True))
             if self.where is None or self.where(**point):
@@ -77,8 +79,10 @@ class Probe:
         return macros
 
     def contracts(self, arch: str, axes: AxisValues) -> list[Contract] | None:
-        """What the SASS for this target must hold, or None where the declaration says nothing of the target."""
-        found = [demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands]
+        """What the SASS for this target must hold, or None where the declaration says nothing of it."""
+        found = [
+            demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands
+        ]
         return found or None
 
 
@@ -118,21 +122,23 @@ def probe(
     budget_s: float | None = None,
     **axes: Axis | Sequence[Value],
 ) -> Callable[[Callable[..., Any]], Probe]:
-    """Declare a probe: `@probe("latency/pointer_chase.cu", footprint=pow2("4KiB", "1GiB"), measures=cycles(per="hop"))`.
+    """Declare a probe: `@probe("latency/constant.cu", footprint=pow2("1KiB", "64KiB"), measures=...)`.
 
-    source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are compiled
-    in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric name. where:
-    a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All further
+    source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are
+    compiled in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric
+    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All further
     keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
-    if limit is None:
+    if limit is None or not metrics:
         limits: Mapping[str, LimitOf] = {}
     else:
         limits = limit if isinstance(limit, Mapping) else {metrics[0].name: limit}
     demands = {k: (v if isinstance(v, Sequence) else (v,)) for k, v in (sass or {}).items()}
     if l2 not in ("warm", "flush"):
         raise ValueError(f"l2={l2!r}: write 'warm' or 'flush'")
+    if len({m.name for m in metrics}) != max(1, len(metrics)):
+        raise ValueError("a probe needs at least one metric, and each under its own name")
     unknown = [k for k in knobs if k not in axes] + [k for k in limits if k not in {m.name for m in metrics}]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is neither an axis nor a metric of this probe")

@@ -23,7 +23,7 @@ class Gpu:
 
     @property
     def arch(self) -> str:
-        """The compile target: `sm_90a` where the chip has architecture-specific instructions, else `sm_89`."""
+        """The compile target: `sm_90a` where the chip has instructions of its own kind only, else `sm_89`."""
         major, minor = self.compute_capability
         return f"sm_{major}{minor}{'a' if major >= 9 else ''}"
 

@@ -1,4 +1,4 @@
-"""What a probe needs of a machine. A cell whose need is not met is skipped, with the reason and the remedy."""
+"""What a probe needs of a machine. A cell whose need is not met is skipped, with reason and remedy."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def gpu_memory(of: Callable[[Axes], float]) -> Need:
         wanted = int(of(axes))
         if wanted <= 0.95 * machine.gpu.memory:
             return None
-        return f"needs {format_bytes(wanted)} of GPU memory, {machine.gpu.name} has {format_bytes(machine.gpu.memory)}"
+        have = format_bytes(machine.gpu.memory)
+        return f"needs {format_bytes(wanted)} of GPU memory, {machine.gpu.name} has {have}"
 
     return Need(name="gpu memory", missing=missing)
 
@@ -72,7 +73,11 @@ def cores(of: Callable[[Axes], float]) -> Need:
 
     def missing(machine: Machine, axes: Axes) -> str | None:
         wanted = int(of(axes))
-        return None if wanted <= machine.cores else f"needs {wanted} CPU cores, this process may use {machine.cores}"
+        return (
+            None
+            if wanted <= machine.cores
+            else f"needs {wanted} CPU cores, this process may use {machine.cores}"
+        )
 
     return Need(name="cores", missing=missing)
 

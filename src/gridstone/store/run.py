@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def new_run_id() -> str:
 
 
 class Run:
-    """The folder of one run. Each cell is a file of its own until `compact`, so a crash loses no finished cell."""
+    """The folder of one run. Each cell is a file of its own until `compact`: a crash loses none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,8 +49,12 @@ class Run:
             raise StoreError(f"{self.folder}: not a gridstone run (it has no run.json)") from None
         except (OSError, ValueError) as error:
             raise StoreError(f"{path}: cannot be read: {error}") from error
-        if info.get("format") != FORMAT:
-            raise StoreError(f"{path}: results format {info.get('format')}, this gridstone reads format {FORMAT}")
+        version = info.get("format") if isinstance(info, dict) else None
+        if version != FORMAT:
+            raise StoreError(
+                f"{path}: results format {version}, this gridstone reads format {FORMAT}: "
+                "read it with the gridstone that wrote it"
+            )
         return info
 
     def write_cell(self, rows: Sequence[Row]) -> None:
@@ -72,16 +76,27 @@ class Run:
         yield from (p for p in sorted(self.parts.rglob("*.parquet")) if not p.name.startswith("."))
 
     def compact(self) -> list[Path]:
-        """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; returns what was written."""
+        """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; what was written.
+
+        May be stopped at any moment and repeated; a cell that is written meanwhile stays a part.
+        """
         written = []
         for directory in sorted({p.parent for p in self.parts.rglob("*.parquet")}):
             target = (self.folder / directory.relative_to(self.parts)).with_suffix(".parquet")
             sources = [*([target] if target.exists() else []), *sorted(directory.glob("[!.]*.parquet"))]
-            merged = _merge([read(p) for p in sources])
+            merged = _merge([read(p) for p in sources], str(directory))
             write_atomically(target, lambda p, t=merged: pq.write_table(t, p, compression="zstd"))  # type: ignore[misc]
+            for part in sources:
+                if part != target:
+                    part.unlink(missing_ok=True)
             written.append(target)
-        shutil.rmtree(self.parts, ignore_errors=True)
+        self._remove_empty_parts()
         return written
+
+    def _remove_empty_parts(self) -> None:
+        for directory in [*sorted(self.parts.rglob("*/"), reverse=True), self.parts]:
+            with contextlib.suppress(OSError):  # a cell that has arrived since keeps its folder
+                directory.rmdir()
 
 
 def read(path: Path) -> pa.Table:
@@ -90,14 +105,21 @@ def read(path: Path) -> pa.Table:
         arrow = pq.ParquetFile(path).read()
     except (OSError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
-        raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
+        raise StoreError(
+            f"{path}: not a readable Parquet file ({reason}): remove it and use --resume"
+        ) from error
     check(arrow.schema, str(path))
     return arrow
 
 
-def _merge(tables: Sequence[pa.Table]) -> pa.Table:
-    """One table, a (cell, metric) only once: the first wins, so a half-finished compaction can be repeated."""
-    merged = pa.concat_tables(tables, promote_options="none")
+def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
+    """One table, a (cell, metric) only once: the first wins, so a half-done compaction can be repeated."""
+    try:
+        merged = pa.concat_tables(tables, promote_options="none")
+    except pa.ArrowInvalid as error:
+        raise StoreError(
+            f"{where}: cells with different axes: the probe was changed during the run, start a new one"
+        ) from error
     seen: set[tuple[str, str]] = set()
     keep = []
     for index, key in enumerate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -62,13 +62,15 @@ _TYPES = {
     "sass_ok": pa.bool_(),
     "verified": pa.bool_(),
     **dict.fromkeys(
-        (
-            "value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split()
-        ),
-        pa.float64(),
+        "value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()
     ),
 }
-_AXIS_TYPES: dict[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+_AXIS_TYPES: dict[type, pa.DataType] = {
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    bool: pa.bool_(),
+}
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
 
 
@@ -84,30 +86,43 @@ def schema(axis_kinds: Mapping[str, type]) -> pa.Schema:
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
-    """Rows of one probe as an Arrow table. Raises ValueError for a row without the columns of the first."""
+    """Rows of one probe as an Arrow table. Raises ValueError for a row with other axes than the first."""
     listed = list(rows)
     kinds = {name: type(value) for name, value in listed[0].axes.items()}
     arrow = schema(kinds)
+    if any(row.axes.keys() != kinds.keys() for row in listed):
+        raise ValueError(f"rows of {listed[0].probe} with different axes")
     records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
     for record in records:
         record["samples"] = [float(v) for v in record["samples"]]
-    return pa.Table.from_pylist(records, schema=arrow)
+    return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
+
+
+def _encodable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """File and host names may hold bytes that are no UTF-8, which Arrow refuses: `?` stands in."""
+    return {k: v.encode(errors="replace").decode() if isinstance(v, str) else v for k, v in record.items()}
 
 
 def check(arrow: pa.Schema, where: str) -> None:
     """Raises StoreError where a schema is not ours, or of a format that this version does not read."""
-    metadata = {k.decode(): v.decode() for k, v in (arrow.metadata or {}).items()}
-    version = metadata.get("gridstone_format")
+    version = (arrow.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
     if version is None:
-        raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)")
+        raise StoreError(
+            f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)"
+        )
     if version != str(FORMAT):
         raise StoreError(
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
             "read it with the gridstone version that its run.json names"
         )
-    missing = [c for c in COLUMNS if c not in arrow.names]
-    if missing:
-        raise StoreError(f"{where}: the column {missing[0]} is missing: the file is damaged or was edited")
+    for column in (*COLUMNS, *axes_of(arrow)):
+        if column not in arrow.names:
+            raise StoreError(f"{where}: the column {column} is missing: the file is damaged or was edited")
+    for column in COLUMNS:
+        if arrow.field(column).type != _TYPES.get(column, pa.string()):
+            raise StoreError(
+                f"{where}: the column {column} has another type: the file is damaged or was edited"
+            )
 
 
 def axes_of(arrow: pa.Schema) -> list[str]:
