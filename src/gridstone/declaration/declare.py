@@ -52,6 +52,11 @@ class Probe:
         """The part of the name before the slash."""
         return self.name.split("/")[0]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its cells run on a GPU: every runner but the host's needs one."""
+        return self.runner != "on_host"
+
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError where there is none."""
         return {a.name: a for a in self.axes}[name]

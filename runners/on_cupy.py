@@ -1,0 +1,227 @@
+"""Runs GPU cells: CuPy for memory, streams and events, cuda-core for launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cupy as cp
+import numpy as np
+from cuda.core import Device, LaunchConfig, ObjectCode, launch
+
+from gridstone import content
+from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, Work
+from gridstone.compile import compile_kernel
+from gridstone.declaration import Machine
+
+_SLOTS = 4096
+_GATE_NS = 2_000_000_000
+
+
+@contextmanager
+def context(machine: Machine) -> Iterator[Gpu]:
+    """The GPU as the bodies of GPU probes see it. The caller has set CUDA_VISIBLE_DEVICES to the one GPU."""
+    yield Gpu(machine)
+
+
+class Gpu:
+    """One GPU with a stream, memory, support kernels and the three kinds of work: launch, chain and call."""
+
+    def __init__(self, machine: Machine) -> None:
+        assert machine.gpu is not None
+        self.machine = machine
+        self.facts = machine.gpu
+        self.multiprocessors = machine.gpu.multiprocessors
+        self.cp = cp
+        self.device = Device(0)
+        self.device.set_current()
+        self.stream = cp.cuda.Stream(non_blocking=True)
+        self.stream.use()
+        self.core_stream = self.device.create_stream(self.stream)
+        self._support: dict[str, Any] = {}
+        self._stamps = cp.zeros(_SLOTS * STAMP.itemsize, dtype=cp.uint8)
+        self._events: list[Any] = []
+        self._gate = self.pinned(64).view(np.uint32)
+        self._kernel: Any = None
+        self.l2 = "warm"
+        self._scratch: Any = None
+
+    def begin(self, cubin: bytes | None, l2: str) -> None:
+        """Make ready for one cell: its kernel, and whether L2 is flushed before every sample."""
+        self._kernel = None if cubin is None else ObjectCode.from_cubin(cubin).get_kernel("probe")
+        self.l2 = l2
+
+    def end(self) -> None:
+        """Give back what the cell allocated: CuPy's pool keeps it for the next one."""
+        self._kernel = None
+        self.stream.synchronize()
+
+    # Memory
+
+    def alloc(self, size: int) -> Any:
+        """`size` bytes of device memory as a CuPy uint8 array, not initialised."""
+        return cp.empty(int(size), dtype=cp.uint8)
+
+    def pinned(self, size: int) -> Any:
+        """`size` bytes of page-locked host memory as a NumPy uint8 array that the GPU can address."""
+        return np.frombuffer(cp.cuda.alloc_pinned_memory(int(size)), dtype=np.uint8, count=int(size))
+
+    def floats(self, size: int) -> Any:
+        """`size` bytes of device memory holding the checkable values of support/arrays.cu."""
+        array = self.alloc(size).view(cp.float32)
+        self.support("arrays.cu", "fill", 8 * self.multiprocessors, 512, [array, np.uint64(array.size)])
+        return array
+
+    def mismatches(self, array: Any, factor: float, offset: float) -> int:
+        """How many floats of a device array differ from factor * value_at(i) + offset."""
+        wrong = cp.zeros(1, dtype=cp.uint64)
+        args = [array, np.uint64(array.size), np.float32(factor), np.float32(offset), wrong]
+        self.support("arrays.cu", "mismatches", 8 * self.multiprocessors, 512, args)
+        return int(wrong.get()[0])
+
+    def expected_sum(self, count: int) -> int:
+        """Sum modulo 2^32 of the bits of the first `count` checkable values."""
+        total = cp.zeros(1, dtype=cp.uint32)
+        self.support("arrays.cu", "expected_sum", 8 * self.multiprocessors, 512, [np.uint64(count), total])
+        return int(total.get()[0])
+
+    # Kernels
+
+    def support(self, file: str, name: str, grid: int, block: int, args: Sequence[Any]) -> None:
+        """Enqueue a kernel of kernels_cuda/support."""
+        key = f"{file}:{name}"
+        if key not in self._support:
+            path = content.folder("kernels_cuda") / "support" / file
+            binary = compile_kernel(path, {}, self.facts.arch)
+            self._support[key] = ObjectCode.from_cubin(binary.cubin).get_kernel(name)
+        launch(self.core_stream, LaunchConfig(grid=grid, block=block), self._support[key], *map(_argument, args))
+
+    def enqueue(self, kernel: Any, grid: int, block: int, args: Sequence[Any], shared: int = 0) -> None:
+        """Enqueue one launch of a kernel."""
+        config = LaunchConfig(grid=grid, block=block, shmem_size=shared)
+        launch(self.core_stream, config, kernel, *map(_argument, args))
+
+    # Work
+
+    def launch(
+        self,
+        *,
+        grid: int,
+        block: int,
+        args: Sequence[Any],
+        work: float,
+        shared: int = 0,
+        poison: Callable[[], None] | None = None,
+        verify: Callable[[], bool | None] | None = None,
+    ) -> Work:
+        """The cell's kernel, timed by events; `work` is what one launch does, in units of the metric."""
+        kernel, passed = self._kernel, [_argument(a) for a in args]
+        config = LaunchConfig(grid=grid, block=block, shmem_size=shared)
+        return self.call(
+            lambda: launch(self.core_stream, config, kernel, *passed), work=work, poison=poison, verify=verify, keep=args
+        )
+
+    def call(
+        self,
+        enqueue: Callable[[], object],
+        *,
+        work: float,
+        gated: bool = True,
+        poison: Callable[[], None] | None = None,
+        verify: Callable[[], bool | None] | None = None,
+        keep: object = None,
+    ) -> Work:
+        """Anything that enqueues on `gpu.stream`, timed by events. `keep` holds what the work refers to."""
+        before = self.flush_l2 if self.l2 == "flush" else None
+        clock = EventClock(bench=self, enqueue=enqueue, work=work, before=before, gated=gated)
+        return Work(clock=clock, poison=poison, verify=verify, close=lambda: _forget(keep))
+
+    def host_call(self, run: Callable[[], object], *, work: float, verify: Callable[[], bool | None] | None = None) -> Work:
+        """A call that has finished when it returns, timed by the host clock."""
+        return Work(clock=HostClock(run=run, work=work), verify=verify)
+
+    def chain(
+        self,
+        *,
+        args: Callable[[int], Sequence[Any]],
+        lengths: tuple[int, int],
+        before: Callable[[], None] | None = None,
+        expect: Callable[[], list[int]] | None = None,
+        shared: int = 0,
+    ) -> Work:
+        """A dependent chain of one thread, timed by the SM's cycle counter.
+
+        args(length): the arguments of a launch of that length; the kernel's last two parameters, the length and
+        the Stamp to write, are added. expect(): the `result` of each launch since it was last asked, in order.
+        """
+        kernel, seen = self._kernel, []
+
+        def enqueue(length: int, slot: int) -> None:
+            pointer = self._stamps.data.ptr + slot * STAMP.itemsize
+            self.enqueue(kernel, 1, 1, [*args(length), np.uint32(length), pointer], shared)
+
+        def stamps(count: int) -> Any:
+            taken = self.stamps(count)
+            if expect is not None:
+                seen.append([int(v) for v in taken["result"]] == expect())
+            return taken
+
+        clock = CycleClock(
+            launch=enqueue, stamps=stamps, lengths=lengths, before=before, multiprocessors=self.multiprocessors
+        )
+        return Work(clock=clock, verify=None if expect is None else lambda: all(seen))
+
+    # The bench of the event clock
+
+    def close_gate(self) -> None:
+        """Hold the stream until `open_gate`."""
+        self._gate[0] = 0
+        self.support("gate.cu", "gate", 1, 1, [self._gate.ctypes.data, np.uint64(_GATE_NS)])
+
+    def open_gate(self) -> None:
+        """Let the stream go on."""
+        self._gate[0] = 1
+
+    def stamp(self, slot: int) -> None:
+        """Enqueue a stamp of one SM's clocks."""
+        self.support("stamp.cu", "stamp", 1, 1, [self._stamps.data.ptr + slot * STAMP.itemsize])
+
+    def stamps(self, count: int) -> Any:
+        """Wait for the stream, then the first `count` stamps."""
+        self.stream.synchronize()
+        return self._stamps[: count * STAMP.itemsize].get().view(STAMP)
+
+    def event(self) -> Any:
+        """Record a new event on the stream."""
+        event = cp.cuda.Event()
+        event.record(self.stream)
+        return event
+
+    def elapsed_s(self, start: Any, end: Any) -> float:
+        """Seconds between two recorded events."""
+        return float(cp.cuda.get_elapsed_time(start, end)) * 1e-3
+
+    def synchronize(self) -> None:
+        """Wait for the stream."""
+        self.stream.synchronize()
+
+    def flush_l2(self) -> None:
+        """Overwrite more memory than L2 holds."""
+        if self._scratch is None:
+            self._scratch = self.alloc(4 * max(self.facts.l2, 32 << 20))
+        cp.cuda.runtime.memsetAsync(self._scratch.data.ptr, 0, self._scratch.nbytes, self.stream.ptr)
+
+
+def _argument(value: Any) -> Any:
+    """What cuda-core passes: addresses as Python integers, scalars with their NumPy type."""
+    if isinstance(value, cp.ndarray):
+        return int(value.data.ptr)
+    if isinstance(value, np.ndarray):
+        return int(value.ctypes.data)
+    return value
+
+
+def _forget(_kept: object) -> None:
+    """Holds the work's buffers until the cell is closed."""
+

@@ -1,0 +1,94 @@
+"""Taking samples of one cell until its interval is narrow enough, with the GPU's state beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gridstone.clock import Work
+from gridstone.declaration import Metric, Samples, Value
+from gridstone.device import Reading
+from gridstone.stats import Stopping
+
+_BURST_REST_S = 0.02
+_EQUILIBRIUM_S = 5.0
+_EQUILIBRIUM_WINDOW_S = 0.5
+
+Watch = Callable[[], Reading | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Samples of one cell, the readings taken with them, the verdict on the result, and the seconds it took."""
+
+    samples: Samples
+    readings: tuple[Reading, ...]
+    verified: bool | None
+    sampling_s: float
+
+
+def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Mapping[str, Value]) -> Taken:
+    """Poison, warm up, sample until `stopping` has enough of `metric`, verify.
+
+    watch: reads the GPU's state, or returns None on a host. axes: `regime` decides between bursts from rest and
+    samples at power equilibrium.
+    """
+    if work.poison:
+        work.poison()
+    work.clock.take(1)
+    regime = axes.get("regime")
+    if regime == "sustained":
+        _reach_equilibrium(work, watch)
+    first = watch()
+    readings = [first] if first else []
+    start = time.perf_counter()
+    collected: list[Samples] = []
+    batch = 1 if regime == "burst" else stopping.floor
+    while True:
+        if regime == "burst":
+            time.sleep(_BURST_REST_S)
+        collected.append(work.clock.take(batch))
+        reading = watch()
+        if reading:
+            readings.append(reading)
+        samples = join(collected)
+        if stopping.enough(metric.reduce(samples), time.perf_counter() - start):
+            break
+        batch = 1 if regime == "burst" else max(4, stopping.floor // 2)
+    power = [r.power_w for r in readings[1:] if r.power_w is not None]
+    samples = replace(samples, observed={**samples.observed, "power": np.array(power)})
+    sampling_s = time.perf_counter() - start
+    verified = work.verify() if work.verify else None
+    return Taken(samples=samples, readings=tuple(readings), verified=verified, sampling_s=sampling_s)
+
+
+def join(parts: list[Samples]) -> Samples:
+    """Samples taken one batch after the other, as one."""
+    names = parts[0].observed
+    return replace(
+        parts[-1],
+        seconds=np.concatenate([p.seconds for p in parts]),
+        cycles=np.concatenate([p.cycles for p in parts]),
+        sm_hz=np.concatenate([p.sm_hz for p in parts]),
+        observed={name: np.concatenate([p.observed[name] for p in parts]) for name in names},
+    )
+
+
+def _reach_equilibrium(work: Work, watch: Watch) -> None:
+    """Keep the work running until power has changed by less than 1 % over half a second."""
+    start = time.perf_counter()
+    history: list[tuple[float, float]] = []
+    while time.perf_counter() - start < _EQUILIBRIUM_S:
+        work.clock.take(4)
+        reading = watch()
+        if reading is None or reading.power_w is None:
+            return
+        now = time.perf_counter()
+        history = [(t, p) for t, p in history if now - t <= _EQUILIBRIUM_WINDOW_S] + [(now, reading.power_w)]
+        powers = [p for _, p in history]
+        settled = now - history[0][0] > 0.8 * _EQUILIBRIUM_WINDOW_S and now - start > 1.0
+        if settled and max(powers) - min(powers) < 0.01 * max(powers):
+            return

@@ -1,0 +1,113 @@
+"""Rows of one cell: each metric with its interval, its limit, and whether it may be believed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gridstone.declaration import Cell, Machine, Metric
+from gridstone.device import THROTTLING, Reading
+from gridstone.measure.sampling import Taken
+from gridstone.stats import estimate, finite
+from gridstone.store import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """What is known of the machine code of a cell: its digest, and what the gate found wrong with it."""
+
+    sha256: str | None = None
+    sass_ok: bool | None = None
+    problem: str | None = None
+
+
+def rows(cell: Cell, taken: Taken, code: Code, machine: Machine, run_id: str) -> list[Row]:
+    """One row per metric of a cell that was measured."""
+    return [_row(cell, metric, taken, code, machine, run_id) for metric in cell.probe.metrics]
+
+
+def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, code: Code | None = None) -> list[Row]:
+    """One row per metric of a cell that was skipped, crashed or timed out."""
+    plain = [_blank(cell, metric, machine, run_id, code or Code()) for metric in cell.probe.metrics]
+    return [replace(row, status=status, reason=reason) for row in plain]
+
+
+def _row(cell: Cell, metric: Metric, taken: Taken, code: Code, machine: Machine, run_id: str) -> Row:
+    blank = replace(_blank(cell, metric, machine, run_id, code), verified=taken.verified, **_state(taken))
+    values = finite(metric.reduce(taken.samples))
+    if values.size == 0:
+        return replace(blank, status="unverified", reason="no sample of this metric could be formed")
+    found = estimate(values)
+    limit_of = cell.probe.limits.get(metric.name)
+    limit = limit_of(machine, cell.axes, taken.samples) if limit_of else None
+    row = replace(
+        blank,
+        value=found.value,
+        lo=found.lo,
+        hi=found.hi,
+        n=found.n,
+        samples=tuple(values.tolist()),
+        limit=limit.value if limit else None,
+        limit_kind=limit.kind if limit else None,
+    )
+    status, reason = _judge(row, taken.readings, code)
+    return replace(row, status=status, reason=reason)
+
+
+def _judge(row: Row, readings: Iterable[Reading], code: Code) -> tuple[str, str | None]:
+    if row.limit is not None and row.lo is not None and row.hi is not None:
+        beyond = row.lo > row.limit if row.better == "higher" else row.hi < row.limit
+        if beyond:
+            return "impossible", f"beyond its limit of {row.limit:.6g} {row.unit} ({row.limit_kind})"
+    if row.verified is False:
+        return "unverified", "the result differs from the reference"
+    if code.problem is not None:
+        return "unverified", f"machine code: {code.problem}"
+    hit = sorted(set().union(*(r.throttle for r in readings)) & THROTTLING)
+    if hit:
+        return "throttled", "the GPU slowed itself while sampling: " + ", ".join(hit)
+    return "ok", None
+
+
+def _state(taken: Taken) -> dict[str, object]:
+    """The columns that say what the GPU was doing: medians over the samples and readings."""
+    hz = finite(taken.samples.sm_hz)
+    readings = taken.readings
+    if not readings:
+        return {}
+    clocks = [r.sm_mhz for r in readings if r.sm_mhz is not None]
+    sm_mhz = statistics.median(hz.tolist()) / 1e6 if hz.size else (statistics.median(clocks) if clocks else None)
+    return {
+        "sm_mhz": sm_mhz,
+        "mem_mhz": _median([r.mem_mhz for r in readings]),
+        "power_w": _median([r.power_w for r in readings]),
+        "temperature_c": _median([r.temperature_c for r in readings]),
+        "throttle": "|".join(sorted(set().union(*(r.throttle for r in readings)))),
+    }
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(statistics.median(known)) if known else None
+
+
+def _blank(cell: Cell, metric: Metric, machine: Machine, run_id: str, code: Code) -> Row:
+    on_gpu = cell.probe.on_gpu and machine.gpu is not None
+    return Row(
+        run_id=run_id,
+        probe=cell.probe.name,
+        cell_id=cell.cell_id,
+        metric=metric.name,
+        unit=metric.unit,
+        better=metric.better,
+        axes=cell.axes,
+        status="ok",
+        device=machine.gpu.name if on_gpu and machine.gpu else machine.cpu,
+        device_uuid=machine.gpu.uuid if on_gpu and machine.gpu else None,
+        host=machine.host,
+        t_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        kernel_sha256=code.sha256,
+        sass_ok=code.sass_ok,
+    )
