@@ -131,8 +131,8 @@ def probe(
 
     source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are
     compiled in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric
-    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All further
-    keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
+    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All
+    further keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
     if limit is None or not metrics:

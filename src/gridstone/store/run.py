@@ -60,7 +60,7 @@ class Run:
     def write_cell(self, rows: Sequence[Row]) -> None:
         """Keep the rows of one finished cell."""
         path = self.parts / rows[0].probe / f"{rows[0].cell_id}.parquet"
-        write_atomically(path, lambda p: pq.write_table(table(rows), p, compression="zstd"))
+        write_atomically(path, lambda p: _write_table(p, table(rows)))
 
     def finished(self) -> set[str]:
         """The ids of the cells that already have rows. Raises StoreError for a file that cannot be read."""
@@ -85,7 +85,7 @@ class Run:
             target = (self.folder / directory.relative_to(self.parts)).with_suffix(".parquet")
             sources = [*([target] if target.exists() else []), *sorted(directory.glob("[!.]*.parquet"))]
             merged = _merge([read(p) for p in sources], str(directory))
-            write_atomically(target, lambda p, t=merged: pq.write_table(t, p, compression="zstd"))  # type: ignore[misc]
+            write_atomically(target, lambda p, t=merged: _write_table(p, t))  # type: ignore[misc]
             for part in sources:
                 if part != target:
                     part.unlink(missing_ok=True)
@@ -102,8 +102,8 @@ class Run:
 def read(path: Path) -> pa.Table:
     """One results file, checked. Raises StoreError where it is broken or not ours."""
     try:
-        arrow = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
+        arrow = pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
         raise StoreError(
             f"{path}: not a readable Parquet file ({reason}): remove it and use --resume"
@@ -129,6 +129,10 @@ def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
             seen.add(key)
             keep.append(index)
     return merged.take(keep)
+
+
+def _write_table(path: Path, arrow: pa.Table) -> None:
+    pq.write_table(arrow, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -127,5 +127,5 @@ def check(arrow: pa.Schema, where: str) -> None:
 
 def axes_of(arrow: pa.Schema) -> list[str]:
     """The axis columns of a results file, in the order of their declaration."""
-    listed = (arrow.metadata or {}).get(b"gridstone_axes", b"").decode()
+    listed = (arrow.metadata or {}).get(b"gridstone_axes", b"").decode(errors="replace")
     return listed.split(",") if listed else []

@@ -1,0 +1,121 @@
+"""From a declaration to cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridstone.declaration import Probe, bandwidth, cell, constant, cycles, loop, pow2, probe, seconds
+
+
+@probe(
+    "latency/chase.cu",
+    footprint=pow2("1KiB", "4KiB"),
+    pattern=["read", "write"],
+    unroll=[4, 8],
+    knobs=["pattern", "unroll"],
+    measures=[bandwidth(), seconds()],
+    limit=constant(1e12, "a datasheet"),
+    sass={"sm_80+": loop("LDG", count="unroll"), "sm_90": [loop("STG"), loop("BAR")]},
+    where=lambda footprint, pattern, unroll: not (pattern == "write" and unroll == 8),
+)
+def stream(gpu, *, footprint, pattern, unroll):
+    """Bytes per second.
+
+    More text.
+    """
+
+
+def test_a_probe_is_named_by_its_file_and_function() -> None:
+    assert stream.name == "test_declare/stream"
+    assert stream.family == "test_declare"
+    assert stream.doc == "Bytes per second."
+    assert stream.file == Path(__file__)
+    assert [a.name for a in stream.axes] == ["footprint", "pattern", "unroll"]
+    assert stream.axis("unroll").standard == (4, 8)
+
+
+def test_cells_vary_in_the_order_of_the_declaration_and_obey_where() -> None:
+    points = list(stream.points("standard"))
+    assert len(points) == 3 * 3
+    assert points[0] == {"footprint": 1024, "pattern": "read", "unroll": 4}
+    assert {"pattern": "write", "unroll": 8}.items() not in [p.items() for p in points]
+
+
+def test_an_override_replaces_an_axis_and_a_repeated_value_counts_once() -> None:
+    points = list(stream.points("quick", {"footprint": (64, 64), "unroll": iter([4])}))
+    assert points == [{"footprint": 64, "pattern": p, "unroll": 4} for p in ("read", "write")]
+
+
+def test_a_limit_belongs_to_the_first_metric_unless_it_is_named() -> None:
+    assert set(stream.limits) == {"bandwidth"}
+
+
+def test_knobs_become_macros() -> None:
+    assert stream.defines({"footprint": 1024, "pattern": "read", "unroll": 8}) == {
+        "PATTERN_READ": "1",
+        "UNROLL": "8",
+    }
+
+
+def test_contracts_by_target() -> None:
+    axes = {"footprint": 1024, "pattern": "read", "unroll": 8}
+    assert [c.opcode for c in stream.contracts("sm_90a", axes) or []] == ["LDG", "STG", "BAR"]
+    assert [c.count for c in stream.contracts("sm_100a", axes) or []] == [8]
+    assert stream.contracts("sm_75", axes) is None
+
+
+def _declare(**keywords) -> Probe:
+    def body(gpu, **axes):
+        pass
+
+    return probe(None, **{"measures": cycles(per="hop"), **keywords})(body)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"knobs": ["unroll"]}, "'unroll' is neither an axis nor a metric"),
+        ({"limit": {"speed": constant(1, "x")}}, "'speed' is neither an axis nor a metric"),
+        ({"l2": "cold"}, "write 'warm' or 'flush'"),
+        ({"measures": []}, "at least one metric"),
+        ({"measures": [], "limit": constant(1, "x")}, "at least one metric"),
+        ({"measures": [seconds(), seconds()]}, "under its own name"),
+        ({"bytes": []}, "'bytes' has no value"),
+        ({"bytes": [1, "a"]}, "values of one type"),
+    ],
+)
+def test_a_declaration_that_cannot_hold_is_refused(keywords: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _declare(**keywords)
+
+
+axes = st.dictionaries(
+    st.from_regex("[a-z]{1,8}", fullmatch=True), st.integers() | st.booleans() | st.text(), min_size=1
+)
+
+
+@given(axes)
+def test_a_cell_id_does_not_depend_on_the_order_of_the_axes(point: dict[str, int | str]) -> None:
+    turned = dict(reversed(point.items()))
+    assert cell(stream, point, "k").cell_id == cell(stream, turned, "k").cell_id
+
+
+@given(axes, axes)
+def test_other_values_or_another_source_give_another_id(a: dict[str, int], b: dict[str, int]) -> None:
+    same = [(k, type(v), v) for k, v in sorted(a.items())] == [(k, type(v), v) for k, v in sorted(b.items())]
+    assert (cell(stream, a, "k").cell_id == cell(stream, b, "k").cell_id) is same
+    assert cell(stream, a, "k").cell_id != cell(stream, a, "other").cell_id
+
+
+def test_a_cell_id_is_stable_across_versions() -> None:
+    found = cell(stream, {"footprint": 1024, "pattern": "read", "unroll": 8}, "source digest")
+    assert found.cell_id == "94f140bda43fdd7d"
+    assert found.label == "test_declare/stream[footprint=1024,pattern=read,unroll=8]"
+
+
+def test_a_probe_without_axes_is_one_cell() -> None:
+    assert list(_declare().points("quick")) == [{}]

@@ -1,0 +1,95 @@
+"""Medians, their intervals, and the stopping rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridstone.stats import PROFILES, Stopping, estimate, finite, relative_gap
+
+samples = st.lists(st.floats(min_value=1e-9, max_value=1e12), min_size=1, max_size=40)
+interval = st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)).map(lambda p: (min(p), max(p)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(samples)
+def test_the_interval_holds_the_median_and_lies_within_the_samples(values: list[float]) -> None:
+    found = estimate(values)
+    assert found.lo <= found.value <= found.hi
+    assert min(values) <= found.lo
+    assert found.hi <= max(values)
+    assert found.n == len(values)
+
+
+def test_the_same_samples_give_the_same_interval() -> None:
+    values = np.random.default_rng(1).normal(10, 1, 50)
+    assert estimate(values) == estimate(values.tolist())
+
+
+def test_more_samples_narrow_the_interval() -> None:
+    values = np.random.default_rng(2).normal(10, 1, 800)
+    assert estimate(values).relative_width < estimate(values[:50]).relative_width / 2
+
+
+def test_the_interval_covers_the_true_median_about_95_times_in_100() -> None:
+    rng = np.random.default_rng(3)
+    draws = [estimate(rng.lognormal(0, 0.3, 41), seed=i) for i in range(300)]
+    covered = sum(e.lo <= 1.0 <= e.hi for e in draws)
+    assert 270 <= covered <= 298
+
+
+def test_equal_samples_have_an_interval_of_width_zero() -> None:
+    assert estimate([3.0] * 9).relative_width == 0
+    assert estimate([3.0]).hi == 3.0
+
+
+def test_a_median_of_zero_has_no_relative_width_unless_all_are_zero() -> None:
+    assert estimate([0.0, 0.0]).relative_width == 0
+    assert estimate([-1.0, 0.0, 1.0] * 5).relative_width == float("inf")
+
+
+def test_what_is_not_finite_is_left_out() -> None:
+    assert finite([1.0, float("nan"), float("inf"), 2.0]).tolist() == [1.0, 2.0]
+    assert estimate([1.0, float("nan"), 1.0]).n == 2
+    with pytest.raises(ValueError, match="no finite sample"):
+        estimate([float("nan")])
+
+
+@given(interval, interval)
+def test_the_gap_of_two_intervals_is_symmetric(a: tuple[float, float], b: tuple[float, float]) -> None:
+    assert relative_gap(a, b) == relative_gap(b, a)
+    assert 0 <= relative_gap(a, b) <= 2
+
+
+@given(interval)
+def test_an_interval_has_no_gap_to_itself(a: tuple[float, float]) -> None:
+    assert relative_gap(a, a) == 0
+
+
+def test_the_gap_is_relative_to_the_larger() -> None:
+    assert relative_gap((90, 95), (98, 100)) == pytest.approx(0.03)
+
+
+def test_sampling_stops_within_the_target_at_the_cap_or_when_the_budget_is_spent() -> None:
+    rule = Stopping(target=0.01, budget_s=1.0, floor=5, cap=20)
+    wild = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert rule.enough([1.0] * 5, 0.0)
+    assert not rule.enough([1.0] * 4, 0.5)
+    assert not rule.enough(wild, 0.5)
+    assert rule.enough(wild, 1.0)
+    assert rule.enough(wild * 4, 0.0)
+
+
+def test_slow_or_unusable_samples_cannot_hold_a_cell_forever() -> None:
+    rule = Stopping(budget_s=1.0, floor=5)
+    assert rule.enough([1.0], 11.0)
+    assert rule.enough([float("nan")] * 3, 11.0)
+    assert not rule.enough([], 11.0)
+
+
+def test_profiles_ask_for_more_from_quick_to_full() -> None:
+    quick, standard, full = (PROFILES[name] for name in ("quick", "standard", "full"))
+    assert quick.target > standard.target > full.target
+    assert quick.budget_s < standard.budget_s < full.budget_s
