@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import cupy as cp
 import numpy as np
+from cuda.bindings import driver
 from cuda.core import Device, LaunchConfig, ObjectCode, launch
 
 from gridstone import content
-from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, Work
+from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, ObservedClock, Order, Walk, Work
 from gridstone.compile import compile_kernel
 from gridstone.declaration import Machine
 
@@ -41,21 +42,26 @@ class Gpu:
         self.core_stream = self.device.create_stream(self.stream)
         self._support: dict[str, Any] = {}
         self._stamps = cp.zeros(_SLOTS * STAMP.itemsize, dtype=cp.uint8)
-        self._events: list[Any] = []
+        self._textures: list[Any] = []
         self._gate = self.pinned(64).view(np.uint32)
-        self._kernel: Any = None
+        self.cubin: bytes | None = None
+        self._object: Any = None
+        self.kernel: Any = None
         self.l2 = "warm"
         self._scratch: Any = None
 
     def begin(self, cubin: bytes | None, l2: str) -> None:
         """Make ready for one cell: its kernel, and whether L2 is flushed before every sample."""
-        self._kernel = None if cubin is None else ObjectCode.from_cubin(cubin).get_kernel("probe")
+        self.cubin = cubin
+        self._object = None if cubin is None else ObjectCode.from_cubin(cubin)
+        self.kernel = None if self._object is None else self._object.get_kernel("probe")
         self.l2 = l2
 
     def end(self) -> None:
         """Give back what the cell allocated: CuPy's pool keeps it for the next one."""
-        self._kernel = None
         self.stream.synchronize()
+        self._object = self.kernel = None
+        self._textures.clear()
 
     # Memory
 
@@ -99,8 +105,15 @@ class Gpu:
 
     def enqueue(self, kernel: Any, grid: int, block: int, args: Sequence[Any], shared: int = 0) -> None:
         """Enqueue one launch of a kernel."""
-        config = LaunchConfig(grid=grid, block=block, shmem_size=shared)
-        launch(self.core_stream, config, kernel, *map(_argument, args))
+        launch(self.core_stream, _config(grid, block, shared), kernel, *map(_argument, args))
+
+    def allow_shared(self, kernel: Any, size: int) -> None:
+        """Let a kernel have more dynamic shared memory than the 48 KiB that need no leave."""
+        if size > 48 << 10:
+            attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            (status,) = driver.cuKernelSetAttribute(attribute, size, kernel.handle, self.device.device_id)
+            if status != 0:
+                raise RuntimeError(f"{size} bytes of shared memory per block are not to be had ({status})")
 
     # Work
 
@@ -116,8 +129,9 @@ class Gpu:
         verify: Callable[[], bool | None] | None = None,
     ) -> Work:
         """The cell's kernel, timed by events; `work` is what one launch does, in units of the metric."""
-        kernel, passed = self._kernel, [_argument(a) for a in args]
-        config = LaunchConfig(grid=grid, block=block, shmem_size=shared)
+        kernel, passed = self.kernel, [_argument(a) for a in args]
+        config = _config(grid, block, shared)
+        self.allow_shared(kernel, shared)
         return self.call(
             lambda: launch(self.core_stream, config, kernel, *passed), work=work, poison=poison, verify=verify, keep=args
         )
@@ -137,9 +151,16 @@ class Gpu:
         clock = EventClock(bench=self, enqueue=enqueue, work=work, before=before, gated=gated)
         return Work(clock=clock, poison=poison, verify=verify, close=lambda: _forget(keep))
 
-    def host_call(self, run: Callable[[], object], *, work: float, verify: Callable[[], bool | None] | None = None) -> Work:
+    def host_call(
+        self,
+        run: Callable[[], object],
+        *,
+        work: float,
+        poison: Callable[[], None] | None = None,
+        verify: Callable[[], bool | None] | None = None,
+    ) -> Work:
         """A call that has finished when it returns, timed by the host clock."""
-        return Work(clock=HostClock(run=run, work=work), verify=verify)
+        return Work(clock=HostClock(run=run, work=work), poison=poison, verify=verify)
 
     def chain(
         self,
@@ -155,7 +176,8 @@ class Gpu:
         args(length): the arguments of a launch of that length; the kernel's last two parameters, the length and
         the Stamp to write, are added. expect(): the `result` of each launch since it was last asked, in order.
         """
-        kernel, seen = self._kernel, []
+        kernel, seen = self.kernel, []
+        self.allow_shared(kernel, shared)
 
         def enqueue(length: int, slot: int) -> None:
             pointer = self._stamps.data.ptr + slot * STAMP.itemsize
@@ -171,6 +193,53 @@ class Gpu:
             launch=enqueue, stamps=stamps, lengths=lengths, before=before, multiprocessors=self.multiprocessors
         )
         return Work(clock=clock, verify=None if expect is None else lambda: all(seen))
+
+    def observe(self, observe: Callable[[], Mapping[str, float]]) -> Work:
+        """Work that reads its metrics off its own output, once per sample."""
+        return Work(clock=ObservedClock(observe=observe, multiprocessors=self.multiprocessors))
+
+    # Rings
+
+    def ring(self, footprint: int, stride: int, memory: Any = None) -> Ring:
+        """A ring of addresses through `footprint` bytes, one per `stride`, in a random order.
+
+        memory: pinned host memory to lay it through; device memory by default.
+        """
+        if memory is None:
+            memory = self.alloc(footprint)
+        order = Order(n=footprint // stride)
+        walk = Walk(order=order, base=int(_argument(memory)), stride=stride)
+        args = [memory, walk.base, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits)]
+        self.support("ring.cu", "ring_of_addresses", 4 * self.multiprocessors, 256, args)
+        return Ring(self, walk, memory)
+
+    def offsets(self, footprint: int, stride: int) -> tuple[Any, Walk]:
+        """A ring of word indices through `footprint` bytes of device memory (uint32), and a walk along it."""
+        order = Order(n=footprint // stride)
+        words = self.alloc(footprint).view(cp.uint32)
+        words.data.memset(0, footprint)
+        args = [words, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits)]
+        self.support("ring.cu", "ring_of_offsets", 4 * self.multiprocessors, 256, args)
+        return words, Walk(order=order, base=0, stride=stride // 4)
+
+    def copy_to_constant(self, name: str, words: Any) -> None:
+        """Copy a device array to a `__constant__` array of the cell's kernel file."""
+        status, address, _size = driver.cuLibraryGetGlobal(self._object.handle, name.encode())
+        if status != 0:
+            raise RuntimeError(f"no __constant__ {name} in the kernel ({status})")
+        kind = cp.cuda.runtime.memcpyDeviceToDevice
+        cp.cuda.runtime.memcpyAsync(int(address), words.data.ptr, words.nbytes, kind, self.stream.ptr)
+
+    def linear_texture(self, words: Any) -> Any:
+        """A texture object over a uint32 device array, as the handle that a kernel takes."""
+        channel = cp.cuda.texture.ChannelFormatDescriptor(32, 0, 0, 0, cp.cuda.runtime.cudaChannelFormatKindUnsigned)
+        kind = cp.cuda.runtime.cudaResourceTypeLinear
+        resource = cp.cuda.texture.ResourceDescriptor(kind, arr=words, chDesc=channel, sizeInBytes=words.nbytes)
+        descriptor = cp.cuda.texture.TextureDescriptor(
+            addressModes=(cp.cuda.runtime.cudaAddressModeClamp,), readMode=cp.cuda.runtime.cudaReadModeElementType
+        )
+        self._textures.append(cp.cuda.texture.TextureObject(resource, descriptor))
+        return np.uint64(self._textures[-1].ptr)
 
     # The bench of the event clock
 
@@ -211,6 +280,33 @@ class Gpu:
         if self._scratch is None:
             self._scratch = self.alloc(4 * max(self.facts.l2, 32 << 20))
         cp.cuda.runtime.memsetAsync(self._scratch.data.ptr, 0, self._scratch.nbytes, self.stream.ptr)
+
+
+class Ring:
+    """A ring in memory and a walk along it."""
+
+    def __init__(self, gpu: Gpu, walk: Walk, memory: Any) -> None:
+        self._gpu, self.walk, self.memory = gpu, walk, memory
+        self._sink = gpu.alloc(4)
+
+    def visit(self) -> None:
+        """Leave the caches as a long walk up to here would: the last places visited are those just behind."""
+        n = self.walk.order.n
+        count = min(n, max(1, 4 * self._gpu.facts.l2 // self.walk.stride))
+        args = [
+            self.memory,
+            np.uint64(self.walk.stride),
+            np.uint32(n),
+            np.uint32(self.walk.order.half_bits),
+            np.uint32((self.walk.cursor - count) % n),
+            np.uint32(count),
+            self._sink,
+        ]
+        self._gpu.support("ring.cu", "visit", 8 * self._gpu.multiprocessors, 256, args)
+
+
+def _config(grid: int, block: int, shared: int) -> LaunchConfig:
+    return LaunchConfig(grid=grid, block=block, shmem_size=shared)
 
 
 def _argument(value: Any) -> Any:

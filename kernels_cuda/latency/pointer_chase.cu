@@ -3,8 +3,8 @@
 // SASS: 16 dependent LDG.E.64 per iteration between two clock reads, the second waiting for the last load.
 #include "clock.cuh"
 
-#if defined(CACHED_L2)
-#define LOAD "ld.global.cg.u64 %0, [%0];"
+#if defined(FUNCTION_READONLY)
+#define LOAD "ld.global.nc.u64 %0, [%0];"
 #else
 #define LOAD "ld.global.u64 %0, [%0];"
 #endif

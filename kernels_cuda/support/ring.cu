@@ -30,3 +30,9 @@ extern "C" __global__ void visit(const char* memory, u64 stride, unsigned n, uns
     }
     if (sum == 0xdeadbeef) *sink = sum;
 }
+
+// Every place points at itself: a chain that reads one line over and over.
+extern "C" __global__ void self_addresses(char* memory, u64 stride, unsigned n) {
+    for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x)
+        *(u64*)(memory + k * stride) = (u64)(memory + k * stride);
+}

@@ -34,3 +34,30 @@ class Order:
             x = left << half | right
             if x < self.n:
                 return x
+
+
+class Walk:
+    """Where a thread stands on a ring of addresses, so that each launch goes on where the last one ended.
+
+    Restarting at the same place would read lines that the last launch left in a cache.
+    """
+
+    def __init__(self, *, order: Order, base: int, stride: int) -> None:
+        self.order, self.base, self.stride = order, base, stride
+        self.cursor = 0
+        self._expected: list[int] = []
+
+    def step(self, hops: int) -> int:
+        """The address to start from; the walk moves on by `hops`."""
+        start = self._address(self.cursor)
+        self.cursor = (self.cursor + hops) % self.order.n
+        self._expected.append(self._address(self.cursor))
+        return start
+
+    def expect(self) -> list[int]:
+        """Where each launch since the last call must have ended."""
+        expected, self._expected = self._expected, []
+        return expected
+
+    def _address(self, k: int) -> int:
+        return self.base + self.order.place(k) * self.stride

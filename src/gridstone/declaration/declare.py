@@ -88,7 +88,7 @@ class Probe:
         found = [
             demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands
         ]
-        return found or None
+        return [contract for contract in found if contract.count] or None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from gridstone.device.nvml import DriverError, ask, nvml, text
 from gridstone.errors import UsageError
 
 OLDEST_DRIVER = 525
-_PACKAGES = ("cupy", "cuda", "numba", "pycuda", "mpi4py", "sklearn", "torch")
+_PACKAGES = ("cupy", "cuda", "numba", "pycuda", "numba_cuda", "mpi4py", "sklearn", "torch")
 _L2_ATTRIBUTE, _SM_ATTRIBUTE = 38, 16
 
 

@@ -1,0 +1,174 @@
+"""Bandwidth of DRAM, L2, L1 and shared memory: bytes the program asked for, over time."""
+
+import numpy as np
+
+from gridstone import (
+    Metric,
+    bandwidth,
+    bandwidth_per_clock,
+    constant,
+    gpu_memory,
+    loop,
+    per_sm_clock,
+    pow2,
+    probe,
+    values,
+)
+from gridstone import dram as dram_peak
+
+_THREADS = 512
+_ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
+_LOADS = {"read": 1, "write": 0, "copy": 1, "scale": 1, "triad": 2}
+_WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
+_POWER = Metric(name="power", unit="W", better="lower", reduce=lambda s: s.observed["power"])
+
+
+def _loads(cached=""):
+    def opcode(axes):
+        return rf"LDG\.E{_WIDTH[axes.get('vector', 16)]}{cached}"
+
+    return loop(opcode, count=lambda axes: _LOADS[axes["pattern"]] * axes.get("unroll", 4))
+
+
+def _stores():
+    def opcode(axes):
+        return rf"STG\.E{_WIDTH[axes.get('vector', 16)]}"
+
+    return loop(opcode, count=lambda axes: 0 if axes["pattern"] == "read" else axes.get("unroll", 4))
+
+
+def _stream(gpu, pattern, size, *, vector, unroll, warps, passes=1):
+    """bandwidth/stream.cu over arrays of `size` bytes, every SM with `warps` warps."""
+    arrays = [gpu.floats(size) for _ in range(_ARRAYS[pattern])]
+    target = gpu.alloc(4) if pattern == "read" else arrays[0]
+    sources = arrays if pattern == "read" else [*arrays[1:], target, target]
+    grid = gpu.multiprocessors * warps * 32 // _THREADS
+    sums = gpu.alloc(4 * grid * _THREADS).view(np.uint32)
+    tiles = size // (vector * unroll * _THREADS)
+    written = sums if pattern == "read" else target
+
+    def verify():
+        if pattern == "read":
+            return int(sums.get().sum(dtype=np.uint32)) == passes * gpu.expected_sum(size // 4) % 2**32
+        factor, offset = {"write": (0, 7), "copy": (1, 0), "scale": (3, 0), "triad": (4, 0)}[pattern]
+        return gpu.mismatches(target, factor, offset) == 0
+
+    return gpu.launch(
+        grid=grid,
+        block=_THREADS,
+        args=[target, sources[0], sources[-1], np.uint32(tiles), np.uint32(passes), sums],
+        work=_ARRAYS[pattern] * size * passes,
+        poison=lambda: written.data.memset(0xFF, written.nbytes),
+        verify=verify,
+    )
+
+
+def _on_chip(gpu, space, *, vector, unroll, warps):
+    """bandwidth/on_chip.cu with one block per SM; each block's bytes are read an odd number of times."""
+    threads, rounds = 32 * warps, 2001
+    footprint = threads * vector * unroll
+    words = np.random.default_rng(1).integers(0, 2**32, (gpu.multiprocessors, footprint // 4), dtype=np.uint32)
+    memory = gpu.alloc(words.nbytes)
+    memory.view(np.uint32).set(words.ravel())
+    folded = gpu.alloc(4 * gpu.multiprocessors * threads).view(np.uint32)
+    expected = np.bitwise_xor.reduce(words.reshape(gpu.multiprocessors, unroll, threads, vector // 4), axis=(1, 3))
+    return gpu.launch(
+        grid=gpu.multiprocessors,
+        block=threads,
+        args=[memory, np.uint32(footprint), np.uint32(rounds), folded],
+        work=gpu.multiprocessors * rounds * footprint,
+        shared=footprint if space == "shared" else 0,
+        poison=lambda: folded.data.memset(0xFF, folded.nbytes),
+        verify=lambda: bool((folded.get() == expected.ravel()).all()),
+    )
+
+
+def _one_at_a_time(pattern, bytes, vector, unroll, warps):
+    """All patterns at the base point, and one deviation from it at a time."""
+    return sum((bytes != 8 << 30, vector != 16, unroll != 4, warps != 64)) <= 1
+
+
+@probe(
+    "bandwidth/stream.cu",
+    pattern=["read", "write", "copy", "scale", "triad"],
+    bytes=values([1 << 28, 1 << 30, 8 << 30], quick=[8 << 30], open=True, unit="B", multiple=1 << 20),
+    vector=values([4, 8, 16], quick=[16]),
+    unroll=values([1, 4, 8], quick=[4]),
+    warps=values([16, 32, 64], quick=[64]),
+    knobs=["pattern", "vector", "unroll"],
+    measures=bandwidth(),
+    limit=dram_peak,
+    sass={"sm_80+": [_loads(), _stores()]},
+    needs=[gpu_memory(lambda axes: 3 * axes["bytes"])],
+    where=_one_at_a_time,
+)
+def dram(gpu, *, pattern, bytes, vector, unroll, warps):
+    """Streams arrays of `bytes` through DRAM; counts each array read or written once."""
+    return _stream(gpu, pattern, bytes, vector=vector, unroll=unroll, warps=warps)
+
+
+@probe(
+    "bandwidth/stream.cu",
+    pattern=["read", "copy"],
+    regime=["burst", "sustained"],
+    knobs=["pattern"],
+    measures=[bandwidth(), _POWER],
+    limit=dram_peak,
+    sass={"sm_80+": [_loads(), _stores()]},
+    needs=[gpu_memory(lambda axes: 24 << 30)],
+)
+def dram_regime(gpu, *, pattern, regime):
+    """DRAM bandwidth in bursts from rest, and at power equilibrium, with the power drawn."""
+    return _stream(gpu, pattern, 8 << 30, vector=16, unroll=4, warps=64)
+
+
+@probe(
+    "bandwidth/stream.cu",
+    pattern=["read", "write"],
+    footprint=pow2("1MiB", "128MiB", per_octave=2, quick=1, multiple=1 << 16),
+    tier=["l2"],
+    knobs=["pattern", "tier"],
+    measures=[bandwidth(), bandwidth_per_clock()],
+    sass={"sm_80+": [_loads(r"\.STRONG\.GPU"), _stores()]},
+)
+def l2(gpu, *, pattern, footprint, tier):
+    """All SMs pass again and again over a footprint, around L1: L2 while it fits, DRAM beyond."""
+    passes = max(1, (1 << 31) // footprint)
+    return _stream(gpu, pattern, footprint, vector=16, unroll=4, warps=64, passes=passes)
+
+
+@probe(
+    "bandwidth/on_chip.cu",
+    vector=[4, 8, 16],
+    unroll=[8],
+    warps=values([8, 16, 32], quick=[32]),
+    knobs=["vector", "unroll"],
+    measures=[bandwidth(), bandwidth_per_clock()],
+    limit={
+        "bandwidth": per_sm_clock(128, "32 banks of 4 bytes"),
+        "bandwidth_sm": constant(128, "32 banks of 4 bytes per clock"),
+    },
+    sass={"sm_80+": loop(lambda axes: rf"LDG\.E{_WIDTH[axes['vector']]}", count="unroll")},
+)
+def l1(gpu, *, vector, unroll, warps):
+    """Every SM reads its own L1-resident bytes again and again."""
+    return _on_chip(gpu, "global", vector=vector, unroll=unroll, warps=warps)
+
+
+@probe(
+    "bandwidth/on_chip.cu",
+    vector=[4, 8, 16],
+    unroll=[8],
+    warps=values([8, 16, 32], quick=[32]),
+    source=["shared"],
+    knobs=["vector", "unroll", "source"],
+    measures=[bandwidth(), bandwidth_per_clock()],
+    limit={
+        "bandwidth": per_sm_clock(128, "32 banks of 4 bytes"),
+        "bandwidth_sm": constant(128, "32 banks of 4 bytes per clock"),
+    },
+    sass={"sm_80+": loop(lambda axes: rf"LDS{_WIDTH[axes['vector']]}", count="unroll")},
+)
+def shared(gpu, *, vector, unroll, warps, source):
+    """Every SM reads its own shared memory again and again, without bank conflicts."""
+    return _on_chip(gpu, "shared", vector=vector, unroll=unroll, warps=warps)
