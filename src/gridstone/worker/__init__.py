@@ -2,6 +2,6 @@
 
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Outcome
-from gridstone.worker.session import CellDone, Compiling, Session, gpu_lock
+from gridstone.worker.session import CellDone, Compiling, Session, gpu_lock, measure_cell
 
-__all__ = ["CellDone", "Compiling", "Crew", "Outcome", "Session", "gpu_lock"]
+__all__ = ["CellDone", "Compiling", "Crew", "Outcome", "Session", "gpu_lock", "measure_cell"]

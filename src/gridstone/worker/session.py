@@ -24,6 +24,7 @@ from gridstone.plan import missing
 from gridstone.stats import Stopping
 from gridstone.store import Row, Run
 from gridstone.worker.crew import Crew
+from gridstone.worker.job import Outcome
 from gridstone.worker.provenance import provenance
 
 
@@ -99,19 +100,9 @@ class Session:
             for cell in todo:
                 if self.budget_s is not None and time.monotonic() - start > self.budget_s:
                     return
-                rows = self._cell(crew, cell, compiled.get(cell.cell_id))
+                rows = list(measure_cell(crew, cell, compiled.get(cell.cell_id), self.stopping).rows)
                 done += 1
                 yield self._keep(run, cell, rows, done, total)
-
-    def _cell(self, crew: Crew, cell: Cell, compiled: Compiled | None) -> list[Row]:
-        if compiled is None:
-            return list(crew.measure(cell, self.stopping).rows)
-        if compiled.binary is None:
-            reason = compiled.error or "the kernel does not compile"
-            return failed(cell, "crashed", reason, self.machine, self._run_id)
-        problem = compiled.problems[0] if compiled.problems else None
-        code = Code(sha256=compiled.binary.sha256, sass_ok=compiled.sass_ok, problem=problem)
-        return list(crew.measure(cell, self.stopping, cubin=compiled.binary.cubin, code=code).rows)
 
     def _compile(self, cells: Sequence[Cell]) -> Mapping[str, Compiled]:
         if not cells or self.machine.gpu is None:
@@ -150,6 +141,18 @@ class Session:
     def _save(self, run: Run, status: str) -> None:
         self._info |= {"status": status, "updated_utc": _now(), "counts": dict(self._counts)}
         run.write_info(self._info)
+
+
+def measure_cell(crew: Crew, cell: Cell, compiled: Compiled | None, stopping: Stopping) -> Outcome:
+    """One cell with its kernel, as every caller measures it; a kernel that does not compile has `crashed` rows."""
+    if compiled is None:
+        return crew.measure(cell, stopping)
+    if compiled.binary is None:
+        reason = compiled.error or "the kernel does not compile"
+        return Outcome(rows=tuple(failed(cell, "crashed", reason, crew.machine, crew.run_id)))
+    problem = compiled.problems[0] if compiled.problems else None
+    code = Code(sha256=compiled.binary.sha256, sass_ok=compiled.sass_ok, problem=problem)
+    return crew.measure(cell, stopping, cubin=compiled.binary.cubin, code=code)
 
 
 @contextmanager
