@@ -40,8 +40,7 @@ def _stores():
 def _stream(gpu, pattern, size, *, vector, unroll, warps, passes=1):
     """bandwidth/stream.cu over arrays of `size` bytes, every SM with `warps` warps."""
     arrays = [gpu.floats(size) for _ in range(_ARRAYS[pattern])]
-    target = gpu.alloc(4) if pattern == "read" else arrays[0]
-    sources = arrays if pattern == "read" else [*arrays[1:], target, target]
+    target, first, second = arrays[0], arrays[len(arrays) // 2], arrays[-1]
     grid = gpu.multiprocessors * warps * 32 // _THREADS
     sums = gpu.alloc(4 * grid * _THREADS).view(np.uint32)
     tiles = size // (vector * unroll * _THREADS)
@@ -56,7 +55,7 @@ def _stream(gpu, pattern, size, *, vector, unroll, warps, passes=1):
     return gpu.launch(
         grid=grid,
         block=_THREADS,
-        args=[target, sources[0], sources[-1], np.uint32(tiles), np.uint32(passes), sums],
+        args=[target, first, second, np.uint32(tiles), np.uint32(passes), sums],
         work=_ARRAYS[pattern] * size * passes,
         poison=lambda: written.data.memset(0xFF, written.nbytes),
         verify=verify,

@@ -71,11 +71,13 @@ def host_memory(gpu, *, footprint):
 @probe(
     "latency/shared_chase.cu",
     footprint=pow2("1KiB", "32KiB", per_octave=1),
+    form=["address", "index"],
+    knobs=["form"],
     measures=cycles(per="hop"),
     sass={"sm_80+": loop(r"LDS", count=16, clocked=True)},
 )
-def shared(gpu, *, footprint):
-    """Cycles per dependent load of shared memory."""
+def shared(gpu, *, footprint, form):
+    """Cycles per dependent load of shared memory; `index` adds the address arithmetic of an array access."""
     words, walk = gpu.offsets(footprint, 4)
     return gpu.chain(
         args=lambda length: [words, np.uint32(words.size), np.uint32(walk.step(length))],
@@ -93,7 +95,7 @@ def shared(gpu, *, footprint):
 )
 def constant(gpu, *, footprint):
     """Cycles per dependent load of constant memory, one word per 64 bytes."""
-    words, walk = gpu.offsets(footprint, 64)
+    words, walk = gpu.offsets(footprint, 64, unit=1)
     gpu.copy_to_constant("ring", words)
     warm = footprint // 64
     return gpu.chain(
@@ -136,23 +138,25 @@ def l2_by_sm(gpu, *, src_sm):
     """Latency from one SM to lines in the near and in the far partition of L2, told apart line by line."""
     lines, stride = 2048, 4096
     memory = gpu.alloc(lines * stride)
-    gpu.support("ring.cu", "self_addresses", 16, 128, [memory, np.uint64(stride), np.uint32(lines)])
-    taken, spent = gpu.alloc(4), gpu.alloc(4 * lines).view(np.uint32)
+    taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)
 
     def observe():
-        taken.data.memset(0, 4)
-        spent.data.memset(0, 4 * lines)
+        gpu.support("ring.cu", "self_addresses", 16, 128, [memory, np.uint64(stride), np.uint32(lines)])
+        taken.data.memset_async(0, 4, gpu.stream)
+        spent.data.memset_async(0, 12 * lines, gpu.stream)
         args = [memory, np.uint64(stride), np.uint32(lines), np.uint32(src_sm), taken, spent]
         gpu.enqueue(gpu.kernel, 8 * gpu.multiprocessors, 32, args)
-        return _two_groups(spent.get() / 64)
+        first, second, chain = spent.get().reshape(lines, 3).T.astype(np.float64)
+        if not chain.all():
+            raise RuntimeError("the wanted SM ran no block of the grid")
+        settled = chain / 64
+        return _two_groups(first - np.median(second - settled))
 
     return gpu.observe(observe)
 
 
 def _two_groups(cycles_per_line):
     """Medians of the two groups that split a distribution best (Otsu), and the share of the lower one."""
-    if not cycles_per_line.all():
-        raise RuntimeError("the wanted SM ran no block of the grid")
     ordered = np.sort(cycles_per_line)
     below = np.arange(1, ordered.size)
     sums = np.cumsum(ordered)[:-1]

@@ -1,6 +1,6 @@
 """What it costs to start work on the GPU: by front end, as graphs, and to wait for it."""
 
-from gridstone import package, pow2, probe, seconds, values
+from gridstone import Unavailable, package, pow2, probe, seconds, values
 
 _PACKAGES = {"cupy": "cupy", "cuda_core": "cuda", "numba": "numba_cuda", "pycuda": "pycuda"}
 _BURST = 200
@@ -18,7 +18,10 @@ def _through_cuda_core(gpu):
 
 
 def _through_numba(gpu):
-    from numba import cuda
+    try:
+        from numba import cuda
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(f"numba.cuda does not import here: {error}") from None
 
     @cuda.jit
     def empty():
@@ -36,7 +39,7 @@ def _through_pycuda(gpu):
 
     kernel = driver.module_from_buffer(gpu.cubin).get_function("probe")
     kernel.prepare("")
-    stream = driver.Stream.from_handle(gpu.stream.ptr) if hasattr(driver.Stream, "from_handle") else None
+    stream = driver.Stream()
     return lambda: kernel.prepared_async_call((1, 1), (1, 1, 1), stream)
 
 
@@ -68,7 +71,9 @@ def kernel(gpu, *, library, method):
         start()
         gpu.cp.cuda.runtime.deviceSynchronize()
 
-    return gpu.host_call(submit if method == "submit" else round_trip, work=_BURST if method == "submit" else 1)
+    if method == "submit":
+        return gpu.host_call(submit, work=1, calls=_BURST)
+    return gpu.host_call(round_trip, work=1)
 
 
 @probe(

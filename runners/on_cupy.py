@@ -156,11 +156,12 @@ class Gpu:
         run: Callable[[], object],
         *,
         work: float,
+        calls: int = 1,
         poison: Callable[[], None] | None = None,
         verify: Callable[[], bool | None] | None = None,
     ) -> Work:
-        """A call that has finished when it returns, timed by the host clock."""
-        return Work(clock=HostClock(run=run, work=work), poison=poison, verify=verify)
+        """Calls that have finished when `run` returns, timed by the host clock; `run` makes `calls` of them."""
+        return Work(clock=HostClock(run=run, work=work, calls=calls), poison=poison, verify=verify)
 
     def chain(
         self,
@@ -213,14 +214,14 @@ class Gpu:
         self.support("ring.cu", "ring_of_addresses", 4 * self.multiprocessors, 256, args)
         return Ring(self, walk, memory)
 
-    def offsets(self, footprint: int, stride: int) -> tuple[Any, Walk]:
-        """A ring of word indices through `footprint` bytes of device memory (uint32), and a walk along it."""
+    def offsets(self, footprint: int, stride: int, unit: int = 4) -> tuple[Any, Walk]:
+        """A ring of offsets in units of `unit` bytes through device memory (uint32), and a walk along it."""
         order = Order(n=footprint // stride)
         words = self.alloc(footprint).view(cp.uint32)
         words.data.memset(0, footprint)
-        args = [words, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits)]
+        args = [words, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits), np.uint32(unit)]
         self.support("ring.cu", "ring_of_offsets", 4 * self.multiprocessors, 256, args)
-        return words, Walk(order=order, base=0, stride=stride // 4)
+        return words, Walk(order=order, base=0, stride=stride // unit)
 
     def copy_to_constant(self, name: str, words: Any) -> None:
         """Copy a device array to a `__constant__` array of the cell's kernel file."""

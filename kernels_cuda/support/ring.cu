@@ -11,10 +11,10 @@ extern "C" __global__ void ring_of_addresses(char* memory, u64 seen_at, u64 stri
     }
 }
 
-extern "C" __global__ void ring_of_offsets(char* memory, u64 stride, unsigned n, unsigned half_bits) {
+extern "C" __global__ void ring_of_offsets(char* memory, u64 stride, unsigned n, unsigned half_bits, unsigned unit) {
     for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x) {
         const u64 here = permuted(k, n, half_bits), next = permuted(k + 1 == n ? 0 : k + 1, n, half_bits);
-        *(unsigned*)(memory + here * stride) = (unsigned)(next * stride / 4);
+        *(unsigned*)(memory + here * stride) = (unsigned)(next * stride / unit);
     }
 }
 

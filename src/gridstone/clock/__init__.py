@@ -5,7 +5,7 @@ from gridstone.clock.event import EventClock
 from gridstone.clock.host import HostClock
 from gridstone.clock.observed import ObservedClock
 from gridstone.clock.ring import Order, Walk
-from gridstone.clock.stamp import STAMP, sm_hz, sm_hz_within
+from gridstone.clock.stamp import STAMP, sm_hz
 from gridstone.clock.work import Clock, Work
 
-__all__ = ["STAMP", "Clock", "CycleClock", "EventClock", "HostClock", "ObservedClock", "Order", "Walk", "Work", "sm_hz", "sm_hz_within"]
+__all__ = ["STAMP", "Clock", "CycleClock", "EventClock", "HostClock", "ObservedClock", "Order", "Walk", "Work", "sm_hz"]

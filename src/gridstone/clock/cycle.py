@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridstone.clock.stamp import sm_hz_within
+from gridstone.clock.stamp import sm_hz
 from gridstone.declaration import Samples
 
 
@@ -28,7 +28,7 @@ class CycleClock:
     multiprocessors: int = 1
 
     def take(self, count: int) -> Samples:
-        """`count` samples: cycles per operation, and seconds per operation at the clock of the longer chain."""
+        """`count` samples: cycles per operation, and seconds per operation at the clock from first to last launch."""
         short, long = self.lengths
         if self.before:
             self.before()
@@ -38,5 +38,5 @@ class CycleClock:
         stamps = self.stamps(2 * count)
         taken = (stamps["c1"] - stamps["c0"]).astype(np.float64)
         cycles = (taken[1::2] - taken[0::2]) / (long - short)
-        hz = sm_hz_within(stamps[1::2])
+        hz = np.full(count, sm_hz(stamps[0], stamps[-1]))
         return Samples(cycles=cycles, seconds=cycles / hz, sm_hz=hz, multiprocessors=self.multiprocessors)

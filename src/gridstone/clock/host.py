@@ -15,13 +15,14 @@ from gridstone.declaration import Samples
 class HostClock:
     """Times `run()`; one sample is as many calls as fill `least_s`, so the timer's own cost vanishes.
 
-    work: units of work per call. before: called untimed ahead of every sample (it forces one call per sample).
+    work: units of work per call. calls: how many calls `run` makes itself. before: called untimed ahead of every sample (it forces one call per sample).
     """
 
     run: Callable[[], object]
     work: float
     least_s: float = 200e-6
     before: Callable[[], object] | None = None
+    calls: int = 1
     _repeats: int = 0
 
     def take(self, count: int) -> Samples:
@@ -35,7 +36,7 @@ class HostClock:
             start = time.perf_counter_ns()
             for _ in range(self._repeats):
                 self.run()
-            taken[i] = (time.perf_counter_ns() - start) * 1e-9 / self._repeats
+            taken[i] = (time.perf_counter_ns() - start) * 1e-9 / (self._repeats * self.calls)
         return Samples(seconds=taken, work=self.work)
 
     def _calibrate(self) -> int:

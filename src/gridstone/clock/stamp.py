@@ -19,12 +19,5 @@ def sm_hz(before: Any, after: Any) -> float:
     return _ratio(int(after["c0"]) - int(before["c0"]), int(after["g0"]) - int(before["g0"]))
 
 
-def sm_hz_within(stamps: Any) -> Any:
-    """SM clock in Hz over each stamped stretch, NaN where it was too short to tell."""
-    return np.array(
-        [_ratio(int(s["c1"]) - int(s["c0"]), int(s["g1"]) - int(s["g0"])) for s in np.atleast_1d(stamps)]
-    )
-
-
 def _ratio(cycles: int, nanoseconds: int) -> float:
     return cycles / nanoseconds * 1e9 if nanoseconds >= _SHORTEST_NS else float("nan")

@@ -76,7 +76,7 @@ def compile_kernel(source: Path, defines: Mapping[str, str], arch: str) -> Binar
         arch=arch,
         std="c++17",
         include_path=[str(source.parent), str(folder("kernels_cuda") / "include"), str(headers())],
-        define_macro=[(k, v) for k, v in sorted(defines.items())],
+        define_macro=sorted(defines.items()) or None,
         ptxas_options=["-v"],
     )
     code = source.read_text()

@@ -16,6 +16,7 @@ from gridstone.declaration.metric import (
 )
 from gridstone.declaration.need import (
     Need,
+    Unavailable,
     compute_capability,
     cores,
     gpu,
@@ -39,6 +40,7 @@ __all__ = [
     "Need",
     "Probe",
     "Samples",
+    "Unavailable",
     "Value",
     "applies",
     "bandwidth",

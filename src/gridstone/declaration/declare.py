@@ -114,6 +114,7 @@ def cell(probe: Probe, axes: AxisValues, source_digest: str) -> Cell:
 
 def probe(
     source: str | None = None,
+    /,
     *,
     measures: Metric | Sequence[Metric],
     limit: LimitOf | Mapping[str, LimitOf] | None = None,

@@ -32,8 +32,8 @@ def cycles(*, per: str, name: str = "latency", better: Better = "lower") -> Metr
 
 
 def seconds(*, name: str = "time", better: Better = "lower") -> Metric:
-    """Seconds per unit of work, on whichever clock the work is timed by."""
-    return Metric(name=name, unit="s", better=better, reduce=lambda s: s.seconds / s.work)
+    """Seconds of one call of the work, however many units it does, on whichever clock it is timed by."""
+    return Metric(name=name, unit="s", better=better, reduce=lambda s: s.seconds)
 
 
 def rate(*, unit: str, name: str = "rate", better: Better = "higher") -> Metric:

@@ -9,6 +9,10 @@ from gridstone.declaration.axis import Value
 from gridstone.declaration.machine import Machine
 from gridstone.units import format_bytes
 
+class Unavailable(Exception):
+    """Raised by a probe's body where what it needs turns out not to work; the cell is `skipped` with the message."""
+
+
 Axes = Mapping[str, Value]
 
 

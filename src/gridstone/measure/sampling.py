@@ -46,7 +46,7 @@ def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Map
     readings = [first] if first else []
     start = time.perf_counter()
     collected: list[Samples] = []
-    batch = 1 if regime == "burst" else stopping.floor
+    batch = 1 if regime else stopping.floor
     while True:
         if regime == "burst":
             time.sleep(_BURST_REST_S)
@@ -57,8 +57,9 @@ def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Map
         samples = join(collected)
         if stopping.enough(metric.reduce(samples), time.perf_counter() - start):
             break
-        batch = 1 if regime == "burst" else max(4, stopping.floor // 2)
-    power = [r.power_w for r in readings[1:] if r.power_w is not None]
+        batch = 1 if regime else max(4, stopping.floor // 2)
+    # The power sensor averages over tens of milliseconds: it says nothing of a burst.
+    power = [] if regime == "burst" else [r.power_w for r in readings[1:] if r.power_w is not None]
     samples = replace(samples, observed={**samples.observed, "power": np.array(power)})
     sampling_s = time.perf_counter() - start
     verified = work.verify() if work.verify else None

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from gridstone import content
-from gridstone.declaration import Cell, Machine, Probe
+from gridstone.declaration import Cell, Machine, Probe, Unavailable
 from gridstone.device import Telemetry
 from gridstone.measure import Watch, rows, take
 from gridstone.worker.job import Failure, Job, Outcome, Start
@@ -40,7 +40,8 @@ def main(descriptor: int) -> None:
             raise
         except BaseException as error:
             traceback.print_exc()
-            connection.send(Failure(reason=_reason(error)))
+            status = "skipped" if isinstance(error, Unavailable) else "crashed"
+            connection.send(Failure(status=status, reason=_reason(error)))
     # A CUDA context in error may hang in its own clean-up: leave without it.
     sys.stderr.flush()
     os._exit(0)

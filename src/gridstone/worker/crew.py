@@ -60,7 +60,7 @@ class Child:
         self.fresh = False
         if isinstance(answer, Failure):
             self.kill()
-            return "crashed", answer.reason
+            return answer.status, answer.reason
         assert isinstance(answer, Outcome)
         return answer
 

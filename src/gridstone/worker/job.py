@@ -48,4 +48,5 @@ class Outcome:
 class Failure:
     """The cell raised; the child ends itself after sending this, since a GPU context may be beyond repair."""
 
+    status: str
     reason: str
