@@ -16,7 +16,9 @@ from gridstone import (
 )
 from gridstone import dram as dram_peak
 
-_THREADS = 512
+# Blocks that each do one tile and leave keep the front of a copy narrow in memory: writes and copies are faster
+# so. Reads are faster when blocks stay and stride, since nothing waits for a block to start.
+_THREADS = {"persistent": 512, "one_shot": 256}
 _ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
 _LOADS = {"read": 1, "write": 0, "copy": 1, "scale": 1, "triad": 2}
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
@@ -37,13 +39,14 @@ def _stores():
     return loop(opcode, count=lambda axes: 0 if axes["pattern"] == "read" else axes.get("unroll", 4))
 
 
-def _stream(gpu, pattern, size, *, vector, unroll, warps, passes=1):
-    """bandwidth/stream.cu over arrays of `size` bytes, every SM with `warps` warps."""
+def _stream(gpu, pattern, size, *, vector, unroll, warps=64, form="persistent", passes=1):
+    """bandwidth/stream.cu over arrays of `size` bytes: `warps` per SM that stay, or one block per tile."""
+    threads = _THREADS[form]
     arrays = [gpu.floats(size) for _ in range(_ARRAYS[pattern])]
     target, first, second = arrays[0], arrays[len(arrays) // 2], arrays[-1]
-    grid = gpu.multiprocessors * warps * 32 // _THREADS
-    sums = gpu.alloc(4 * grid * _THREADS).view(np.uint32)
-    tiles = size // (vector * unroll * _THREADS)
+    tiles = size // (vector * unroll * threads)
+    grid = tiles if form == "one_shot" else gpu.multiprocessors * warps * 32 // threads
+    sums = gpu.alloc(4 * grid * threads if pattern == "read" else 4).view(np.uint32)
     written = sums if pattern == "read" else target
 
     def verify():
@@ -54,7 +57,7 @@ def _stream(gpu, pattern, size, *, vector, unroll, warps, passes=1):
 
     return gpu.launch(
         grid=grid,
-        block=_THREADS,
+        block=threads,
         args=[target, first, second, np.uint32(tiles), np.uint32(passes), sums],
         work=_ARRAYS[pattern] * size * passes,
         poison=lambda: written.data.memset(0xFF, written.nbytes),
@@ -82,17 +85,21 @@ def _on_chip(gpu, space, *, vector, unroll, warps):
     )
 
 
-def _one_at_a_time(pattern, bytes, vector, unroll, warps):
-    """All patterns at the base point, and one deviation from it at a time."""
-    return sum((bytes != 8 << 30, vector != 16, unroll != 4, warps != 64)) <= 1
+def _one_at_a_time(pattern, form, bytes, vector, unroll, warps):
+    """All patterns at the base point of each form, and one deviation from it at a time."""
+    base = 1 if form == "one_shot" else 4
+    if form == "one_shot" and (warps != 64 or pattern == "read"):
+        return False
+    return sum((bytes != 8 << 30, vector != 16, unroll != base, warps != 64)) <= 1
 
 
 @probe(
     "bandwidth/stream.cu",
     pattern=["read", "write", "copy", "scale", "triad"],
+    form=["persistent", "one_shot"],
     bytes=values([1 << 28, 1 << 30, 8 << 30], quick=[8 << 30], open=True, unit="B", multiple=1 << 20),
     vector=values([4, 8, 16], quick=[16]),
-    unroll=values([1, 4, 8], quick=[4]),
+    unroll=values([1, 4, 8], quick=[1, 4]),
     warps=values([16, 32, 64], quick=[64]),
     knobs=["pattern", "vector", "unroll"],
     measures=bandwidth(),
@@ -101,9 +108,9 @@ def _one_at_a_time(pattern, bytes, vector, unroll, warps):
     needs=[gpu_memory(lambda axes: 3 * axes["bytes"])],
     where=_one_at_a_time,
 )
-def dram(gpu, *, pattern, bytes, vector, unroll, warps):
+def dram(gpu, *, pattern, form, bytes, vector, unroll, warps):
     """Streams arrays of `bytes` through DRAM; counts each array read or written once."""
-    return _stream(gpu, pattern, bytes, vector=vector, unroll=unroll, warps=warps)
+    return _stream(gpu, pattern, bytes, vector=vector, unroll=unroll, warps=warps, form=form)
 
 
 @probe(
@@ -118,7 +125,7 @@ def dram(gpu, *, pattern, bytes, vector, unroll, warps):
 )
 def dram_regime(gpu, *, pattern, regime):
     """DRAM bandwidth in bursts from rest, and at power equilibrium, with the power drawn."""
-    return _stream(gpu, pattern, 8 << 30, vector=16, unroll=4, warps=64)
+    return _stream(gpu, pattern, 8 << 30, vector=16, unroll=4)
 
 
 @probe(
@@ -133,7 +140,7 @@ def dram_regime(gpu, *, pattern, regime):
 def l2(gpu, *, pattern, footprint, tier):
     """All SMs pass again and again over a footprint, around L1: L2 while it fits, DRAM beyond."""
     passes = max(1, (1 << 31) // footprint)
-    return _stream(gpu, pattern, footprint, vector=16, unroll=4, warps=64, passes=passes)
+    return _stream(gpu, pattern, footprint, vector=16, unroll=4, passes=passes)
 
 
 @probe(
