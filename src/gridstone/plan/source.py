@@ -34,8 +34,8 @@ def kernel_path(probe: Probe) -> Path | None:
 def source_closure(path: Path) -> list[Path]:
     """A kernel file and every header it includes by `#include "..."`, each once, in the order of inclusion.
 
-    Headers are looked up beside the including file, beside the kernel, then in `kernels_cuda/include`. A header
-    found in none of them belongs to the CUDA toolkit and is left out.
+    Headers are looked up beside the including file, beside the kernel, then in `kernels_cuda/include`. One
+    that is in none of them belongs to the CUDA toolkit and is left out.
     """
     files: dict[Path, None] = {}
     waiting = [path.resolve()]
@@ -67,7 +67,7 @@ def source_digest(probe: Probe) -> str:
 
 
 def _body_text(probe: Probe) -> str:
-    """The body without its decorator: another list of axis values leaves the ids of the cells it shares alone."""
+    """The body without its decorator, so that a longer list of axis values keeps the ids of known cells."""
     try:
         text = textwrap.dedent(inspect.getsource(probe.body))
     except OSError as error:
