@@ -8,7 +8,6 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDERS = ("bench", "kernels_cuda", "runners", "reports")
-SUFFIXES = {".py", ".cu", ".cuh", ".h", ".toml", ".css", ".js", ".html", ".j2", ".svg", ".json"}
 
 
 class ContentHook(BuildHookInterface):  # type: ignore[type-arg, misc]
@@ -21,6 +20,7 @@ class ContentHook(BuildHookInterface):  # type: ignore[type-arg, misc]
         root = Path(self.root)
         for folder in FOLDERS:
             for path in sorted((root / folder).rglob("*")):
-                if path.is_file() and path.suffix in SUFFIXES and "__pycache__" not in path.parts:
-                    relative = path.relative_to(root).as_posix()
-                    build_data["force_include"][str(path)] = f"gridstone/share/{relative}"
+                relative = path.relative_to(root)
+                hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
+                if path.is_file() and not hidden:
+                    build_data["force_include"][str(path)] = f"gridstone/share/{relative.as_posix()}"
