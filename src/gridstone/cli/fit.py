@@ -1,0 +1,44 @@
+"""`gridstone fit`: runs become a model that other programs load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def fit(
+    runs: Annotated[list[Path], typer.Argument(help="Runs, or folders of runs, of one model of GPU.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print model.json.")] = False,
+) -> None:
+    """Fit models to runs: `gridstone fit RUN [RUN...] -o MODEL/`, then `gridstone ask MODEL/`."""
+    from gridstone.fit import fit as fit_runs
+
+    document = fit_runs(runs, out)
+    if as_json:
+        typer.echo(json.dumps(document, indent=1, default=str))
+        return
+    for line in _lines(document):
+        typer.echo(line)
+    typer.echo(f"{out}: ask it with `gridstone ask {out}`")
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    fitted = [f"{name:16} {_quality(record)}" for name, record in document["functions"].items()]
+    missing = [f"{name:16} left out: {reason}" for name, reason in document["absent"].items()]
+    return fitted + missing
+
+
+def _quality(record: dict[str, Any]) -> str:
+    count = len(record["laws"])
+    laws = f"{count} law{'' if count == 1 else 's'}"
+    random = record["quality"]["random"]
+    if random is None:
+        return f"{laws}, {record['quality']['absent']['random']}"
+    return (
+        f"{laws}, held-out error {random['median']:.2%} (median) {random['p95']:.2%} (95 %) "
+        f"over {random['n']} cells, {random['coverage']:.0%} inside their interval"
+    )

@@ -1,0 +1,79 @@
+"""Models made from runs. A function is one module here and one in `gridstone.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gridstone
+from gridstone.errors import NothingMeasured, UsageError
+from gridstone.fit import host, launch, memory, transfer
+from gridstone.fit.facts import devices, facts
+from gridstone.fit.law import fit_function
+from gridstone.fit.provenance import described, provenance
+from gridstone.fit.save import save
+from gridstone.store import Run, StoreError, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FUNCTIONS = (memory, transfer, launch, host)
+
+
+def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """Fit every function that the runs feed, write the model to `folder` and return its model.json.
+
+    runs: runs or folders of runs, all of one model of GPU; several machines of the kind make the whole-site
+    hold-out possible. Functions without data are listed under `absent`. Raises StoreError for runs that
+    cannot be read, UsageError for runs of different GPUs, NothingMeasured where nothing can be fitted.
+    """
+    frame, infos = _together(runs)
+    found = devices(frame)
+    if len(found) > 1:
+        raise UsageError(f"the runs are of different GPUs ({', '.join(found)}): fit one model for each")
+    functions: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    arrays: dict[str, Any] = {}
+    holdout: list[dict[str, Any]] = []
+    for module in FUNCTIONS:
+        wanted = module.sought(frame)
+        if not wanted:
+            absent[module.NAME] = f"the runs hold no usable row of {module.NEEDS}"
+            continue
+        fitted = fit_function(module.NAME, module.FORM, wanted)
+        probes = sorted({p for law in fitted.record["laws"] for p in law["probes"]})
+        used = {str(c) for law in wanted for c in law.cells["cell_id"]}
+        functions[module.NAME] = {**fitted.record, "provenance": provenance(frame, probes, used, infos)}
+        arrays |= fitted.arrays
+        holdout += fitted.holdout
+    if not functions:
+        reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
+        raise NothingMeasured(f"nothing to fit: {reasons}")
+    document = {
+        "gridstone": gridstone.__version__,
+        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "runs": [described(info) for info in infos],
+        "facts": facts(frame, infos),
+        "functions": functions,
+        "absent": absent,
+    }
+    save(folder, document, arrays, holdout)
+    return document
+
+
+def _together(runs: Sequence[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """All rows of all runs, and run.json of each run once."""
+    import pandas as pd
+
+    infos: dict[str, dict[str, Any]] = {}
+    for path in runs:
+        inside = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.rglob("run.json"))
+        if not inside:
+            raise StoreError(f"{path}: no gridstone run there (no run.json in it or below it)")
+        for folder in inside:
+            info = Run(folder).info()
+            infos[str(info.get("run_id", folder.name))] = info
+    merged = pd.concat([load(path) for path in runs], ignore_index=True)
+    return merged.drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True), list(infos.values())

@@ -1,0 +1,97 @@
+"""The cells that a law is fitted to: which rows count, and several runs of one cell as one point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gridstone.model.interpolate import Table
+
+USED_STATUS = "ok"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """A law to be fitted.
+
+    keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
+    column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
+    cross-validation chooses among (`gridstone.fit.form`).
+    """
+
+    keys: Mapping[str, str | bool]
+    axes: tuple[str, ...]
+    unit: str
+    cells: pd.DataFrame
+    candidates: tuple[str, ...] = ("loglog", "cubic")
+    free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.DataFrame:
+    """The rows of a metric that a fit may use: status ok, a positive value, and the given axis values.
+
+    Throttled rows are left out: a model speaks of the clocks that the machine holds, and names them.
+    Adds `site`: the GPU's UUID, or the host where there is no GPU.
+    """
+    wanted = (frame["probe"] == probe) & (frame["metric"] == metric) & (frame["status"] == USED_STATUS)
+    for name, value in axes.items():
+        wanted &= (frame[name] == value).fillna(False).astype(bool) if name in frame else False
+    rows = frame[wanted & (frame["value"] > 0) & np.isfinite(frame["value"])]
+    return rows.assign(site=rows["device_uuid"].fillna(rows["host"]))
+
+
+def words(rows: pd.DataFrame, axis: str) -> list[str]:
+    """The values of a word axis that occur, in order of name."""
+    return sorted(str(v) for v in rows[axis].dropna().unique()) if axis in rows else []
+
+
+def cells(rows: pd.DataFrame, *, factor: Any = 1.0, inverse: bool = False, **columns: Any) -> pd.DataFrame:
+    """Rows as cells of a law: `columns` are its axes; the values are times `factor`, or `factor` over them.
+
+    factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it.
+    """
+    value, lo, hi = (rows[c].to_numpy(float) for c in ("value", "lo", "hi"))
+    lo, hi = np.where(lo > 0, lo, value), np.where(hi > 0, hi, value)
+    if inverse:
+        value, lo, hi = 1 / value, 1 / hi, 1 / lo
+    scale = np.asarray(factor, dtype=float)
+    kept = rows[["site", "run_id", "cell_id", "probe"]].reset_index(drop=True)
+    named = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
+    return kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
+
+
+def points(table: pd.DataFrame, axes: Sequence[str]) -> Table:
+    """(n, d + 3): each coordinate once, sorted; the median over runs, and the hull of their intervals."""
+    if not axes:
+        return np.array([[table["value"].median(), table["lo"].min(), table["hi"].max()]])
+    grouped = table.groupby(list(axes), sort=True).agg(
+        value=("value", "median"), lo=("lo", "min"), hi=("hi", "max")
+    )
+    return np.asarray(grouped.reset_index(), dtype=float)
+
+
+def best(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Per run and coordinate the cell with the smallest value: the best configuration of those measured."""
+    keys = ["run_id", *axes]
+    return table.loc[table.groupby(keys)["value"].idxmin()].reset_index(drop=True)
+
+
+def noise(table: pd.DataFrame, axes: Sequence[str]) -> tuple[float, str]:
+    """The noise floor in log space and where it comes from.
+
+    The median over coordinates of half the spread between runs where cells were repeated, else of half the
+    cells' own 95 % intervals.
+    """
+    keys = list(axes) or ["probe"]
+    by_run = table.groupby([*keys, "run_id"])["value"].median().groupby(level=list(range(len(keys))))
+    repeated = by_run.agg(["min", "max", "size"]).query("size > 1")
+    if len(repeated):
+        return float(np.median(np.log(repeated["max"] / repeated["min"])) / 2), "repeated runs"
+    return float(np.median(np.log(table["hi"] / table["lo"])) / 2), "intervals of the cells"

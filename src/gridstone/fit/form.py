@@ -1,0 +1,115 @@
+"""From points to knots: the candidate forms of a law, and the choice among them by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridstone.model.interpolate import Form, covers, evaluate
+
+if TYPE_CHECKING:
+    from gridstone.model.interpolate import Table
+
+_INNER_FOLDS, _MOST_BREAKS = 5, 6
+
+
+def fitted(points: Table, candidate: str) -> tuple[Form, Table]:
+    """The form and knots of a candidate for points (n, d + 1), sorted by coordinates.
+
+    `loglog` and `affine` go straight through the points, `cubic` through them on a monotone cubic in the
+    logarithms (scipy's PCHIP), and `segments` is the continuous piecewise line t = a + b x with the fewest
+    breakpoints that cross-validation asks for (one coordinate only).
+    """
+    if candidate == "segments":
+        return "affine", _flat(_segments(points))
+    if candidate == "cubic":
+        return "cubic", np.column_stack([points, _slopes(points)])
+    if candidate == "affine":
+        return "affine", _flat(points)
+    return "loglog", _flat(points)
+
+
+def choose(points: Table, candidates: Sequence[str]) -> str:
+    """The candidate with the least mean error, in log space, on held-out points; ties go to the first."""
+    if len(candidates) == 1 or len(points) < 4:
+        return candidates[0]
+    errors = {c: _error(points, c) for c in candidates}
+    return min(candidates, key=lambda c: errors[c])
+
+
+def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
+    """Indices 0 to n - 1 shuffled and dealt into at most `count` folds."""
+    order = np.random.default_rng(seed).permutation(n)
+    return [np.sort(part) for part in np.array_split(order, min(count, n))]
+
+
+def _error(points: Table, candidate: str) -> float:
+    residuals = []
+    for held in folds(len(points), _INNER_FOLDS, seed=1):
+        train = np.delete(points, held, axis=0)
+        form, knots = fitted(train, candidate)
+        for row in points[held]:
+            if covers(train, row[:-1]):
+                residuals.append(abs(np.log(row[-1] / evaluate(knots, row[:-1], form))))
+    return float(np.mean(residuals)) if residuals else np.inf
+
+
+def _flat(points: Table) -> Table:
+    return np.column_stack([points, np.zeros(len(points))])
+
+
+def _slopes(points: Table) -> Table:
+    """d log(value) / d log(last coordinate) at each point, by PCHIP along the last coordinate."""
+    from scipy.interpolate import PchipInterpolator
+
+    slopes = np.zeros(len(points))
+    curves = np.unique(points[:, :-2], axis=0) if points.shape[1] > 2 else np.zeros((1, 0))
+    for outer in curves:
+        rows = np.flatnonzero((points[:, :-2] == outer).all(axis=1))
+        if rows.size > 1:
+            x, y = np.log(points[rows, -2]), np.log(points[rows, -1])
+            slopes[rows] = PchipInterpolator(x, y).derivative()(x)
+    return slopes
+
+
+def _segments(points: Table) -> Table:
+    """Knots of the piecewise line: breakpoints are added one by one while held-out points gain by it."""
+    x, y = points[:, 0], points[:, 1]
+    breaks: list[float] = []
+    error = _line_error(x, y, breaks)
+    while len(breaks) < min(_MOST_BREAKS, len(x) - 4):
+        inner = [b for b in x[1:-1] if b not in breaks]
+        candidate = min(inner, key=lambda b: _misfit(x, y, [*breaks, b]))
+        gained = _line_error(x, y, [*breaks, candidate])
+        if gained > 0.98 * error:
+            break
+        breaks, error = [*breaks, candidate], gained
+    knots = np.array([x[0], *sorted(breaks), x[-1]])
+    values = _line(x, y, breaks)(knots)
+    return np.column_stack([knots, values]) if (values > 0).all() else points
+
+
+def _line(x: Table, y: Table, breaks: Sequence[float]) -> Callable[[Table], Table]:
+    """Least squares of the relative error over a + b x + sum of hinges; relative, as times span decades."""
+    basis = _hinges(x, breaks)
+    coefficients = np.linalg.lstsq(basis / y[:, None], np.ones_like(y), rcond=None)[0]
+    return lambda at: _hinges(at, breaks) @ coefficients
+
+
+def _hinges(x: Table, breaks: Sequence[float]) -> Table:
+    return np.column_stack([np.ones_like(x), x, *(np.maximum(0.0, x - b) for b in sorted(breaks))])
+
+
+def _misfit(x: Table, y: Table, breaks: Sequence[float]) -> float:
+    return float(np.mean(np.abs(_line(x, y, breaks)(x) / y - 1)))
+
+
+def _line_error(x: Table, y: Table, breaks: Sequence[float]) -> float:
+    errors: list[float] = []
+    for held in folds(len(x), _INNER_FOLDS, seed=2):
+        rest = np.delete(np.arange(len(x)), held)
+        errors.extend(np.abs(_line(x[rest], y[rest], breaks)(x[held]) / y[held] - 1))
+    return float(np.mean(errors))

@@ -1,0 +1,94 @@
+"""Held-out cells: each is predicted by a law that was fitted, form and all, without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from gridstone.fit.cells import Sought, points
+from gridstone.fit.form import choose, fitted, folds
+from gridstone.model.interpolate import covers, evaluate, octaves_outside
+
+if TYPE_CHECKING:
+    from gridstone.model.interpolate import Table
+
+Kind = Literal["random", "frontier", "site"]
+_FOLDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A held-out point: what was measured, what the rest predicts, how many octaves outside the rest."""
+
+    kind: Kind
+    fold: int
+    coordinates: tuple[float, ...]
+    measured: float
+    lo: float
+    hi: float
+    predicted: float
+    octaves: float
+
+    @property
+    def residual(self) -> float:
+        """log(measured / predicted)."""
+        return float(np.log(self.measured / self.predicted))
+
+
+def at_random(sought: Sought) -> list[Held]:
+    """Ten shuffled folds. Points at the rim are not counted: without them a model would refuse there."""
+    table = points(sought.cells, sought.axes)
+    if not sought.axes or len(table) < 4:
+        return []
+    held = []
+    for number, indices in enumerate(folds(len(table), _FOLDS)):
+        train = np.delete(table, indices, axis=0)
+        inside = [i for i in indices if covers(train, table[i, : len(sought.axes)])]
+        held += _predict("random", number, train, table[inside], sought.candidates)
+    return held
+
+
+def at_the_frontier(sought: Sought) -> list[Held]:
+    """The outermost octave at each end of each coordinate, predicted by continuing the rest."""
+    table = points(sought.cells, sought.axes)
+    held, number = [], 0
+    for axis in range(len(sought.axes)):
+        column = table[:, axis]
+        for outermost in (column > column.max() / 2, column < column.min() * 2):
+            if outermost.any() and (~outermost).sum() >= 3:
+                held += _predict("frontier", number, table[~outermost], table[outermost], sought.candidates)
+                number += 1
+    return held
+
+
+def at_other_sites(sought: Sought) -> list[Held]:
+    """Each site predicted by the others; nothing where there is one site only."""
+    sites = sorted(sought.cells["site"].unique())
+    held = []
+    for number, site in enumerate(sites if len(sites) > 1 else ()):
+        here = sought.cells["site"] == site
+        train, target = points(sought.cells[~here], sought.axes), points(sought.cells[here], sought.axes)
+        inside = [i for i, row in enumerate(target) if covers(train, row[: len(sought.axes)])]
+        held += _predict("site", number, train, target[inside], sought.candidates)
+    return held
+
+
+def _predict(kind: Kind, fold: int, train: Table, target: Table, candidates: Sequence[str]) -> list[Held]:
+    d = train.shape[1] - 3
+    form, knots = fitted(train[:, : d + 1], choose(train[:, : d + 1], candidates) if d else "loglog")
+    return [
+        Held(
+            kind=kind,
+            fold=fold,
+            coordinates=tuple(float(v) for v in row[:d]),
+            measured=float(row[d]),
+            lo=float(row[d + 1]),
+            hi=float(row[d + 2]),
+            predicted=evaluate(knots, row[:d], form),
+            octaves=octaves_outside(train, row[:d]),
+        )
+        for row in target
+    ]

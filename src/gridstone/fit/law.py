@@ -1,0 +1,112 @@
+"""One law and one function, fitted: knots, interval, quality, and the held-out cells that show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gridstone.fit.cells import Sought, noise, points
+from gridstone.fit.conformal import half_width, interval, per_octave, summary, with_intervals
+from gridstone.fit.form import choose, fitted
+from gridstone.fit.holdout import Held, at_other_sites, at_random, at_the_frontier
+
+if TYPE_CHECKING:
+    from gridstone.model.interpolate import Table
+
+_WHY_ABSENT = {
+    "random": "too few cells to hold one out",
+    "frontier": "too few cells to hold the outermost out",
+    "site": "the runs are of one site",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedFunction:
+    """A function as it goes to disk: its record in model.json, its arrays and the rows of holdout.parquet."""
+
+    record: dict[str, Any]
+    arrays: dict[str, Table]
+    holdout: list[dict[str, Any]]
+
+
+def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFunction:
+    """Fit every law of a function; its record lacks `provenance`, which needs the runs."""
+    held = [[*at_random(s), *at_the_frontier(s), *at_other_sites(s)] for s in wanted]
+    pooled = [h.residual for one in held for h in one if h.kind == "random"]
+    arrays: dict[str, Table] = {}
+    laws, holdout, intervals = [], [], []
+    for number, (sought, own) in enumerate(zip(wanted, held, strict=True)):
+        key = f"{name}/{number}"
+        record, tables = _law(sought, own, pooled)
+        rows = with_intervals(own, record["interval"]["half_width"], record["interval"]["per_octave"])
+        record |= {"arrays": key, "quality": _quality(rows)}
+        laws.append(record)
+        arrays |= {f"{key}/{part}": table for part, table in tables.items()}
+        holdout += [_row(name, sought, *entry) for entry in rows]
+        intervals += rows
+    record = {"form": form, "quality": _quality(intervals), "laws": laws}
+    return FittedFunction(record=record, arrays=arrays, holdout=holdout)
+
+
+def _law(
+    sought: Sought, held: Sequence[Held], pooled: Sequence[float]
+) -> tuple[dict[str, Any], dict[str, Table]]:
+    table = points(sought.cells, sought.axes)
+    values = table[:, : len(sought.axes) + 1]
+    candidate = choose(values, sought.candidates) if sought.axes else "constant"
+    form, knots = fitted(values, candidate)
+    floor, origin = noise(sought.cells, sought.axes)
+    bounds = interval([h.residual for h in held if h.kind == "random"], pooled if sought.axes else [], floor)
+    abroad = [h.residual for h in held if h.kind == "site"]
+    if abroad:
+        # An answer for a further machine of the kind differs by what one machine differs from the others.
+        bounds["half_width"] = max(bounds["half_width"], half_width(abroad)[0])
+    frontier = [h for h in held if h.kind == "frontier"]
+    record = {
+        "keys": dict(sought.keys),
+        "axes": list(sought.axes),
+        "unit": sought.unit,
+        "form": form,
+        "chosen": candidate,
+        "interval": {**bounds, "per_octave": per_octave(frontier, bounds["half_width"])},
+        "noise_floor": {"value": floor, "from": origin},
+        "domain": {
+            a: [float(table[:, i].min()), float(table[:, i].max())] for i, a in enumerate(sought.axes)
+        },
+        "free": {name: list(box) for name, box in sought.free.items()},
+        "parameters": dict(sought.parameters),
+        "probes": sorted(str(p) for p in sought.cells["probe"].unique()),
+        "cells": len(table),
+    }
+    return record, {"points": table, "knots": knots}
+
+
+def _quality(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any]:
+    by_kind = {
+        kind: summary([r for r in rows if r[0].kind == kind]) for kind in ("random", "frontier", "site")
+    }
+    return {**by_kind, "absent": {kind: why for kind, why in _WHY_ABSENT.items() if by_kind[kind] is None}}
+
+
+def _row(name: str, sought: Sought, held: Held, lo: float, hi: float) -> dict[str, Any]:
+    at = sought.cells
+    for axis, value in zip(sought.axes, held.coordinates, strict=True):
+        at = at[at[axis] == value]
+    return {
+        "function": name,
+        "law": json.dumps(dict(sought.keys), sort_keys=True),
+        "probe": str(at["probe"].iloc[0]),
+        "cell_id": str(at["cell_id"].iloc[0]),
+        "axes": json.dumps(dict(zip(sought.axes, held.coordinates, strict=True))),
+        "unit": sought.unit,
+        "measured": held.measured,
+        "lo": held.lo,
+        "hi": held.hi,
+        "predicted": held.predicted,
+        "pred_lo": lo,
+        "pred_hi": hi,
+        "kind": held.kind,
+        "fold": held.fold,
+    }

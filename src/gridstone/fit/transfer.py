@@ -1,0 +1,45 @@
+"""transfer_time from the contiguous copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridstone.fit.cells import Sought, cells, usable, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "transfer_time"
+FORM = (
+    "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better"
+)
+NEEDS = "copy/host_device or copy/device"
+
+_WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
+_CANDIDATES = ("affine", "segments", "cubic", "loglog")
+
+
+def sought(frame: pd.DataFrame) -> list[Sought]:
+    """One law per direction and kind of host memory, and one within the device."""
+    found = []
+    for direction, (src, dst, duplex) in _WAYS.items():
+        rows = usable(frame, "copy/host_device", "bandwidth", direction=direction)
+        for method in words(rows, "method"):
+            # A copy both ways counts the bytes of both; within the device each is read and written.
+            law = _copy(rows[rows["method"] == method], src, dst, method, duplex, 2 if duplex else 1)
+            found.append(law)
+    within = usable(frame, "copy/device", "bandwidth")
+    if len(within):
+        found.append(_copy(within, "device", "device", "device", False, 2))
+    return found
+
+
+def _copy(rows: pd.DataFrame, src: str, dst: str, method: str, duplex: bool, counted: int) -> Sought:
+    moved = counted * rows["bytes"].to_numpy(float)
+    return Sought(
+        keys={"src": src, "dst": dst, "method": method, "duplex": duplex},
+        axes=("bytes",),
+        unit="s",
+        cells=cells(rows, factor=moved, inverse=True, bytes=rows["bytes"]),
+        candidates=_CANDIDATES,
+    )

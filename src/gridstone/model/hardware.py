@@ -1,0 +1,33 @@
+"""A loaded model of the hardware: the functions of the release as methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridstone.model.artifact import Artifact, read
+from gridstone.model.host import host_time
+from gridstone.model.launch import launch_overhead
+from gridstone.model.memory import memory_time
+from gridstone.model.transfer import transfer_time
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareModel(Artifact):
+    """An artifact that answers questions. A function of a later release is one more line here."""
+
+    memory_time = memory_time
+    transfer_time = transfer_time
+    launch_overhead = launch_overhead
+    host_time = host_time
+
+
+def load(path: str | Path) -> HardwareModel:
+    """The model in the folder `path`, as `gridstone fit` wrote it; needs no GPU and only numpy.
+
+    Raises ModelError where a file is missing, broken or of another format.
+    """
+    artifact = read(path)
+    return HardwareModel(
+        facts=artifact.facts, functions=artifact.functions, absent=artifact.absent, runs=artifact.runs
+    )
