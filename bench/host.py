@@ -1,0 +1,277 @@
+"""The host without a GPU: memory bandwidth, gathers, latency by footprint, copies, files."""
+
+import os
+
+import numpy as np
+
+from gridstone import Metric, Unavailable, bandwidth, cores, host_memory, pow2, probe, seconds, values
+from gridstone.host import usable_cores
+from gridstone.units import format_bytes
+
+_ALL = usable_cores()
+_THREADS = values(
+    sorted({1, 2, 4, 8, 16, 32, 64, _ALL}),
+    quick=[_ALL],
+    full=sorted({1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, _ALL}),
+    open=True,
+)
+_ENOUGH_CORES = cores(lambda axes: axes["threads"])
+_SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
+_FACTOR = 3.0
+_LINE = 64
+_GATHERED = 8 << 20
+_RESERVE = 1 << 30
+
+
+def _blocks(*arrays):
+    """The arrays side by side in blocks that fit a cache."""
+    step = 1 << 16
+    return ([a[i : i + step] for a in arrays] for i in range(0, len(arrays[0]), step))
+
+
+def _mark(host, memory, threads=1):
+    """Give each word of a uint8 array a value of its own."""
+    words = memory[: len(memory) // 8 * 8].view(np.uint64)
+    firsts = [len(words) * i // threads for i in range(threads)]
+    host.each(host.loops.mark, list(zip(host.split(words, threads), firsts, strict=True)))
+
+
+@probe(
+    None,
+    runner="on_host",
+    pattern=values(["copy", "scale", "add", "triad"], quick=["copy", "triad"]),
+    threads=_THREADS,
+    bytes=values(
+        [256 << 20],
+        full=[32 << 10, 128 << 10, 512 << 10, 2 << 20, 8 << 20, 32 << 20, 256 << 20, 1 << 30],
+        open=True,
+        unit="B",
+        multiple=8,
+    ),
+    measures=bandwidth(),
+    needs=[host_memory(lambda axes: 3 * axes["bytes"]), _ENOUGH_CORES],
+)
+def stream(host, *, pattern, threads, bytes):
+    """STREAM over float64 arrays of `bytes` each, in equal parts by threads, each part again and again.
+
+    Bytes are counted as STREAM counts them: two arrays for copy and scale, three for add and triad. Where
+    stores allocate in the cache, the hardware moves one array more, which is not counted. Whether stores
+    bypass the cache instead is up to the compiler, so compare with numbers of the same build only.
+    """
+    n = bytes // 8
+    target, a, b = (host.array(n, np.float64, threads=threads) for _ in range(3))
+    loop = getattr(host.loops, pattern)
+    parts = list(zip(*(host.split(x, threads) for x in (target, a, b)), strict=True))
+    firsts = [n * i // threads for i in range(threads)]
+    for column, shift in ((1, 0), (2, 7)):
+        starts = [(part[column], first + shift) for part, first in zip(parts, firsts, strict=True)]
+        host.each(host.loops.count_up, starts)
+
+    def run(passes):
+        host.each(loop, [(*part, _FACTOR, passes) for part in parts])
+
+    expected = {
+        "copy": lambda x, _: x,
+        "scale": lambda x, _: _FACTOR * x,
+        "add": lambda x, y: x + y,
+        "triad": lambda x, y: x + _FACTOR * y,
+    }[pattern]
+
+    def verify():
+        return all(np.array_equal(t, expected(x, y)) for t, x, y in _blocks(target, a, b))
+
+    return host.call(
+        run,
+        work=(1 + _SOURCES[pattern]) * bytes,
+        least_s=10e-3,
+        poison=lambda: target.fill(np.nan),
+        verify=verify,
+    )
+
+
+@probe(
+    None,
+    runner="on_host",
+    row_bytes=pow2("64", "4KiB", every=2, quick=1, full=1),
+    threads=_THREADS,
+    footprint=pow2("256KiB", "256MiB", every=2),
+    measures=[bandwidth(), seconds()],
+    needs=[host_memory(lambda axes: 2 * axes["footprint"]), _ENOUGH_CORES],
+    where=lambda row_bytes, threads, footprint: footprint >= threads * row_bytes,
+)
+def gather(host, *, row_bytes, threads, footprint):
+    """Copies of whole rows in random order out of a table of `footprint` bytes; time is per row.
+
+    Each row of the table is taken once before any is taken again. The bytes of the rows are counted once:
+    neither the row numbers (4 bytes per row) nor the writes of the copies.
+    """
+    table = host.array(footprint, np.uint8, threads=threads)
+    rows = footprint // row_bytes
+    _mark(host, table, threads)
+    count = max(1, _GATHERED // row_bytes // threads)
+    target = host.array((threads, count * row_bytes), np.uint8, threads=threads)
+    order = np.random.default_rng(rows).permutation(rows).astype(np.uint32)
+    orders = host.split(order, threads)
+    cursors = np.zeros((threads, 8), dtype=np.int64)
+
+    def run(passes):
+        parts = zip(target, orders, cursors, strict=True)
+        host.each(host.loops.gather, [(t, table, o, c, row_bytes, passes) for t, o, c in parts])
+
+    def verify():
+        by_row = table[: rows * row_bytes].reshape(rows, row_bytes)
+        last = [o[np.arange(c[0] - count, c[0]) % len(o)] for o, c in zip(orders, cursors, strict=True)]
+        return all(
+            np.array_equal(t.reshape(count, row_bytes), by_row[o]) for t, o in zip(target, last, strict=True)
+        )
+
+    return host.call(
+        run,
+        work=row_bytes,
+        calls=threads * count,
+        least_s=5e-3,
+        poison=lambda: target.fill(0xFF),
+        verify=verify,
+    )
+
+
+@probe(
+    None,
+    runner="on_host",
+    footprint=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=4, multiple=_LINE),
+    measures=Metric(name="latency", unit="s/hop", better="lower", reduce=lambda s: s.seconds),
+    needs=[host_memory(lambda axes: 2 * axes["footprint"])],
+    fits="ladder",
+)
+def pointer_chase(host, *, footprint):
+    """Seconds per dependent load over a random ring of the 64-byte lines of `footprint` bytes."""
+    words = _LINE // 8
+    n = footprint // _LINE
+    ring = host.array(n * words, np.uint64)
+    order = np.random.default_rng(n).permutation(n).astype(np.uint64)
+    places = order * np.uint64(words)
+    ring[places] = np.roll(places, -1)
+    hops = 1024
+    walked, place = 0, places[0]
+    closed = host.loops.chase(ring, place, n) == place
+
+    def run(passes):
+        nonlocal walked, place
+        place = np.uint64(host.loops.chase(ring, place, hops * passes))
+        walked += hops * passes
+
+    return host.call(
+        run,
+        work=1,
+        calls=hops,
+        verify=lambda: bool(closed and place == places[walked % n]),
+    )
+
+
+@probe(
+    None,
+    runner="on_host",
+    bytes=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=4),
+    threads=_THREADS,
+    measures=[bandwidth(), seconds()],
+    needs=[host_memory(lambda axes: 3 * axes["bytes"]), _ENOUGH_CORES],
+    where=lambda bytes, threads: threads == 1 or bytes >= 4096 * threads,
+)
+def memcpy(host, *, bytes, threads):
+    """The C library's memcpy, in equal parts by threads; each byte counts once."""
+    source, target = (host.array(bytes, np.uint8, threads=threads) for _ in range(2))
+    _mark(host, source, threads)
+    parts = list(zip(host.split(target, threads), host.split(source, threads), strict=True))
+
+    def run(passes):
+        host.each(host.loops.memcpy, [(*part, passes) for part in parts])
+
+    return host.call(
+        run,
+        work=bytes,
+        least_s=2e-3 if threads == 1 else 10e-3,
+        poison=lambda: target.fill(0xFF),
+        verify=lambda: bool(np.array_equal(target, source)),
+    )
+
+
+@probe(
+    None,
+    runner="on_host",
+    method=["write", "read"],
+    tier=["page_cache", "storage"],
+    bytes=pow2("4KiB", "16MiB", quick=1),
+    measures=[bandwidth(), seconds()],
+    needs=[host_memory(lambda axes: 4 * axes["bytes"])],
+)
+def file(host, *, method, tier, bytes):
+    """One file written or read from its start, in the page cache or down to storage (write and fsync).
+
+    A write goes over bytes that are already there. Reads of storage follow an eviction from the page cache;
+    the caches of the drive, or of the machine below a virtual one, stay as they are.
+    """
+    scratch = host.scratch_file()
+    fd = scratch.fileno()
+    _demand_space(fd, bytes)
+    data, landing = (host.array(bytes, np.uint8) for _ in range(2))
+    _mark(host, data)
+
+    def write(source):
+        done = 0
+        while done < bytes:
+            done += os.pwrite(fd, source[done:], done)
+
+    def read():
+        done = 0
+        while done < bytes:
+            done += os.preadv(fd, [landing[done:]], done)
+
+    def evict():
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def once():
+        if method == "read":
+            read()
+            return
+        write(data)
+        if tier == "storage":
+            os.fsync(fd)
+
+    def repeat(passes):
+        for _ in range(passes):
+            once()
+
+    def poison():
+        landing.fill(0xFF)
+        if method == "write":
+            write(landing)
+
+    def verify():
+        if method == "write":
+            if tier == "storage":
+                evict()
+            landing.fill(0xFF)
+            read()
+        return bool(np.array_equal(landing, data))
+
+    write(data)
+    if tier == "storage":
+        evict()
+        if host.cached_share(scratch, bytes) > 0.5:
+            scratch.close()
+            raise Unavailable(
+                "files here do not leave the page cache: set GRIDSTONE_SCRATCH to a folder on a disk"
+            )
+    if (method, tier) == ("read", "storage"):
+        return host.single(read, work=bytes, before=evict, poison=poison, verify=verify, close=scratch.close)
+    return host.call(repeat, work=bytes, poison=poison, verify=verify, close=scratch.close)
+
+
+def _demand_space(fd, size):
+    """Raises Unavailable where writing `size` bytes would leave the disk with less than a reserve."""
+    space = os.fstatvfs(fd)
+    free = space.f_bavail * space.f_frsize
+    if free < size + _RESERVE:
+        wanted = f"needs {format_bytes(size + _RESERVE)} of disk space, {format_bytes(free)} are free here"
+        raise Unavailable(f"{wanted}: set GRIDSTONE_SCRATCH to a folder with more")
