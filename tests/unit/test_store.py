@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -116,6 +117,13 @@ def test_columns_have_the_types_of_the_contract() -> None:
     types = {"footprint": pa.int64(), "pattern": pa.string(), "sparse": pa.bool_(), "density": pa.float64()}
     assert {name: arrow.field(name).type for name in ROW.axes} == types
     assert axes_of(arrow) == list(ROW.axes)
+
+
+def test_each_column_and_status_is_documented_in_its_order() -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs" / "results-format.md").read_text()
+    columns, statuses = document.split("## Columns")[1].split("## run.json")[0].split("### Status")
+    for text, names in ((columns, COLUMNS), (statuses, STATUSES)):
+        assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(names)
 
 
 def test_an_axis_cannot_take_the_name_of_a_column() -> None:
