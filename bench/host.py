@@ -1,6 +1,7 @@
 """The host without a GPU: memory bandwidth, gathers, latency by footprint, copies, files."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,10 +16,13 @@ _THREADS = values(
     full=sorted({1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, _ALL}),
     open=True,
 )
+_FEW_THREADS = replace(_THREADS, standard=tuple(sorted({1, 4, 16, 64, _ALL})))
 _ENOUGH_CORES = cores(lambda axes: axes["threads"])
 _SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
+_BUDGET_S = 0.1
 _FACTOR = 3.0
 _LINE = 64
+_WARM_HOPS = 1 << 20
 _GATHERED = 8 << 20
 _RESERVE = 1 << 30
 
@@ -39,6 +43,7 @@ def _mark(host, memory, threads=1):
 @probe(
     None,
     runner="on_host",
+    budget_s=_BUDGET_S,
     pattern=values(["copy", "scale", "add", "triad"], quick=["copy", "triad"]),
     threads=_THREADS,
     bytes=values(
@@ -92,9 +97,18 @@ def stream(host, *, pattern, threads, bytes):
 @probe(
     None,
     runner="on_host",
-    row_bytes=pow2("64", "4KiB", every=2, quick=1, full=1),
-    threads=_THREADS,
-    footprint=pow2("256KiB", "256MiB", every=2),
+    budget_s=_BUDGET_S,
+    row_bytes=values(
+        [64, 512, 4096], quick=[64, 4096], full=[8, 64, 256, 512, 1024, 4096, 65536], open=True, unit="B"
+    ),
+    threads=_FEW_THREADS,
+    footprint=values(
+        [1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20],
+        quick=[1 << 20, 64 << 20],
+        full=[1 << power for power in range(16, 31)],
+        open=True,
+        unit="B",
+    ),
     measures=[bandwidth(), seconds()],
     needs=[host_memory(lambda axes: 2 * axes["footprint"]), _ENOUGH_CORES],
     where=lambda row_bytes, threads, footprint: footprint >= threads * row_bytes,
@@ -138,7 +152,8 @@ def gather(host, *, row_bytes, threads, footprint):
 @probe(
     None,
     runner="on_host",
-    footprint=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=4, multiple=_LINE),
+    budget_s=_BUDGET_S,
+    footprint=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=8, multiple=_LINE),
     measures=Metric(name="latency", unit="s/hop", better="lower", reduce=lambda s: s.seconds),
     needs=[host_memory(lambda axes: 2 * axes["footprint"])],
     fits="ladder",
@@ -152,8 +167,8 @@ def pointer_chase(host, *, footprint):
     places = order * np.uint64(words)
     ring[places] = np.roll(places, -1)
     hops = 1024
-    walked, place = 0, places[0]
-    closed = host.loops.chase(ring, place, n) == place
+    walked = min(n, _WARM_HOPS)
+    place = np.uint64(host.loops.chase(ring, places[0], walked))
 
     def run(passes):
         nonlocal walked, place
@@ -164,21 +179,22 @@ def pointer_chase(host, *, footprint):
         run,
         work=1,
         calls=hops,
-        verify=lambda: bool(closed and place == places[walked % n]),
+        verify=lambda: bool(place == places[walked % n]),
     )
 
 
 @probe(
     None,
     runner="on_host",
+    budget_s=_BUDGET_S,
     bytes=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=4),
     threads=_THREADS,
     measures=[bandwidth(), seconds()],
     needs=[host_memory(lambda axes: 3 * axes["bytes"]), _ENOUGH_CORES],
-    where=lambda bytes, threads: threads == 1 or bytes >= 4096 * threads,
+    where=lambda bytes, threads: threads == 1 or (bytes >= threads << 15 and bytes & (bytes - 1) == 0),
 )
 def memcpy(host, *, bytes, threads):
-    """The C library's memcpy, in equal parts by threads; each byte counts once."""
+    """The C library's memcpy, each byte counted once; by several threads in equal parts, at powers of two."""
     source, target = (host.array(bytes, np.uint8, threads=threads) for _ in range(2))
     _mark(host, source, threads)
     parts = list(zip(host.split(target, threads), host.split(source, threads), strict=True))
@@ -198,9 +214,10 @@ def memcpy(host, *, bytes, threads):
 @probe(
     None,
     runner="on_host",
+    budget_s=_BUDGET_S,
     method=["write", "read"],
     tier=["page_cache", "storage"],
-    bytes=pow2("4KiB", "16MiB", quick=1),
+    bytes=pow2("4KiB", "16MiB", every=4, per_octave=2, quick=1, full=4),
     measures=[bandwidth(), seconds()],
     needs=[host_memory(lambda axes: 4 * axes["bytes"])],
 )

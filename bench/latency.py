@@ -136,7 +136,7 @@ def texture(gpu, *, footprint):
 )
 def l2_by_sm(gpu, *, src_sm):
     """Latency from one SM to lines in the near and in the far partition of L2, told apart line by line."""
-    lines, stride = 2048, 4096
+    lines, stride = 2048, 4096 + 128  # no power of two: L2 chooses the slice by a hash of the address
     memory = gpu.alloc(lines * stride)
     taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)
 

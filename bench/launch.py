@@ -20,10 +20,12 @@ def _through_cuda_core(gpu):
 def _through_numba(gpu):
     try:
         from numba import cuda
+
+        compiled = cuda.jit
     except (ImportError, AttributeError) as error:
         raise Unavailable(f"numba.cuda does not import here: {error}") from None
 
-    @cuda.jit
+    @compiled
     def empty():
         pass
 

@@ -63,7 +63,7 @@ class Host:
         return memory.view(dtype).reshape(shape)
 
     def each(self, function: Callable[..., Any], parts: Sequence[tuple[Any, ...]]) -> None:
-        """function(*part) for all parts at once, a thread each, and wait for them. Raises what one of them raises."""
+        """function(*part) for all parts at once, a thread each; waits for all, and raises what one raised."""
         others = [self._pool.submit(function, *part) for part in parts[1:]]
         function(*parts[0])
         for other in others:

@@ -244,7 +244,7 @@ def test_gauge_measures_one_cell_by_name(site: pytest.Pytester, value: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("'copy/swep', bytes=2000", "no probe 'copy/swep': did you mean copy/sweep?"),
+        ("'copy/swep', bytes=2000", "no probe 'copy/swep'; did you mean copy/sweep?"),
         ("'copy/sweep', byte=2000", "copy/sweep has no axis 'byte': it has bytes, method"),
         ("'copy/sweep'", "copy/sweep: say which bytes, it has 2 values"),
         ("'copy/sweep', bytes='much'", "bytes=much is not a number"),

@@ -16,6 +16,7 @@ from gridstone.compile.elf import sections
 from gridstone.compile.tools import ToolMissing, nvdisasm
 
 NO_BARRIER = 7
+INSTRUCTION_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,8 @@ class Instruction:
     def __str__(self) -> str:
         waits = "".join(str(b) for b in range(6) if self.wait >> b & 1) or "-"
         sets = "-" if self.sets == NO_BARRIER else str(self.sets)
-        return f"/*{self.address:04x}*/ wait={waits} sets={sets} {self.predicate:>5} {self.opcode} {', '.join(self.operands)}"
+        operands = ", ".join(self.operands)
+        return f"{self.address:05x} wait={waits:6} sets={sets} {self.predicate:>6} {self.opcode} {operands}"
 
 
 def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
@@ -52,10 +54,11 @@ def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
 def _function(listing: dict[str, list[dict[str, str]]], text: bytes) -> list[Instruction]:
     found = []
     for index, item in enumerate(listing["sass-instructions"]):
-        control = int.from_bytes(text[16 * index : 16 * index + 16], "little") >> 105
+        address = INSTRUCTION_BYTES * index
+        control = int.from_bytes(text[address : address + INSTRUCTION_BYTES], "little") >> 105
         found.append(
             Instruction(
-                address=16 * index,
+                address=address,
                 predicate=item.get("predicate", ""),
                 opcode=item["opcode"],
                 operands=tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip()),

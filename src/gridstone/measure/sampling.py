@@ -55,7 +55,9 @@ def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Map
         if reading:
             readings.append(reading)
         samples = join(collected)
-        if stopping.enough(metric.reduce(samples), time.perf_counter() - start):
+        elapsed = time.perf_counter() - start
+        settled = regime != "sustained" or elapsed >= _EQUILIBRIUM_WINDOW_S
+        if settled and stopping.enough(metric.reduce(samples), elapsed):
             break
         batch = 1 if regime else max(4, stopping.floor // 2)
     # The power sensor averages over tens of milliseconds: it says nothing of a burst.

@@ -11,7 +11,7 @@ import pytest
 from gridstone import content
 from gridstone.declaration import Cell, Probe, cell
 from gridstone.errors import GridstoneError
-from gridstone.plan.source import source_digest
+from gridstone.plan import source_digest
 
 
 class Declarations(pytest.File):

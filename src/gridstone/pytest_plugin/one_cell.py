@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from gridstone import content
 from gridstone.declaration import Cell, Probe, Value, cell
 from gridstone.errors import GridstoneError, UsageError
-from gridstone.plan.source import source_digest
-from gridstone.pytest_plugin.collect import probes_of
+from gridstone.plan import load_probes, source_digest, suggestion
 from gridstone.pytest_plugin.replay import extra_info, replay
 from gridstone.pytest_plugin.sitting import Sitting
 from gridstone.stats import PROFILES
@@ -45,17 +42,12 @@ def measure(sitting: Sitting, benchmark: Any, wanted: Cell, profile: str) -> Map
     return {row.metric: row for row in outcome.rows}
 
 
-def find(folders: Iterable[Path], wanted: str) -> Probe:
+def find(folders: Sequence[Path], wanted: str) -> Probe:
     """The probe of that name. Raises UsageError that suggests the nearest, ContentError for a broken file."""
-    files = [file for folder in folders for file in content.python_files(folder)]
-    family = wanted.partition("/")[0]
-    known: dict[str, Probe] = {}
-    for file in sorted(files, key=lambda f: f.stem != family):
-        known |= {probe.name: probe for probe in probes_of(file) if probe.name not in known}
-        if wanted in known:
-            return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=1)
-    raise UsageError(f"no probe {wanted!r}" + (f": did you mean {near[0]}?" if near else ""))
+    known = {probe.name: probe for probe in load_probes(folders)}
+    if wanted not in known:
+        raise UsageError(f"no probe {wanted!r}{suggestion(wanted, list(known))}")
+    return known[wanted]
 
 
 def point(probe: Probe, profile: str, given: Mapping[str, Value]) -> Cell:
