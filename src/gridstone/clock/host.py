@@ -15,7 +15,8 @@ from gridstone.declaration import Samples
 class HostClock:
     """Times `run()`; one sample is as many calls as fill `least_s`, so the timer's own cost vanishes.
 
-    work: units of work per call. calls: how many calls `run` makes itself. before: called untimed ahead of every sample (it forces one call per sample).
+    work: units of work per call. calls: how many calls `run` makes itself. least_s: 0 where one `run` is a sample.
+    before: called untimed ahead of every sample, which is then one `run`.
     """
 
     run: Callable[[], object]
@@ -28,7 +29,7 @@ class HostClock:
     def take(self, count: int) -> Samples:
         """`count` samples; `seconds` is the duration of one call."""
         if self._repeats == 0:
-            self._repeats = 1 if self.before else self._calibrate()
+            self._repeats = 1 if self.before or not self.least_s else self._calibrate()
         taken = np.empty(count)
         for i in range(count):
             if self.before:
