@@ -45,7 +45,9 @@ def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
         done = subprocess.run([nvdisasm(), "-json", file.name], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().split("\n")[0]
-        raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
+        raise ToolMissing(
+            f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm"
+        )
     code = sections(cubin)
     listed = json.loads(done.stdout)[1]
     return {f["function-name"]: _function(f, code[f".text.{f['function-name']}"]) for f in listed}

@@ -50,7 +50,11 @@ class Binary:
 def cache_folder() -> Path:
     """`$GRIDSTONE_CACHE`, else `gridstone` below the user's cache folder."""
     given = os.environ.get("GRIDSTONE_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gridstone"
+    return (
+        Path(given)
+        if given
+        else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gridstone"
+    )
 
 
 @functools.cache

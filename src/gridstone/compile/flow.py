@@ -1,0 +1,103 @@
+"""The control flow of a kernel: which instruction can follow which, and its natural loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from gridstone.compile.disassembly import INSTRUCTION_BYTES, Instruction
+
+Edges = Callable[[int], Iterable[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """A natural loop by instruction index: its entry, the jumps back to it, and all that lies between."""
+
+    header: int
+    latches: frozenset[int]
+    body: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """A kernel's instructions, and by instruction index what may run `after` and `before` each of them."""
+
+    code: Sequence[Instruction]
+    after: tuple[tuple[int, ...], ...]
+    before: tuple[tuple[int, ...], ...]
+    reached: frozenset[int]
+
+
+def flow(code: Sequence[Instruction]) -> Flow:
+    """The control flow of a kernel from its first instruction.
+
+    A call comes back to the instruction behind it; what it calls is not followed. Raises ValueError for a jump
+    whose target is not written in the instruction.
+    """
+    after = tuple(_followers(code, index) for index in range(len(code)))
+    before: list[list[int]] = [[] for _ in code]
+    reached = reach(lambda i: after[i], [0])
+    for index in sorted(reached):
+        for follower in after[index]:
+            before[follower].append(index)
+    return Flow(code=code, after=after, before=tuple(map(tuple, before)), reached=frozenset(reached))
+
+
+def reach(edges: Edges, starts: Iterable[int], avoiding: Collection[int] = ()) -> set[int]:
+    """Everything that can be reached from `starts`, these included, without entering `avoiding`."""
+    found: set[int] = set()
+    waiting = [i for i in starts if i not in avoiding]
+    while waiting:
+        index = waiting.pop()
+        if index in found:
+            continue
+        found.add(index)
+        waiting.extend(i for i in edges(index) if i not in found and i not in avoiding)
+    return found
+
+
+def loops(graph: Flow) -> list[Loop]:
+    """The natural loops, smallest first, so that the first which holds an instruction is its innermost.
+
+    A jump closes a loop where its target lies on every way from the kernel's start to the jump: code that the
+    compiler puts out of line and that jumps back into the kernel makes no loop.
+    """
+    found = []
+    for header in sorted(graph.reached):
+        if len(graph.before[header]) < 2:
+            continue
+        without = reach(lambda i: graph.after[i], [0], avoiding={header})
+        latches = frozenset(i for i in graph.before[header] if i not in without)
+        if latches:
+            body = reach(lambda i: graph.before[i], latches, avoiding={header}) | {header}
+            found.append(Loop(header=header, latches=latches, body=frozenset(body)))
+    return sorted(found, key=lambda loop: len(loop.body))
+
+
+def every_iteration(graph: Flow, loop: Loop, index: int) -> bool:
+    """Whether no iteration of the loop can go round without the instruction."""
+    outside = reach(lambda i: graph.after[i], [loop.header], avoiding={index, *_left(graph, loop)})
+    return not outside & loop.latches
+
+
+def _left(graph: Flow, loop: Loop) -> set[int]:
+    return {i for inside in loop.body for i in graph.after[inside]} - loop.body
+
+
+def _followers(code: Sequence[Instruction], index: int) -> tuple[int, ...]:
+    instruction = code[index]
+    stem = instruction.opcode.split(".")[0]
+    behind = (index + 1,) if index + 1 < len(code) else ()
+    if stem in ("EXIT", "RET"):
+        return behind if instruction.predicate else ()
+    if stem in ("BRX", "BRXU", "JMX", "JMXU"):
+        raise ValueError(f"{instruction.opcode} at {instruction.address:#x} jumps to a computed address")
+    if stem not in ("BRA", "JMP"):
+        return behind
+    try:
+        target = int(instruction.operands[-1], 16) // INSTRUCTION_BYTES
+    except (IndexError, ValueError):
+        raise ValueError(f"{instruction.opcode} at {instruction.address:#x} has no readable target") from None
+    conditional = bool(instruction.predicate) or len(instruction.operands) > 1
+    return tuple(dict.fromkeys((*behind, target))) if conditional else (target,)

@@ -1,0 +1,159 @@
+"""The gate: whether the machine code of a kernel holds what its declaration claims is timed.
+
+What a contract demands, and what a kernel does to meet it:
+
+- An opcode that matches occurs exactly `count` times per iteration, unpredicated and on every way through the
+  loop, in each innermost loop that holds it. Put `#pragma unroll 1` on the timed loop, so that the compiler makes
+  no remainder loop, and unroll its body by a constant.
+- `clocked`: the loop lies between two reads of the SM clock (`clock_now`, `clock_after` of `clock.cuh`), holds
+  none itself, and between these reads the opcode occurs nowhere else. Loops before the first read (warm-up) are
+  free. No clock read may be issued while one of the timed operations is under way: read the end clock with
+  `clock_after(result)` where `result` depends on all of them.
+- `count=0`: no loop holds the opcode.
+
+No contract allows a call inside the timed loop. Registers spilled to memory, and wgmma that the assembler had to
+serialise (C7510, C7519), fail every kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gridstone.compile.disassembly import Instruction, disassemble
+from gridstone.compile.flow import Flow, Loop, every_iteration, flow, loops, reach
+from gridstone.compile.program import Binary
+from gridstone.compile.scoreboard import reads_clock, unawaited
+from gridstone.declaration import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate found: one line per problem, and the machine code with the checked loops marked."""
+
+    problems: tuple[str, ...]
+    listing: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the machine code holds what was claimed."""
+        return not self.problems
+
+
+def check(binary: Binary, contracts: Sequence[Contract], kernel: str = "probe") -> Verdict:
+    """Check a kernel against its contracts. Raises ToolMissing where it must be disassembled and cannot be."""
+    problems = _assembled(binary)
+    if not contracts:
+        return Verdict(problems=tuple(problems))
+    functions = disassemble(binary.cubin)
+    if kernel not in functions:
+        return Verdict(problems=(*problems, f"no kernel called {kernel}"))
+    code = functions[kernel]
+    try:
+        graph = flow(code)
+    except ValueError as error:
+        return Verdict(problems=(*problems, str(error)), listing=listing(code, []))
+    found = loops(graph)
+    held: list[Loop] = []
+    for contract in contracts:
+        chosen, wrong = _claim(graph, found, contract)
+        problems += wrong
+        held += chosen
+    return Verdict(problems=tuple(dict.fromkeys(problems)), listing=listing(code, held))
+
+
+def listing(code: Sequence[Instruction], held: Collection[Loop]) -> str:
+    """The instructions up to the padding, those of `held` loops marked with `|`, clock reads with `*`."""
+    body = set().union(*(loop.body for loop in held))
+    last = max((i for i, instruction in enumerate(code) if instruction.opcode != "NOP"), default=-1)
+    marks = ("*" if reads_clock(x) else "|" if i in body else " " for i, x in enumerate(code))
+    return "\n".join(f"{mark} {text}" for mark, text in zip(marks, map(str, code[: last + 1]), strict=False))
+
+
+def _assembled(binary: Binary) -> list[str]:
+    spilled = [f"{binary.spills} bytes of registers are spilled to memory"] if binary.spills else []
+    return [*spilled, *(f"wgmma is serialised: {line.strip()}" for line in binary.warnings)]
+
+
+def _claim(graph: Flow, found: Sequence[Loop], contract: Contract) -> tuple[list[Loop], list[str]]:
+    """The loops that a contract speaks of, and what is wrong with them."""
+    opcode = re.compile(contract.opcode)
+    matches = [i for i in sorted(graph.reached) if opcode.fullmatch(graph.code[i].opcode)]
+    inside = {loop: [i for i in matches if _innermost(found, i) == loop] for loop in found}
+    inside = {loop: indexes for loop, indexes in inside.items() if indexes}
+    problems: list[str] = []
+    if contract.clocked and contract.count:
+        inside, problems = _clocked(graph, inside, matches, contract)
+    elif contract.count and not inside:
+        problems.append(f"no loop holds {contract.opcode}{_elsewhere(graph, matches)}")
+    for loop, indexes in inside.items():
+        problems += _iteration(graph, loop, indexes, contract)
+    return list(inside), problems
+
+
+def _iteration(graph: Flow, loop: Loop, indexes: Sequence[int], contract: Contract) -> list[str]:
+    """What is wrong with one iteration of a loop that holds the opcode."""
+    where = f"the loop at {graph.code[loop.header].address:#x}"
+    problems = []
+    if len(indexes) != contract.count:
+        found = f"{len(indexes)} times {contract.opcode}"
+        problems.append(f"{where} holds {found} per iteration, not {contract.count}")
+    for i in indexes:
+        if graph.code[i].predicate or not every_iteration(graph, loop, i):
+            problems.append(f"{_at(graph.code[i])} does not run in every iteration of {where}")
+    calls = [graph.code[i] for i in sorted(loop.body) if graph.code[i].opcode.startswith("CALL")]
+    return problems + [f"{_at(call)} leaves {where} for a subroutine" for call in calls]
+
+
+def _clocked(
+    graph: Flow, inside: dict[Loop, list[int]], matches: Sequence[int], contract: Contract
+) -> tuple[dict[Loop, list[int]], list[str]]:
+    """Of the loops with the opcode those between clock reads, and what is wrong with their clocks."""
+    clocks = {i for i in graph.reached if reads_clock(graph.code[i])}
+    timed = {loop: indexes for loop, indexes in inside.items() if _between(graph, loop, clocks)}
+    if not timed:
+        held = next((loop for loop in inside if loop.body & clocks), None)
+        if held:
+            return inside, [f"the clock is read inside the loop that holds {contract.opcode}"]
+        elsewhere = _elsewhere(graph, matches)
+        return {}, [f"no loop between two clock reads holds {contract.opcode}{elsewhere}"]
+    problems = []
+    counted = {i for indexes in timed.values() for i in indexes}
+    region: set[int] = set()
+    for loop in timed:
+        region |= reach(lambda i: graph.after[i], [loop.header], clocks)
+        region |= reach(lambda i: graph.before[i], [loop.header], clocks)
+    for i in sorted(region.intersection(matches) - counted):
+        problems.append(f"{_at(graph.code[i])} is timed as well, outside of the timed loop")
+    for i in sorted(counted):
+        early = unawaited(graph, i)
+        if early is graph.code[i]:
+            problems.append(f"nothing waits for {_at(graph.code[i])}")
+        elif early is not None:
+            problems.append(f"the clock read at {early.address:#x} does not wait for {_at(graph.code[i])}")
+    return timed, problems
+
+
+def _between(graph: Flow, loop: Loop, clocks: Collection[int]) -> bool:
+    """Whether every way into the loop and every way out of it passes a clock read, and the loop holds none."""
+    if not loop.body.isdisjoint(clocks):
+        return False
+    behind = reach(lambda i: graph.after[i], [loop.header], clocks)
+    ahead = reach(lambda i: graph.before[i], [loop.header], clocks)
+    ends = any(not graph.after[i] or graph.code[i].opcode.startswith("EXIT") for i in behind)
+    return not ends and 0 not in ahead
+
+
+def _innermost(found: Sequence[Loop], index: int) -> Loop | None:
+    return next((loop for loop in found if index in loop.body), None)
+
+
+def _elsewhere(graph: Flow, matches: Sequence[int]) -> str:
+    if not matches:
+        return ", nor does the rest of the kernel"
+    return f"; it occurs {len(matches)} times elsewhere, first at {graph.code[matches[0]].address:#x}"
+
+
+def _at(instruction: Instruction) -> str:
+    return f"{instruction.opcode} at {instruction.address:#x}"
