@@ -98,9 +98,7 @@ def stream(host, *, pattern, threads, bytes):
     None,
     runner="on_host",
     budget_s=_BUDGET_S,
-    row_bytes=values(
-        [64, 512, 4096], quick=[64, 4096], full=[8, 64, 256, 512, 1024, 4096, 65536], open=True, unit="B"
-    ),
+    row_bytes=values([64, 512, 4096], quick=[64, 4096], full=[8, 64, 256, 512, 1024, 4096, 65536], open=True, unit="B"),
     threads=_FEW_THREADS,
     footprint=values(
         [1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20],
@@ -135,9 +133,7 @@ def gather(host, *, row_bytes, threads, footprint):
     def verify():
         by_row = table[: rows * row_bytes].reshape(rows, row_bytes)
         last = [o[np.arange(c[0] - count, c[0]) % len(o)] for o, c in zip(orders, cursors, strict=True)]
-        return all(
-            np.array_equal(t.reshape(count, row_bytes), by_row[o]) for t, o in zip(target, last, strict=True)
-        )
+        return all(np.array_equal(t.reshape(count, row_bytes), by_row[o]) for t, o in zip(target, last, strict=True))
 
     return host.call(
         run,
@@ -277,9 +273,7 @@ def file(host, *, method, tier, bytes):
         evict()
         if host.cached_share(scratch, bytes) > 0.5:
             scratch.close()
-            raise Unavailable(
-                "files here do not leave the page cache: set GRIDSTONE_SCRATCH to a folder on a disk"
-            )
+            raise Unavailable("files here do not leave the page cache: set GRIDSTONE_SCRATCH to a folder on a disk")
     if (method, tier) == ("read", "storage"):
         return host.single(read, work=bytes, before=evict, poison=poison, verify=verify, close=scratch.close)
     return host.call(repeat, work=bytes, poison=poison, verify=verify, close=scratch.close)

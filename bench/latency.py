@@ -64,7 +64,9 @@ def host_memory(gpu, *, footprint):
     """Dependent loads of pinned host memory over PCIe."""
     ring = gpu.ring(footprint, 128, memory=gpu.pinned(footprint))
     return gpu.chain(
-        args=lambda length: [ring.walk.step(64 + length), np.uint32(64)], lengths=(64, 320), expect=ring.walk.expect
+        args=lambda length: [ring.walk.step(64 + length), np.uint32(64)],
+        lengths=(64, 320),
+        expect=ring.walk.expect,
     )
 
 

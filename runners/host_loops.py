@@ -94,9 +94,7 @@ def gather(target: Any, table: Any, order: Any, cursor: Any, row_bytes: int, pas
     k = cursor[0]
     for _ in range(passes):
         for i in range(0, target.size, row_bytes):
-            _libc_memcpy(
-                target.ctypes.data + i, table.ctypes.data + np.int64(order[k]) * row_bytes, row_bytes
-            )
+            _libc_memcpy(target.ctypes.data + i, table.ctypes.data + np.int64(order[k]) * row_bytes, row_bytes)
             k += 1
             if k == order.size:
                 k = 0

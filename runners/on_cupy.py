@@ -133,7 +133,11 @@ class Gpu:
         config = _config(grid, block, shared)
         self.allow_shared(kernel, shared)
         return self.call(
-            lambda: launch(self.core_stream, config, kernel, *passed), work=work, poison=poison, verify=verify, keep=args
+            lambda: launch(self.core_stream, config, kernel, *passed),
+            work=work,
+            poison=poison,
+            verify=verify,
+            keep=args,
         )
 
     def call(
@@ -191,7 +195,11 @@ class Gpu:
             return taken
 
         clock = CycleClock(
-            launch=enqueue, stamps=stamps, lengths=lengths, before=before, multiprocessors=self.multiprocessors
+            launch=enqueue,
+            stamps=stamps,
+            lengths=lengths,
+            before=before,
+            multiprocessors=self.multiprocessors,
         )
         return Work(clock=clock, verify=None if expect is None else lambda: all(seen))
 
@@ -237,7 +245,8 @@ class Gpu:
         kind = cp.cuda.runtime.cudaResourceTypeLinear
         resource = cp.cuda.texture.ResourceDescriptor(kind, arr=words, chDesc=channel, sizeInBytes=words.nbytes)
         descriptor = cp.cuda.texture.TextureDescriptor(
-            addressModes=(cp.cuda.runtime.cudaAddressModeClamp,), readMode=cp.cuda.runtime.cudaReadModeElementType
+            addressModes=(cp.cuda.runtime.cudaAddressModeClamp,),
+            readMode=cp.cuda.runtime.cudaReadModeElementType,
         )
         self._textures.append(cp.cuda.texture.TextureObject(resource, descriptor))
         return np.uint64(self._textures[-1].ptr)
@@ -321,4 +330,3 @@ def _argument(value: Any) -> Any:
 
 def _forget(_kept: object) -> None:
     """Holds the work's buffers until the cell is closed."""
-

@@ -107,9 +107,7 @@ class Host:
         close: Callable[[], None] | None = None,
     ) -> Work:
         """Work that is timed one call at a time, each after an untimed `before`."""
-        return Work(
-            clock=HostClock(run=run, work=work, before=before), poison=poison, verify=verify, close=close
-        )
+        return Work(clock=HostClock(run=run, work=work, before=before), poison=poison, verify=verify, close=close)
 
     def scratch_file(self) -> IO[bytes]:
         """An open, unbuffered file without a name, which therefore goes with this process however it ends.

@@ -8,4 +8,15 @@ from gridstone.clock.ring import Order, Walk
 from gridstone.clock.stamp import STAMP, sm_hz
 from gridstone.clock.work import Clock, Work
 
-__all__ = ["STAMP", "Clock", "CycleClock", "EventClock", "HostClock", "ObservedClock", "Order", "Walk", "Work", "sm_hz"]
+__all__ = [
+    "STAMP",
+    "Clock",
+    "CycleClock",
+    "EventClock",
+    "HostClock",
+    "ObservedClock",
+    "Order",
+    "Walk",
+    "Work",
+    "sm_hz",
+]

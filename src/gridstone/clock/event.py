@@ -53,7 +53,8 @@ class EventClock:
             once = float(self._batch(1, 1)[0][0])
             wanted = 1 if self.before else round(self.least_s / max(once, 1e-7))
             self._repeats = max(1, min(_QUEUE // 2, wanted))
-        seconds, hz = [], []
+        seconds: list[float] = []
+        hz: list[float] = []
         per_batch = max(1, _QUEUE // (self._repeats + 4))
         while len(seconds) < count:
             taken, clocks = self._batch(min(per_batch, count - len(seconds)), self._repeats)

@@ -34,9 +34,7 @@ class Axis:
     def __post_init__(self) -> None:
         kinds = {type(v) for v in (*self.quick, *self.standard, *self.full)}
         if len(kinds) != 1:
-            raise ValueError(
-                f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}"
-            )
+            raise ValueError(f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}")
 
     @property
     def kind(self) -> type:

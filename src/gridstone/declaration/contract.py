@@ -41,9 +41,7 @@ def loop(
             times = int(axes[count])
         else:
             times = count if isinstance(count, int) else count(axes)
-        return Contract(
-            opcode=opcode if isinstance(opcode, str) else opcode(axes), count=times, clocked=clocked
-        )
+        return Contract(opcode=opcode if isinstance(opcode, str) else opcode(axes), count=times, clocked=clocked)
 
     return demand
 

@@ -85,9 +85,7 @@ class Probe:
 
     def contracts(self, arch: str, axes: AxisValues) -> list[Contract] | None:
         """What the SASS for this target must hold, or None where the declaration says nothing of it."""
-        found = [
-            demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands
-        ]
+        found = [demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands]
         return [contract for contract in found if contract.count] or None
 
 

@@ -9,6 +9,7 @@ from gridstone.declaration.axis import Value
 from gridstone.declaration.machine import Machine
 from gridstone.units import format_bytes
 
+
 class Unavailable(Exception):
     """Raised by a probe's body where what it needs turns out not to work; the cell is `skipped` with the message."""
 
@@ -77,11 +78,7 @@ def cores(of: Callable[[Axes], float]) -> Need:
 
     def missing(machine: Machine, axes: Axes) -> str | None:
         wanted = int(of(axes))
-        return (
-            None
-            if wanted <= machine.cores
-            else f"needs {wanted} CPU cores, this process may use {machine.cores}"
-        )
+        return None if wanted <= machine.cores else f"needs {wanted} CPU cores, this process may use {machine.cores}"
 
     return Need(name="cores", missing=missing)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import replace
 from typing import Any
 
 from gridstone.declaration import Gpu, Machine
@@ -25,25 +26,25 @@ def discover(selector: str | None = None) -> Machine:
 
     packages = tuple(p for p in _PACKAGES if _installed(p))
     cpu = str(host.identity().get("cpu_model") or "unknown CPU")
-    machine = {
-        "host": os.uname().nodename,
-        "cpu": cpu,
-        "cores": host.usable_cores(),
-        "memory": host.total_memory(),
-        "packages": packages,
-    }
+    machine = Machine(
+        host=os.uname().nodename,
+        cpu=cpu,
+        cores=host.usable_cores(),
+        memory=host.total_memory(),
+        packages=packages,
+    )
     try:
         handles = visible()
     except DriverError as error:
         if selector is not None:
             raise
-        return Machine(**machine, no_gpu=str(error))
+        return replace(machine, no_gpu=str(error))
     if not handles:
         reason = _nothing_visible()
         if selector is not None:
             raise UsageError(f"--device {selector}: {reason}")
-        return Machine(**machine, no_gpu=reason)
-    return Machine(**machine, gpu=describe(_choose(handles, selector)), gpus=len(handles))
+        return replace(machine, no_gpu=reason)
+    return replace(machine, gpu=describe(_choose(handles, selector)), gpus=len(handles))
 
 
 def visible() -> list[Any]:

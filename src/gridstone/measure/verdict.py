@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from gridstone.declaration import Cell, Machine, Metric
 from gridstone.device import THROTTLING, Reading
@@ -71,7 +72,7 @@ def _judge(row: Row, readings: Iterable[Reading], code: Code) -> tuple[str, str 
     return "ok", None
 
 
-def _state(taken: Taken) -> dict[str, object]:
+def _state(taken: Taken) -> dict[str, Any]:
     """The columns that say what the GPU was doing: medians over the samples and readings."""
     hz = finite(taken.samples.sm_hz)
     readings = taken.readings

@@ -29,9 +29,7 @@ def load_probes(folders: Sequence[Path] = ()) -> list[Probe]:
         for probe in declared:
             if probe.name in named:
                 other = named[probe.name].file
-                raise UsageError(
-                    f"{probe.name} is declared in {other} and in {probe.file}: rename one of them"
-                )
+                raise UsageError(f"{probe.name} is declared in {other} and in {probe.file}: rename one of them")
             named[probe.name] = probe
     return list(named.values())
 

@@ -37,9 +37,7 @@ def _addressed(probes: Sequence[Probe], glob: str, axis: str, text: str) -> list
     """The selected probes that the setting speaks to, at least one."""
     named = [probe for probe in probes if not glob or matches(probe, glob)]
     if not named:
-        raise UsageError(
-            f"-a {text}: no selected probe is called {glob}{suggestion(glob, spellings(probes))}"
-        )
+        raise UsageError(f"-a {text}: no selected probe is called {glob}{suggestion(glob, spellings(probes))}")
     having = [probe for probe in named if any(a.name == axis for a in probe.axes)]
     if not having:
         known = list(dict.fromkeys(a.name for probe in named for a in probe.axes))

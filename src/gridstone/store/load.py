@@ -32,9 +32,7 @@ def load(path: str | Path) -> pd.DataFrame:
         frames.append(frame)
     if not frames:
         raise StoreError(f"{path}: no results there yet")
-    merged = pd.concat(frames, ignore_index=True).drop_duplicates(
-        ["run_id", "cell_id", "metric"], ignore_index=True
-    )
+    merged = pd.concat(frames, ignore_index=True).drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True)
     merged = merged[[*COLUMNS, *(c for c in merged.columns if c not in COLUMNS)]]
     merged.attrs["axes"] = axes
     return merged

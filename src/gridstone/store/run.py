@@ -105,9 +105,7 @@ def read(path: Path) -> pa.Table:
         arrow = pq.ParquetFile(path, page_checksum_verification=True).read()
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
-        raise StoreError(
-            f"{path}: not a readable Parquet file ({reason}): remove it and use --resume"
-        ) from error
+        raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
     check(arrow.schema, str(path))
     return arrow
 

@@ -61,9 +61,7 @@ _TYPES = {
     "samples": pa.list_(pa.float64()),
     "sass_ok": pa.bool_(),
     "verified": pa.bool_(),
-    **dict.fromkeys(
-        "value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()
-    ),
+    **dict.fromkeys("value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()),
 }
 _AXIS_TYPES: dict[type, pa.DataType] = {
     int: pa.int64(),
@@ -107,9 +105,7 @@ def check(arrow: pa.Schema, where: str) -> None:
     """Raises StoreError where a schema is not ours, or of a format that this version does not read."""
     version = (arrow.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
     if version is None:
-        raise StoreError(
-            f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)"
-        )
+        raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)")
     if version != str(FORMAT):
         raise StoreError(
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
@@ -120,9 +116,7 @@ def check(arrow: pa.Schema, where: str) -> None:
             raise StoreError(f"{where}: the column {column} is missing: the file is damaged or was edited")
     for column in COLUMNS:
         if arrow.field(column).type != _TYPES.get(column, pa.string()):
-            raise StoreError(
-                f"{where}: the column {column} has another type: the file is damaged or was edited"
-            )
+            raise StoreError(f"{where}: the column {column} has another type: the file is damaged or was edited")
 
 
 def axes_of(arrow: pa.Schema) -> list[str]:

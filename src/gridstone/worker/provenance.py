@@ -47,7 +47,11 @@ def revision() -> dict[str, Any]:
 
 def _facts(machine: Machine) -> dict[str, Any]:
     assert machine.gpu is not None
-    return {"multiprocessors": machine.gpu.multiprocessors, "l2_bytes": machine.gpu.l2, "arch": machine.gpu.arch}
+    return {
+        "multiprocessors": machine.gpu.multiprocessors,
+        "l2_bytes": machine.gpu.l2,
+        "arch": machine.gpu.arch,
+    }
 
 
 def _git(root: Path, *words: str) -> str | None:
