@@ -15,8 +15,8 @@ from gridstone.declaration import Samples
 class HostClock:
     """Times `run()`; one sample is as many calls as fill `least_s`, so the timer's own cost vanishes.
 
-    work: units of work per call. calls: how many calls `run` makes itself. least_s: 0 where one `run` is a sample.
-    before: called untimed ahead of every sample, which is then one `run`.
+    work: units of work per call. calls: how many calls `run` makes itself. least_s: seconds per sample, 0 where
+    one `run` is a sample. before: called untimed ahead of every sample, which is then one `run`.
     """
 
     run: Callable[[], object]
