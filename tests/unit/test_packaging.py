@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 import gridstone
 from gridstone import content
+from gridstone.plan import load_probes
 
 ROOT = content.root()
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="needs a checkout")
@@ -91,6 +93,12 @@ def test_an_editable_build_reads_the_content_in_place(tmp_path: Path) -> None:
 def test_the_version_is_one() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert declared == gridstone.__version__
+
+
+def test_the_readme_lists_each_probe_and_no_other() -> None:
+    table = (ROOT / "README.md").read_text().split("## What is measured")[1].split("\n## ")[0]
+    listed = re.findall(r"`(\w+/\w+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+    assert sorted(listed) == sorted(probe.name for probe in load_probes())
 
 
 @pytest.fixture(scope="module")
