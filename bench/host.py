@@ -22,6 +22,7 @@ _SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
 _BUDGET_S = 0.1
 _FACTOR = 3.0
 _LINE = 64
+_WORDS = _LINE // 8
 _WARM_HOPS = 1 << 20
 _GATHERED = 8 << 20
 _RESERVE = 1 << 30
@@ -31,6 +32,14 @@ def _blocks(*arrays):
     """The arrays side by side in blocks that fit a cache."""
     step = 1 << 17
     return ([a[i : i + step] for a in arrays] for i in range(0, len(arrays[0]), step))
+
+
+def _link(ring):
+    """Link the lines of a ring in random order into one cycle; the places (uint64) in the order of the walk."""
+    order = np.random.default_rng(len(ring)).permutation(len(ring) // _WORDS).astype(np.uint64)
+    places = order * np.uint64(_WORDS)
+    ring[places] = np.roll(places, -1)
+    return places
 
 
 def _mark(host, memory, threads=1):
@@ -156,12 +165,9 @@ def gather(host, *, row_bytes, threads, footprint):
 )
 def pointer_chase(host, *, footprint):
     """Seconds per dependent load over a random ring of the 64-byte lines of `footprint` bytes."""
-    words = _LINE // 8
     n = footprint // _LINE
-    ring = host.array(n * words, np.uint64)
-    order = np.random.default_rng(n).permutation(n).astype(np.uint64)
-    places = order * np.uint64(words)
-    ring[places] = np.roll(places, -1)
+    ring = host.array(n * _WORDS, np.uint64)
+    places = _link(ring)
     hops = 1024
     walked = min(n, _WARM_HOPS)
     place = np.uint64(host.loops.chase(ring, places[0], walked))
