@@ -27,9 +27,7 @@ def root() -> Path:
     for candidate in (here / "share", here.parent.parent):
         if (candidate / "kernels_cuda").is_dir() and (candidate / "bench").is_dir():
             return candidate
-    raise ContentError(
-        f"no bench/ and kernels_cuda/ beside {here}: the installation is incomplete, reinstall"
-    )
+    raise ContentError(f"no bench/ and kernels_cuda/ beside {here}: the installation is incomplete, reinstall")
 
 
 def folder(name: str) -> Path:

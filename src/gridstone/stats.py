@@ -41,9 +41,7 @@ def estimate(samples: ArrayLike, *, seed: int = 0) -> Estimate:
         return Estimate(value=median, lo=median, hi=median, n=int(x.size))
     from scipy.stats import bootstrap
 
-    result = bootstrap(
-        (x,), np.median, n_resamples=_RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
-    )
+    result = bootstrap((x,), np.median, n_resamples=_RESAMPLES, method="percentile", rng=np.random.default_rng(seed))
     interval = result.confidence_interval
     return Estimate(
         value=median, lo=min(float(interval.low), median), hi=max(float(interval.high), median), n=int(x.size)

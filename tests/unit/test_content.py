@@ -38,9 +38,7 @@ def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> Non
     ("text", "reason"),
     [("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError"), ("import no_such_x", "no_such_x")],
 )
-def test_a_broken_file_is_named_with_the_reason_and_can_be_mended(
-    tmp_path: Path, text: str, reason: str
-) -> None:
+def test_a_broken_file_is_named_with_the_reason_and_can_be_mended(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "broken.py"
     path.write_text(text)
     with pytest.raises(content.ContentError, match=rf"broken\.py: .*{reason}"):

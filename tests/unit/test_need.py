@@ -68,8 +68,6 @@ def test_what_is_missing_is_said(need: Need, machine: Machine, reason: str | Non
     assert need.missing(machine, {"bytes": 2 << 30, "threads": 4}) == reason
 
 
-@pytest.mark.parametrize(
-    ("capability", "arch"), [((8, 9), "sm_89"), ((9, 0), "sm_90a"), ((12, 0), "sm_120a")]
-)
+@pytest.mark.parametrize(("capability", "arch"), [((8, 9), "sm_89"), ((9, 0), "sm_90a"), ((12, 0), "sm_120a")])
 def test_a_gpu_is_compiled_for_exactly(capability: tuple[int, int], arch: str) -> None:
     assert replace(CARD, compute_capability=capability).arch == arch

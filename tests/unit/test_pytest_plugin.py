@@ -73,9 +73,7 @@ class KnownCrew:
     def measure(self, cell: Cell, stopping: Stopping, **_: object) -> Outcome:
         KnownCrew.asked.append(stopping)
         if KnownCrew.status in ("crashed", "timeout"):
-            return Outcome(
-                rows=tuple(failed(cell, KnownCrew.status, "out of luck", self.machine, self.run_id))
-            )
+            return Outcome(rows=tuple(failed(cell, KnownCrew.status, "out of luck", self.machine, self.run_id)))
         rows = []
         for blank in failed(cell, KnownCrew.status, "on purpose", self.machine, self.run_id):
             values = [s if blank.unit == "s" else 1000 / s for s in KnownCrew.seconds]
@@ -155,9 +153,7 @@ def test_disabled_benchmarks_take_one_sample_and_keep_no_statistics(site: pytest
     assert len(gridstone.load(site.path / "results" / "runs")) == 6
 
 
-def test_an_interrupted_session_keeps_what_is_finished(
-    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     measure = KnownCrew.measure
 
     def interrupt_the_second(crew: KnownCrew, cell: Cell, stopping: Stopping, **more: object) -> Outcome:
@@ -192,16 +188,12 @@ def test_no_number_fails_with_the_reason_and_is_kept(
 
 def test_a_throttled_cell_passes_and_says_so(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KnownCrew, "status", "throttled")
-    site.runpytest("probes", "-k", "1000", "--benchmark-json=out.json").assert_outcomes(
-        passed=1, deselected=3
-    )
+    site.runpytest("probes", "-k", "1000", "--benchmark-json=out.json").assert_outcomes(passed=1, deselected=3)
     saved = json.loads(site.path.joinpath("out.json").read_text())
     assert saved["benchmarks"][0]["extra_info"]["bandwidth_status"] == "throttled"
 
 
-def test_regressions_of_device_times_are_noticed(
-    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_regressions_of_device_times_are_noticed(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("probes", "-k", "sweep")
     site.runpytest(*options, "--benchmark-autosave").assert_outcomes(passed=2, deselected=2)
     compare = ("--benchmark-compare", "--benchmark-compare-fail=median:5%")
@@ -218,9 +210,7 @@ def test_a_run_of_another_gpu_is_not_compared(site: pytest.Pytester, monkeypatch
     monkeypatch.setattr("gridstone.device.discover", lambda _: node)
     result = site.runpytest("probes", "--benchmark-compare")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: the saved run was measured on a CPU, this is Card A: name a run of*"]
-    )
+    result.stderr.fnmatch_lines(["ERROR: the saved run was measured on a CPU, this is Card A: name a run of*"])
 
 
 GAUGE_TEST = """
@@ -279,9 +269,7 @@ def test_other_projects_are_left_alone(site: pytest.Pytester) -> None:
     assert not site.path.joinpath("results").exists()
 
 
-def test_the_plugin_alone_imports_nothing_heavy(
-    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_plugin_alone_imports_nothing_heavy(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(gridstone.__file__).parents[1]))
     site.makeini("[pytest]\naddopts = -p gridstone.pytest_plugin")
     site.makepyfile(

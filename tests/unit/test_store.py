@@ -312,9 +312,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         (errno.EIO, "Input/output error"),
     ],
 )
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(
-    tmp_path: Path, number: int, remedy: str
-) -> None:
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, number: int, remedy: str) -> None:
     path = tmp_path / "run.json"
     path.write_text("old")
 

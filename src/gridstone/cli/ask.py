@@ -22,12 +22,8 @@ _IN_BYTES = {"bytes", "working_set", "granule"}
 
 def ask(
     folder: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `gridstone fit` wrote.")],
-    function: Annotated[
-        str | None, typer.Argument(help="What to ask; without it, lists what there is.")
-    ] = None,
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Its arguments.")
-    ] = None,
+    function: Annotated[str | None, typer.Argument(help="What to ask; without it, lists what there is.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Its arguments.")] = None,
     extrapolate: Annotated[
         str, typer.Option(help="`flag` answers outside the domain too, with a widened interval.")
     ] = "refuse",
@@ -133,9 +129,7 @@ def _words(law: Law) -> str:
 def _box(law: Law) -> str:
     sides = []
     for name, (lo, hi) in law.box.items():
-        low, high = (
-            "any" if v is None else format_bytes(int(v)) if name in _IN_BYTES else f"{v:g}" for v in (lo, hi)
-        )
+        low, high = ("any" if v is None else format_bytes(int(v)) if name in _IN_BYTES else f"{v:g}" for v in (lo, hi))
         sides.append(f"{name} {low} to {high}")
     return "".join(f", {side}" for side in sides)
 
@@ -149,9 +143,7 @@ def _catalogue(model: HardwareModel) -> dict[str, Any]:
     functions = {
         name: {
             "arguments": list(_parameters(name)),
-            "laws": [
-                {"keys": dict(law.keys), "domain": law.box, "quality": law.quality} for law in function.laws
-            ],
+            "laws": [{"keys": dict(law.keys), "domain": law.box, "quality": law.quality} for law in function.laws],
         }
         for name, function in model.functions.items()
     }

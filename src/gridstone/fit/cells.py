@@ -71,9 +71,7 @@ def points(table: pd.DataFrame, axes: Sequence[str]) -> Table:
     """(n, d + 3): each coordinate once, sorted; the median over runs, and the hull of their intervals."""
     if not axes:
         return np.array([[table["value"].median(), table["lo"].min(), table["hi"].max()]])
-    grouped = table.groupby(list(axes), sort=True).agg(
-        value=("value", "median"), lo=("lo", "min"), hi=("hi", "max")
-    )
+    grouped = table.groupby(list(axes), sort=True).agg(value=("value", "median"), lo=("lo", "min"), hi=("hi", "max"))
     return np.asarray(grouped.reset_index(), dtype=float)
 
 

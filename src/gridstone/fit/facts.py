@@ -57,9 +57,7 @@ def devices(frame: pd.DataFrame) -> list[str]:
     return sorted(str(v) for v in frame["device"].dropna().unique())
 
 
-def _headline(
-    frame: pd.DataFrame, probe: str, metric: str, pick: str, axes: dict[str, str]
-) -> dict[str, Any]:
+def _headline(frame: pd.DataFrame, probe: str, metric: str, pick: str, axes: dict[str, str]) -> dict[str, Any]:
     rows = usable(frame, probe, metric, **axes).sort_values("value")
     if rows.empty:
         return {}

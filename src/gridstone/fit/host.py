@@ -33,9 +33,7 @@ def _stream(rows: pd.DataFrame, pattern: str) -> Sought:
     keys = {"kind": f"stream/{pattern}"}
     if rows["bytes"].nunique() == 1:
         table = cells(rows, inverse=True, threads=rows["threads"])
-        return Sought(
-            keys=keys, axes=("threads",), unit="s/B", cells=table, free={"n": (float(moved[0]), None)}
-        )
+        return Sought(keys=keys, axes=("threads",), unit="s/B", cells=table, free={"n": (float(moved[0]), None)})
     table = cells(rows, factor=moved, inverse=True, threads=rows["threads"], n=moved)
     return Sought(keys=keys, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES)
 
@@ -54,9 +52,7 @@ def _chase(frame: pd.DataFrame) -> list[Sought]:
     if rows.empty:
         return []
     table = cells(rows, working_set=rows["footprint"])
-    return [
-        Sought(keys={"kind": "chase"}, axes=("working_set",), unit="s", cells=table, free={"n": (1.0, None)})
-    ]
+    return [Sought(keys={"kind": "chase"}, axes=("working_set",), unit="s", cells=table, free={"n": (1.0, None)})]
 
 
 def _memcpy(frame: pd.DataFrame) -> list[Sought]:
@@ -65,9 +61,7 @@ def _memcpy(frame: pd.DataFrame) -> list[Sought]:
         return []
     size = rows["bytes"].to_numpy(float)
     table = cells(rows, factor=size, inverse=True, threads=rows["threads"], n=size)
-    return [
-        Sought(keys={"kind": "memcpy"}, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES)
-    ]
+    return [Sought(keys={"kind": "memcpy"}, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES)]
 
 
 def _files(frame: pd.DataFrame) -> list[Sought]:

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "launch_overhead"
-FORM = (
-    "kernels and synchronisation: n times one call; graphs: a start plus a cost per node between breakpoints"
-)
+FORM = "kernels and synchronisation: n times one call; graphs: a start plus a cost per node between breakpoints"
 NEEDS = "launch/kernel, launch/graph or launch/sync"
 
 

@@ -35,9 +35,7 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
     ladder = _ladder(usable(frame, "latency/pointer_chase", "latency"))
     others = [_space(usable(frame, probe, "latency"), space) for probe, space in _SPACES.items()]
     streams = [_stream(frame, pattern) for pattern in _STREAMED_ARRAYS]
-    on_chip = [
-        _on_chip(usable(frame, f"bandwidth/{space}", "bandwidth"), space) for space in ("l1", "shared")
-    ]
+    on_chip = [_on_chip(usable(frame, f"bandwidth/{space}", "bandwidth"), space) for space in ("l1", "shared")]
     return [law for law in (ladder, *others, *streams, *on_chip) if law is not None]
 
 
@@ -48,9 +46,7 @@ def _ladder(rows: pd.DataFrame) -> Sought | None:
     table = cells(rows, granule=rows["stride"], working_set=rows["footprint"])
     granule = float(table["granule"].min())
     curve = points(table[table["granule"] == granule], ["working_set"])
-    return _chase(
-        "global", ("granule", "working_set"), table, rows, granule, levels(curve[:, 0], curve[:, 1])
-    )
+    return _chase("global", ("granule", "working_set"), table, rows, granule, levels(curve[:, 0], curve[:, 1]))
 
 
 def _space(rows: pd.DataFrame, space: str) -> Sought | None:
@@ -102,14 +98,10 @@ def _stream(frame: pd.DataFrame, pattern: str) -> Sought | None:
 
 
 def _on_chip(rows: pd.DataFrame, space: str) -> Sought | None:
-    return (
-        _rate({"pattern": "read", "space": space}, (), cells(rows, inverse=True), {}) if len(rows) else None
-    )
+    return _rate({"pattern": "read", "space": space}, (), cells(rows, inverse=True), {}) if len(rows) else None
 
 
-def _rate(
-    keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typical: dict[str, float]
-) -> Sought:
+def _rate(keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typical: dict[str, float]) -> Sought:
     """A stream at its best access width, unrolling and occupancy, proportional to the bytes that it moves."""
     fastest = best(table, axes)
     smallest = float(np.min(fastest["working_set"])) if axes else 1.0

@@ -34,9 +34,7 @@ def save(
     """
     import pandas as pd
 
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / JSON_NAME).exists())
-    ):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / JSON_NAME).exists())):
         raise UsageError(f"{folder}: is there and is no model: give -o a new or empty folder")
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **dict(arrays))

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "transfer_time"
-FORM = (
-    "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better"
-)
+FORM = "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better"
 NEEDS = "copy/host_device or copy/device"
 
 _WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}

@@ -75,9 +75,7 @@ def _chase(
     return _hop(law, size, step, unit, extrapolate).times(bytes / step, unit=unit)
 
 
-def _hop(
-    law: Law, size: float, step: float, unit: Literal["s", "cycle"], extrapolate: Extrapolate
-) -> Prediction:
+def _hop(law: Law, size: float, step: float, unit: Literal["s", "cycle"], extrapolate: Extrapolate) -> Prediction:
     """One dependent access. The laws are in cycles, which repeat from run to run where clocks do not."""
     cycles = law.at(extrapolate, **_only(law, working_set=size, granule=step))
     return cycles if unit == "cycle" else cycles.times(1 / float(law.parameters["clock_hz"]), unit="s")

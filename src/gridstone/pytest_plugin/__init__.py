@@ -46,12 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="results/runs",
         help="where runs are kept (default: results/runs)",
     )
-    group.addoption(
-        "--gridstone-device", metavar="GPU", default=None, help="index or UUID of the GPU to measure"
-    )
-    group.addoption(
-        "--gridstone-timeout", metavar="S", type=float, default=60.0, help="seconds per cell (default: 60)"
-    )
+    group.addoption("--gridstone-device", metavar="GPU", default=None, help="index or UUID of the GPU to measure")
+    group.addoption("--gridstone-timeout", metavar="S", type=float, default=60.0, help="seconds per cell (default: 60)")
 
 
 def bench_folders(config: pytest.Config) -> list[Path]:
