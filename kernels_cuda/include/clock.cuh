@@ -1,7 +1,9 @@
 // Reading the SM's clocks so that the machine code cannot move the reading.
 //
-// `clock_after(value)` reads the clock under a predicate computed from `value`: the hardware cannot issue the
-// read before the operation that produces the value has completed, whatever the compiler reorders.
+// `clock_after(value)` compares `value` with a constant and reads the clock where they differ. The assembler drops
+// the predicate from the read, but leaves the comparison before it, and a warp issues in order: the comparison
+// waits for the operation that makes `value`, and the read behind it is taken after that operation. Nothing in the
+// language forces this order; the gate checks it in the machine code of every kernel that claims it.
 #pragma once
 
 typedef unsigned long long u64;

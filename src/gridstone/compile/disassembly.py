@@ -10,7 +10,7 @@ import json
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 from gridstone.compile.elf import sections
 from gridstone.compile.tools import ToolMissing, nvdisasm
@@ -45,9 +45,7 @@ def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
         done = subprocess.run([nvdisasm(), "-json", file.name], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().split("\n")[0]
-        raise ToolMissing(
-            f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm"
-        )
+        raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
     code = sections(cubin)
     listed = json.loads(done.stdout)[1]
     return {f["function-name"]: _function(f, code[f".text.{f['function-name']}"]) for f in listed}
@@ -71,7 +69,8 @@ def _function(listing: dict[str, list[dict[str, str]]], text: bytes) -> list[Ins
     return found
 
 
+@cache
 def nvdisasm_version() -> str:
-    """The version line of nvdisasm; part of every cached verdict's key."""
+    """The build of nvdisasm. Raises ToolMissing without one."""
     done = subprocess.run([nvdisasm(), "--version"], capture_output=True, text=True)
-    return f"{Path(nvdisasm()).name} {done.stdout.strip().splitlines()[-1] if done.stdout.strip() else '?'}"
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else str(nvdisasm())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gridstone.compile.cache import derived_key, keep, recall
 from gridstone.compile.tools import headers
 from gridstone.content import folder
 from gridstone.errors import GridstoneError
@@ -19,6 +17,7 @@ from gridstone.plan.source import source_closure
 
 _USED = re.compile(r"Used (\d+) registers")
 _SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+_SHARED = re.compile(r"(\d+) bytes smem")
 _SERIALISED = re.compile(r".*\bC75(?:10|19)\b.*")
 
 
@@ -32,13 +31,17 @@ class CompileError(GridstoneError):
 
 @dataclass(frozen=True, kw_only=True)
 class Binary:
-    """A compiled kernel file and what the assembler said of it. Sizes in bytes."""
+    """A compiled kernel file and what the assembler said of it: the most that any of its kernels takes.
+
+    Sizes in bytes; `shared` is the static shared memory. `warnings`: wgmma that had to be serialised.
+    """
 
     cubin: bytes
     arch: str
     registers: int
     stack: int
     spills: int
+    shared: int
     warnings: tuple[str, ...]
 
     @property
@@ -47,34 +50,13 @@ class Binary:
         return hashlib.sha256(self.cubin).hexdigest()
 
 
-def cache_folder() -> Path:
-    """`$GRIDSTONE_CACHE`, else `gridstone` below the user's cache folder."""
-    given = os.environ.get("GRIDSTONE_CACHE")
-    return (
-        Path(given)
-        if given
-        else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gridstone"
-    )
-
-
-@functools.cache
-def program_cache() -> Any:
-    """cuda-core's on-disk cache: cubins, assembler logs and gate verdicts by key."""
-    from cuda.core.utils import FileStreamProgramCache
-
-    path = cache_folder()
-    path.mkdir(parents=True, exist_ok=True)
-    return FileStreamProgramCache(path=path)
-
-
 def compile_kernel(source: Path, defines: Mapping[str, str], arch: str) -> Binary:
-    """Compile one kernel file for a target such as `sm_90a`. Raises CompileError."""
-    from cuda.core import Program, ProgramOptions
-    from cuda.core.utils import make_program_cache_key
-
-    closure = hashlib.sha256()
-    for file in source_closure(source):
-        closure.update(file.read_bytes())
+    """Compile one kernel file for a target such as `sm_90a`, or recall it from the cache. Raises CompileError."""
+    try:
+        from cuda.core import Program, ProgramOptions
+        from cuda.core.utils import make_program_cache_key
+    except ImportError as error:
+        raise CompileError(f"cuda-core is missing: pip install 'gridstone[cuda13]' ({error})", "") from None
     options = ProgramOptions(
         name=str(source),
         arch=arch,
@@ -83,22 +65,21 @@ def compile_kernel(source: Path, defines: Mapping[str, str], arch: str) -> Binar
         define_macro=sorted(defines.items()) or None,
         ptxas_options=["-v"],
     )
-    code = source.read_text()
-    key = make_program_cache_key(
-        code=code, code_type="c++", options=options, target_type="cubin", extra_digest=closure.digest()
-    )
-    log_key = hashlib.blake2b(key + b"log", digest_size=32).digest()
-    cache = program_cache()
-    cubin, log = cache.get(key), cache.get(log_key)
+    code = source.read_text(encoding="utf-8")
+    closure = derived_key(file.read_bytes() for file in source_closure(source))
+    key = make_program_cache_key(code=code, code_type="c++", options=options, target_type="cubin", extra_digest=closure)
+    log_key = derived_key([key, "log"])
+    cubin, log = recall(key), recall(log_key)
     if cubin is None or log is None:
         written = io.StringIO()
         try:
             cubin = bytes(Program(code, "c++", options).compile("cubin", logs=written).code)
         except Exception as error:
             raise _failure(source, f"{written.getvalue()}\n{error}") from error
-        log = written.getvalue().encode()
-        cache[key], cache[log_key] = cubin, log or b"\n"
-    return _binary(bytes(cubin), arch, bytes(log).decode())
+        log = written.getvalue().encode() or b"\n"
+        keep(key, cubin)
+        keep(log_key, log)
+    return _binary(cubin, arch, log.decode())
 
 
 def _binary(cubin: bytes, arch: str, log: str) -> Binary:
@@ -109,6 +90,7 @@ def _binary(cubin: bytes, arch: str, log: str) -> Binary:
         registers=max((int(m[1]) for m in _USED.finditer(log)), default=0),
         stack=max((f[0] for f in frames), default=0),
         spills=max((f[1] + f[2] for f in frames), default=0),
+        shared=max((int(m[1]) for m in _SHARED.finditer(log)), default=0),
         warnings=tuple(line for line in log.splitlines() if _SERIALISED.match(line)),
     )
 
