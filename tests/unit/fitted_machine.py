@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from gridstone.fit import fit
 from gridstone.store import Row, Run
 from gridstone.store.schema import table
 
@@ -81,7 +86,12 @@ GPU_CELLS: dict[str, list[tuple[Mapping[str, Any], str, str, float]]] = {
         for b in geometric(4, 2**30, 1)
     ]
     + [
-        ({"direction": "both", "method": "pinned", "bytes": b}, "bandwidth", "B/s", 2 * b / (1.1 * h2d_time(b)))
+        (
+            {"direction": "both", "method": "pinned", "bytes": b},
+            "bandwidth",
+            "B/s",
+            2 * b / (1.1 * h2d_time(b)),
+        )
         for b in geometric(4, 2**30, 1)
     ],
     "copy/device": [({"bytes": b}, "bandwidth", "B/s", 2 * b / (2e-6 + b / 2e12)) for b in geometric(4096, 2**32, 1)],
@@ -175,3 +185,13 @@ def write_run(
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table(rows), path)
     return folder
+
+
+@cache
+def model_folder() -> Path:
+    """The model of one run of the machine, fitted once per test session."""
+    root = Path(tempfile.mkdtemp(prefix="gridstone-model-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    write_run(root / "run", {**GPU_CELLS, **HOST_CELLS})
+    fit([root / "run"], root / "model")
+    return root / "model"

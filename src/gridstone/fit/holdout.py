@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from gridstone.fit.cells import Sought, points
+from gridstone.fit.cells import Sought, noise, points
+from gridstone.fit.difficulty import difficulty
 from gridstone.fit.form import choose, fitted, folds
-from gridstone.model.interpolate import covers, evaluate, octaves_outside
+from gridstone.model.interpolate import around, covers, evaluate, octaves_outside
 
 if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
@@ -21,7 +21,10 @@ _FOLDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A held-out point: what was measured, what the rest predicts, how many octaves outside the rest."""
+    """A held-out point: what was measured and what the rest predicts.
+
+    difficulty: how hard the rest is to follow there, in log space; octaves: how far outside the rest it is.
+    """
 
     kind: Kind
     fold: int
@@ -30,12 +33,18 @@ class Held:
     lo: float
     hi: float
     predicted: float
+    difficulty: float
     octaves: float
 
     @property
     def residual(self) -> float:
         """log(measured / predicted)."""
         return float(np.log(self.measured / self.predicted))
+
+    @property
+    def score(self) -> float:
+        """The residual over the difficulty: what conformal quantiles are taken of."""
+        return abs(self.residual) / self.difficulty
 
 
 def at_random(sought: Sought) -> list[Held]:
@@ -47,7 +56,7 @@ def at_random(sought: Sought) -> list[Held]:
     for number, indices in enumerate(folds(len(table), _FOLDS)):
         train = np.delete(table, indices, axis=0)
         inside = [i for i in indices if covers(train, table[i, : len(sought.axes)])]
-        held += _predict("random", number, train, table[inside], sought.candidates)
+        held += _predict("random", number, train, table[inside], sought)
     return held
 
 
@@ -59,7 +68,7 @@ def at_the_frontier(sought: Sought) -> list[Held]:
         column = table[:, axis]
         for outermost in (column > column.max() / 2, column < column.min() * 2):
             if outermost.any() and (~outermost).sum() >= 3:
-                held += _predict("frontier", number, table[~outermost], table[outermost], sought.candidates)
+                held += _predict("frontier", number, table[~outermost], table[outermost], sought)
                 number += 1
     return held
 
@@ -72,13 +81,16 @@ def at_other_sites(sought: Sought) -> list[Held]:
         here = sought.cells["site"] == site
         train, target = points(sought.cells[~here], sought.axes), points(sought.cells[here], sought.axes)
         inside = [i for i, row in enumerate(target) if covers(train, row[: len(sought.axes)])]
-        held += _predict("site", number, train, target[inside], sought.candidates)
+        held += _predict("site", number, train, target[inside], sought)
     return held
 
 
-def _predict(kind: Kind, fold: int, train: Table, target: Table, candidates: Sequence[str]) -> list[Held]:
-    d = train.shape[1] - 3
-    form, knots = fitted(train[:, : d + 1], choose(train[:, : d + 1], candidates) if d else "loglog")
+def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought) -> list[Held]:
+    d = len(sought.axes)
+    floor, _ = noise(sought.cells, sought.axes)
+    values = train[:, : d + 1]
+    form, knots = fitted(values, choose(values, sought.candidates) if d else "loglog")
+    hard = np.column_stack([values, difficulty(values, form, floor)])
     return [
         Held(
             kind=kind,
@@ -88,6 +100,7 @@ def _predict(kind: Kind, fold: int, train: Table, target: Table, candidates: Seq
             lo=float(row[d + 1]),
             hi=float(row[d + 2]),
             predicted=evaluate(knots, row[:d], form),
+            difficulty=float(around(hard, row[:d])[:, -1].max()),
             octaves=octaves_outside(train, row[:d]),
         )
         for row in target

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gridstone.fit.cells import Sought, noise, points
-from gridstone.fit.conformal import half_width, interval, per_octave, summary, with_intervals
+from gridstone.fit.conformal import interval, summary, with_intervals
+from gridstone.fit.difficulty import difficulty
 from gridstone.fit.form import choose, fitted
 from gridstone.fit.holdout import Held, at_other_sites, at_random, at_the_frontier
 
@@ -34,13 +37,13 @@ class FittedFunction:
 def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFunction:
     """Fit every law of a function; its record lacks `provenance`, which needs the runs."""
     held = [[*at_random(s), *at_the_frontier(s), *at_other_sites(s)] for s in wanted]
-    pooled = [h.residual for one in held for h in one if h.kind == "random"]
+    pooled = [h for one in held for h in one if h.kind == "random"]
     arrays: dict[str, Table] = {}
     laws, holdout, intervals = [], [], []
     for number, (sought, own) in enumerate(zip(wanted, held, strict=True)):
         key = f"{name}/{number}"
         record, tables = _law(sought, own, pooled)
-        rows = with_intervals(own, record["interval"]["half_width"], record["interval"]["per_octave"])
+        rows = with_intervals(own, record["interval"], record["noise_floor"]["value"])
         record |= {"arrays": key, "quality": _quality(rows)}
         laws.append(record)
         arrays |= {f"{key}/{part}": table for part, table in tables.items()}
@@ -50,43 +53,33 @@ def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFuncti
     return FittedFunction(record=record, arrays=arrays, holdout=holdout)
 
 
-def _law(
-    sought: Sought, held: Sequence[Held], pooled: Sequence[float]
-) -> tuple[dict[str, Any], dict[str, Table]]:
+def _law(sought: Sought, held: Sequence[Held], pooled: Sequence[Held]) -> tuple[dict[str, Any], dict[str, Table]]:
     table = points(sought.cells, sought.axes)
     values = table[:, : len(sought.axes) + 1]
     candidate = choose(values, sought.candidates) if sought.axes else "constant"
     form, knots = fitted(values, candidate)
     floor, origin = noise(sought.cells, sought.axes)
-    bounds = interval([h.residual for h in held if h.kind == "random"], pooled if sought.axes else [], floor)
-    abroad = [h.residual for h in held if h.kind == "site"]
-    if abroad:
-        # An answer for a further machine of the kind differs by what one machine differs from the others.
-        bounds["half_width"] = max(bounds["half_width"], half_width(abroad)[0])
-    frontier = [h for h in held if h.kind == "frontier"]
+    hard = difficulty(values, form, floor)
+    bounds = interval(held, pooled if sought.axes else [])
     record = {
         "keys": dict(sought.keys),
         "axes": list(sought.axes),
         "unit": sought.unit,
         "form": form,
         "chosen": candidate,
-        "interval": {**bounds, "per_octave": per_octave(frontier, bounds["half_width"])},
+        "interval": {**bounds, "half_width": max(floor, bounds["factor"] * float(np.median(hard)))},
         "noise_floor": {"value": floor, "from": origin},
-        "domain": {
-            a: [float(table[:, i].min()), float(table[:, i].max())] for i, a in enumerate(sought.axes)
-        },
+        "domain": {a: [float(table[:, i].min()), float(table[:, i].max())] for i, a in enumerate(sought.axes)},
         "free": {name: list(box) for name, box in sought.free.items()},
         "parameters": dict(sought.parameters),
         "probes": sorted(str(p) for p in sought.cells["probe"].unique()),
         "cells": len(table),
     }
-    return record, {"points": table, "knots": knots}
+    return record, {"points": np.column_stack([table, hard]), "knots": knots}
 
 
 def _quality(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any]:
-    by_kind = {
-        kind: summary([r for r in rows if r[0].kind == kind]) for kind in ("random", "frontier", "site")
-    }
+    by_kind = {kind: summary([r for r in rows if r[0].kind == kind]) for kind in ("random", "frontier", "site")}
     return {**by_kind, "absent": {kind: why for kind, why in _WHY_ABSENT.items() if by_kind[kind] is None}}
 
 

@@ -164,7 +164,7 @@ def _law(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> Law:
         form=record["form"],
         knots=arrays[f"{record['arrays']}/knots"],
         points=arrays[f"{record['arrays']}/points"],
-        half_width=record["interval"]["half_width"],
+        factor=record["interval"]["factor"],
         level=record["interval"]["level"],
         per_octave=record["interval"]["per_octave"],
         noise=record["noise_floor"]["value"],

@@ -52,6 +52,16 @@ def covers(knots: Table, x: Coordinates) -> bool:
     return len(x) == 1 or all(covers(knots[knots[:, 0] == u, 1:], x[1:]) for u in around)
 
 
+def around(knots: Table, x: Coordinates) -> Table:
+    """The rows of the table that bracket `x` in every coordinate; beyond its rim, those nearest to it."""
+    if len(x) == 0:
+        return knots
+    along = np.unique(knots[:, 0])
+    nearest = min(max(float(x[0]), float(along[0])), float(along[-1]))
+    inner = [around(knots[knots[:, 0] == u, 1:], x[1:]) for u in _bracket(along, nearest)]
+    return np.vstack(inner)
+
+
 def octaves_outside(knots: Table, x: Coordinates) -> float:
     """How many doublings `x` lies from the nearest covered point, summed over the coordinates; 0 inside."""
     if len(x) == 0:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gridstone.model.interpolate import Form, Table, covers, evaluate, octaves_outside
+from gridstone.model.interpolate import Form, Table, around, covers, evaluate, octaves_outside
 from gridstone.model.prediction import Extrapolate, OutOfDomain, Prediction
 
 Box = Mapping[str, tuple[float | None, float | None]]
@@ -20,9 +20,10 @@ class Law:
     """What a function knows for one choice of its words (`pattern=read`, `method=pinned`, ...).
 
     keys: that choice. axes: the numeric arguments that are the coordinates, outermost first. knots: (n,
-    d + 2) as in `interpolate`. points: (m, d + 3), the measured cells: coordinates, value, lo, hi.
-    half_width: half of the conformal interval, in log space; level: the coverage that the held-out cells support.
-    per_octave: what the interval grows by, in log space, for each octave outside the box. free: further
+    d + 2) as in `interpolate`. points: (m, d + 4), the measured cells: coordinates, value, lo, hi and
+    how hard the law is to follow there, in log space. factor: half of the conformal interval over that
+    difficulty; level: the coverage that the held-out cells support. per_octave: what the interval grows by,
+    in log space, for each octave outside the box. noise: the noise floor, in log space. free: further
     arguments in which the law is proportional, with the box in which it is so; None leaves a side open.
     """
 
@@ -32,7 +33,7 @@ class Law:
     form: Form
     knots: Table
     points: Table
-    half_width: float
+    factor: float
     level: float
     per_octave: float
     noise: float
@@ -63,7 +64,7 @@ class Law:
         if not inside and extrapolate == "refuse":
             raise OutOfDomain(self._refusal(coordinates))
         value = evaluate(self.knots, coordinates, self.form)
-        width = self.half_width
+        width = max(self.noise, self.factor * float(around(self.points, coordinates)[:, -1].max()))
         if not inside:
             width += self.per_octave * max(1.0, octaves_outside(self.points, coordinates))
         return Prediction(
@@ -94,7 +95,7 @@ class Law:
         hit = np.flatnonzero((self.points[:, :d] == x).all(axis=1))
         if hit.size == 0:
             return None
-        value, lo, hi = (float(v) for v in self.points[hit[0], d:])
+        value, lo, hi = (float(v) for v in self.points[hit[0], d : d + 3])
         return Prediction(
             value=value,
             lo=min(lo, value * math.exp(-self.noise)),

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from gridstone.declaration import Cell, Machine, gpu
 
+_RUNNER_PACKAGES = {"on_cupy": ("cupy",)}
+_EXTRA = "pip install 'gridstone[cuda13]'"
+
 
 def missing(cell: Cell, machine: Machine) -> str | None:
-    """Why the cell cannot run on the machine, or None. A probe that runs on a GPU needs one unsaid."""
-    needs = (*((gpu(),) if cell.probe.on_gpu else ()), *cell.probe.needs)
-    return next((reason for need in needs if (reason := need.missing(machine, cell.axes))), None)
+    """Why the cell cannot run on the machine, or None: the first need that is not met.
+
+    Unsaid, a probe that runs on a GPU needs one, and the packages that drive it.
+    """
+    unsaid = _without_gpu(cell, machine) if cell.probe.on_gpu else None
+    declared = (need.missing(machine, cell.axes) for need in cell.probe.needs)
+    return unsaid or next(filter(None, declared), None)
+
+
+def _without_gpu(cell: Cell, machine: Machine) -> str | None:
+    reason = gpu().missing(machine, cell.axes)
+    if reason is not None:
+        return reason
+    compiler = () if cell.probe.source is None else ("cuda",)
+    wanted = (*_RUNNER_PACKAGES.get(cell.probe.runner, ()), *compiler)
+    lacking = next((package for package in wanted if package not in machine.packages), None)
+    return lacking and f"the Python package {lacking} is not installed ({_EXTRA})"

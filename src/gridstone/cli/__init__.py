@@ -1,0 +1,5 @@
+"""The command line: `gridstone list | run | show | doctor | compact | report | fit | ask`."""
+
+from gridstone.cli.faults import main
+
+__all__ = ["main"]

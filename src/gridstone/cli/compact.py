@@ -1,0 +1,30 @@
+"""`gridstone compact`: one file per probe instead of one per cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from gridstone.cli.options import Json, RunFolder
+from gridstone.cli.output import print_json
+
+
+def compact(folder: RunFolder, as_json: Json = False) -> None:
+    """Merge the parts of a run into one Parquet file per probe; a run does so itself when it completes.
+
+    Loses nothing and may be repeated, also after a crash.
+    """
+    from gridstone.store import Run
+
+    run = Run(folder)
+    run.info()
+    written = run.compact()
+    if as_json:
+        document: dict[str, Any] = {"run": str(folder), "written": [str(path) for path in written]}
+        print_json(document)
+        return
+    for path in written:
+        typer.echo(str(path))
+    if not written:
+        typer.echo(f"{folder}: nothing to merge")

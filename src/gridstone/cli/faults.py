@@ -1,0 +1,63 @@
+"""Where every command begins and ends: errors become one line and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from gridstone.errors import GridstoneError, UsageError
+
+INTERRUPTED, DEFECT = 130, 70
+# What typer raises for a command line that it cannot read; the class has moved between its versions.
+_MisreadLine: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    0 done, 1 an asked-for check failed, 2 bad usage or unreadable input, 3 nothing could be measured, 70 a
+    defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted.
+    """
+    sys.exit(_status(arguments))
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    from gridstone.cli.app import app
+
+    try:
+        code = app(arguments, prog_name="gridstone", standalone_mode=False)
+        sys.stdout.flush()
+    except GridstoneError as error:
+        return _say(str(error), error.exit_code)
+    except _MisreadLine as error:
+        return _say(_with_help(error), UsageError.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; the interpreter must not flush into the pipe once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}", UsageError.exit_code)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        return _say(f"defect in gridstone: {type(error).__name__}: {error}", DEFECT)
+    return code if isinstance(code, int) else 0
+
+
+def _with_help(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "gridstone"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{message.rstrip('.')} (see `{command} --help`)"
+
+
+def _say(message: str, code: int) -> int:
+    print(f"gridstone: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,101 @@
+"""`gridstone list`: what there is to measure, and what of it runs here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gridstone.cli.options import Bench, Device, Globs, Json
+from gridstone.cli.output import console, print_json, table
+from gridstone.declaration import PROFILE_NAMES
+from gridstone.units import format_bytes
+
+if TYPE_CHECKING:
+    from gridstone.declaration import Axis, Machine, Probe, Value
+
+
+def list_probes(
+    globs: Globs = None,
+    axes: Annotated[bool, typer.Option("--axes", help="Show each probe with the values of its axes.")] = False,
+    bench: Bench = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """List the probes: their axes, their cells in each profile, and whether they run here."""
+    from gridstone.device import discover
+    from gridstone.plan import load_probes, select
+
+    probes = select(load_probes(bench or ()), globs or ())
+    machine = discover(device)
+    if as_json:
+        print_json([_record(probe, machine) for probe in probes])
+    elif axes:
+        typer.echo("\n\n".join(_details(probe, machine) for probe in probes))
+    else:
+        _print_table(probes, machine)
+
+
+def runs_here(probe: Probe, machine: Machine, profile: str = "standard") -> tuple[int, int, str | None]:
+    """Cells of a profile that the machine can measure, all its cells, and why the first of the rest cannot."""
+    from gridstone.declaration import Cell
+    from gridstone.plan import missing
+
+    cells = [Cell(probe=probe, axes=point, cell_id="") for point in probe.points(profile)]
+    reasons = [missing(cell, machine) for cell in cells]
+    return reasons.count(None), len(cells), next(filter(None, reasons), None)
+
+
+def _print_table(probes: list[Probe], machine: Machine) -> None:
+    columns = ("probe", "axes", *PROFILE_NAMES, "runs here")
+    listed = table(columns, right=PROFILE_NAMES)
+    for probe in probes:
+        sizes = ", ".join(f"{axis.name} {len(axis.values('standard'))}" for axis in probe.axes)
+        counts = [str(sum(1 for _ in probe.points(name))) for name in PROFILE_NAMES]
+        listed.add_row(probe.name, sizes, *counts, _verdict(*runs_here(probe, machine)))
+    console().print(listed)
+
+
+def _verdict(able: int, total: int, reason: str | None) -> str:
+    if able == total:
+        return "yes"
+    return f"no: {reason}" if able == 0 else f"{able} of {total}: {reason}"
+
+
+def _details(probe: Probe, machine: Machine) -> str:
+    metrics = ", ".join(f"{m.name} ({m.unit}, {m.better} is better)" for m in probe.metrics)
+    lines = [probe.name, f"  {probe.doc}", f"  measures {metrics}", f"  declared in {probe.file}"]
+    lines += [f"  {axis.name}: {_span(axis)}" for axis in probe.axes]
+    return "\n".join([*lines, f"  runs here: {_verdict(*runs_here(probe, machine))}"])
+
+
+def _span(axis: Axis) -> str:
+    """The values of an axis that the standard profile takes, and how the other profiles differ."""
+    counts = ", ".join(f"{len(axis.values(name))} {name}" for name in PROFILE_NAMES)
+    shown = [_value(axis, v) for v in axis.standard]
+    listed = ", ".join(shown) if len(shown) <= 8 else f"{shown[0]}, {shown[1]}, ... {shown[-1]}"
+    return f"{listed} ({counts}; {'any value' if axis.open else 'these values only'})"
+
+
+def _value(axis: Axis, value: Value) -> str:
+    return format_bytes(value) if axis.unit == "B" and isinstance(value, int) else str(value)
+
+
+def _record(probe: Probe, machine: Machine) -> dict[str, Any]:
+    able, total, reason = runs_here(probe, machine)
+    return {
+        "probe": probe.name,
+        "doc": probe.doc,
+        "file": str(probe.file),
+        "axes": {
+            axis.name: {
+                "unit": axis.unit,
+                "open": axis.open,
+                **{name: list(axis.values(name)) for name in PROFILE_NAMES},
+            }
+            for axis in probe.axes
+        },
+        "metrics": [{"name": m.name, "unit": m.unit, "better": m.better} for m in probe.metrics],
+        "cells": {name: sum(1 for _ in probe.points(name)) for name in PROFILE_NAMES},
+        "runs_here": {"cells": able, "of": total, "reason": reason},
+    }

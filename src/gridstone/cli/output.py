@@ -1,0 +1,63 @@
+"""How commands print: tables as wide as the terminal, JSON, and values with their intervals."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from gridstone.units import format_value
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WIDE = 160
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one."""
+    from rich.console import Console
+
+    file = stream or sys.stdout
+    narrow = file.isatty() or "COLUMNS" in os.environ
+    width = None if narrow else _WIDE
+    return Console(file=file, width=width, markup=False, highlight=False, emoji=False)
+
+
+def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:
+    """An empty table; the columns in `right` hold numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    empty = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for name in columns:
+        empty.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return empty
+
+
+def print_json(document: Any) -> None:
+    """A document on standard output, with `null` for a number that is none."""
+    print(json.dumps(_plain(document), indent=1, default=str))
+
+
+def with_interval(value: float | None, lo: float | None, hi: float | None, unit: str) -> str:
+    """`33.1 cycle/hop ± 0.2 %`: the value and half its interval over it."""
+    text = format_value(value, unit)
+    known = [x for x in (value, lo, hi) if x is not None and math.isfinite(x)]
+    if len(known) < 3 or not known[0]:
+        return text
+    return f"{text} ± {100 * (known[2] - known[1]) / 2 / abs(known[0]):.2g} %"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

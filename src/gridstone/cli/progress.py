@@ -1,0 +1,81 @@
+"""What is seen while a run measures: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from gridstone.cli.output import console, with_interval
+from gridstone.worker import CellDone, Compiling
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Watcher(Protocol):
+    """Told of every event of a session, in order."""
+
+    def __call__(self, event: Compiling | CellDone) -> None: ...
+
+
+@contextmanager
+def progress(stream: TextIO | None = None) -> Iterator[Watcher]:
+    """A watcher that writes to standard error or another stream, so that standard output stays for results."""
+    target = stream or sys.stderr
+    if not target.isatty():
+        yield Lines(target)
+        return
+    with _bar(target) as shown:
+        yield Bar(shown)
+
+
+def current(event: CellDone) -> str:
+    """The cell just measured and what came out: `copy/device[bytes=4096]  1.2 GB/s ± 0.4 %`."""
+    row = event.rows[0]
+    if row.value is None:
+        return f"{event.cell.label}  {row.status}: {row.reason}"
+    mark = "" if row.status == "ok" else f"  {row.status}"
+    return f"{event.cell.label}  {with_interval(row.value, row.lo, row.hi, row.unit)}{mark}"
+
+
+class Bar:
+    """Shows each event on a progress bar."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self._task = shown.add_task("", total=None)
+
+    def __call__(self, event: Compiling | CellDone) -> None:
+        text = current(event) if isinstance(event, CellDone) else "compiling"
+        self._shown.update(self._task, completed=event.done, total=event.total, description=text)
+
+
+class Lines:
+    """Writes a line for the first cell, for each further tenth of the run, and for the last."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._tenth = stream, 0
+
+    def __call__(self, event: Compiling | CellDone) -> None:
+        if not isinstance(event, CellDone):
+            if event.total and event.done == 0:
+                print(f"compiling {event.total} kernels", file=self._stream, flush=True)
+            return
+        tenth = 1 + 10 * event.done // event.total
+        if tenth > self._tenth:
+            self._tenth = tenth
+            print(f"{event.done}/{event.total}  {current(event)}", file=self._stream, flush=True)
+
+
+def _bar(stream: TextIO) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    text = TextColumn(
+        "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    )
+    return Progress(
+        BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), text, console=console(stream), expand=True
+    )

@@ -1,0 +1,159 @@
+"""`gridstone run`: measure, keep, summarise, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from gridstone.cli.options import Axes, Bench, Device, Globs, Json, Profile, seconds
+from gridstone.errors import NothingMeasured
+
+if TYPE_CHECKING:
+    from gridstone.declaration import Cell, Machine
+    from gridstone.plan import Request
+    from gridstone.worker import Compiling
+
+
+def run(
+    globs: Globs = None,
+    axes: Axes = None,
+    profile: Profile = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A plan in TOML; the command line overrides it.")
+    ] = None,
+    bench: Bench = None,
+    device: Device = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the folder of the run goes.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Finish a run: measure exactly what it lacks.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stop measuring after this time, such as 10m.")
+    ] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Give up a cell after this time (60s).")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the order of the cells.")] = None,
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Measure one of N shares, as in 2/4.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Print what would be measured, and stop.")] = False,
+    as_json: Json = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
+) -> None:
+    """Measure probes: all that this machine can, at the standard profile, unless told otherwise.
+
+    Ends with the best value of each probe, the folder of the run and its report. Ctrl-C keeps every finished
+    cell, and --resume goes on from there.
+    """
+    from gridstone.cli.asked import check_same, new_request, resumed_request
+    from gridstone.cli.dry_run import dry_run
+    from gridstone.cli.places import runs_folder
+    from gridstone.device import discover
+    from gridstone.plan import cells, load_probes
+    from gridstone.store import Run, new_run_id
+
+    given: dict[str, Any] = {
+        "probes": tuple(globs) if globs else None,
+        "axes": tuple(axes) if axes else None,
+        "profile": profile,
+        "bench": tuple(str(path.resolve()) for path in bench) if bench else None,
+        "device": device,
+        "seed": seed,
+        "shard": shard,
+        "timeout_s": seconds("--timeout", timeout),
+        "budget_s": seconds("--budget", budget),
+    }
+    if resume is None:
+        info: dict[str, Any] = {}
+        request = new_request(given, plan)
+    else:
+        info = Run(resume).info()
+        request = resumed_request(info, given | {"plan": plan, "out": out})
+    chosen = cells(load_probes([Path(p) for p in request.bench]), request)
+    machine = discover((info.get("gpu") or {}).get("uuid") or request.device)
+    if resume is not None:
+        check_same(chosen, info, resume)
+    if dry:
+        done = Run(resume).finished() if resume else set()
+        dry_run([c for c in chosen if c.cell_id not in done], machine, request, as_json=as_json)
+        return
+    _check_any(chosen, machine)
+    folder = resume or (out or runs_folder(Path.cwd())) / new_run_id()
+    left = _measure(chosen, folder, machine, request, resume=resume is not None)
+    _finish(folder, left, as_json=as_json, report=not no_report)
+
+
+def _check_any(cells: Sequence[Cell], machine: Machine) -> None:
+    """Raises NothingMeasured, before anything is written, where the machine can measure none of the cells."""
+    from gridstone.plan import missing
+
+    reasons = [missing(cell, machine) for cell in cells]
+    if None not in reasons:
+        raise NothingMeasured(f"this machine can measure none of it: {reasons[0]} (see `gridstone doctor`)")
+
+
+def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Request, *, resume: bool) -> int:
+    """Measure into the folder, and return how many cells a spent budget has left over."""
+    from gridstone.cli.progress import progress
+    from gridstone.stats import PROFILES
+    from gridstone.worker import CellDone, Session
+
+    session = Session(
+        cells=cells,
+        folder=folder,
+        machine=machine,
+        request=request.record(),
+        stopping=PROFILES[request.profile],
+        timeout_s=request.timeout_s,
+        budget_s=request.budget_s,
+        resume=resume,
+    )
+    left = 0
+    try:
+        events = cast("Generator[Compiling | CellDone, None, None]", session.events())
+        with progress() as watch, closing(events):  # an interrupt anywhere here is recorded by the session
+            for event in events:
+                watch(event)
+                if isinstance(event, CellDone):
+                    left = event.total - event.done
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with: gridstone run --resume {folder}", file=sys.stderr)
+        raise
+    return left
+
+
+def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
+    """Print what came out. Raises NothingMeasured where no cell has a value."""
+    from gridstone.cli.headline import headline_table, headlines, troubles
+    from gridstone.cli.output import console, print_json
+    from gridstone.store import load
+
+    rows = load(folder)
+    best, bad = headlines(rows), troubles(rows)
+    page = _write_report(folder) if report else None
+    if as_json:
+        print_json({"run": folder, "report": page, "left": left, "results": best, "troubles": bad})
+    else:
+        screen = console()
+        screen.print(headline_table(best))
+        for t in bad:
+            reason = f": {t['reason']}" if t["reason"] else ""
+            screen.print(f"{t['status']} {t['probe']}, {t['cells']} cells{reason}", soft_wrap=True)
+        if left:
+            screen.print(f"budget spent, {left} cells left: gridstone run --resume {folder}", soft_wrap=True)
+        screen.print(f"run     {folder}", soft_wrap=True)
+        if page is not None:
+            screen.print(f"report  {page}", soft_wrap=True)
+    if rows["value"].notna().sum() == 0:
+        reason = next((t["reason"] for t in bad if t["reason"]), "see its rows with `gridstone show`")
+        raise NothingMeasured(f"{folder}: no cell gave a value: {reason}")
+
+
+def _write_report(folder: Path) -> Path:
+    from gridstone.report import render
+
+    return render(folder)

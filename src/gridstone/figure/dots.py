@@ -1,0 +1,73 @@
+"""Named values side by side: a dot with its interval on a line from zero, the value written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gridstone.figure.scale import Scale, apply
+from gridstone.figure.style import FLAW, HALF, INK, PAGE, PALETTE
+from gridstone.figure.svg import draw
+from gridstone.units import format_value
+
+_LONGEST = 34  # characters; a longer label would leave no room for the picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dot:
+    """One named value with its interval; dots of one `group` share a colour, `flawed` marks a cell not ok."""
+
+    label: str
+    value: float
+    lo: float
+    hi: float
+    group: str = ""
+    flawed: bool = False
+
+
+def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
+    """The figure as SVG, the first dot on top. Raises ValueError where there is none."""
+    if not listed:
+        raise ValueError("a figure needs at least one point")
+    groups = list(dict.fromkeys(d.group for d in listed))
+
+    def paint(axes: Any) -> None:
+        import seaborn
+
+        for row, dot in enumerate(listed):
+            colour = PALETTE[groups.index(dot.group) % len(PALETTE)]
+            axes.hlines(row, 0, dot.value, color=colour, linewidth=5, alpha=0.22)
+            axes.hlines(row, dot.lo, dot.hi, color=colour, linewidth=2)
+            face, edge = (PAGE, FLAW) if dot.flawed else (colour, colour)
+            axes.scatter([dot.value], [row], s=26, facecolors=face, edgecolors=edge, linewidths=1.2, zorder=3)
+            axes.annotate(
+                format_value(dot.value, x.unit),
+                (max(dot.hi, dot.value), row),
+                textcoords="offset points",
+                xytext=(7, 0),
+                va="center",
+                color=INK,
+                fontsize=8.5,
+            )
+        apply(axes.xaxis, x, [d.hi for d in listed])
+        axes.set_xlim(0, 1.3 * max(d.hi for d in listed))
+        axes.xaxis.set_major_locator(_few_ticks())
+        axes.set_yticks(range(len(listed)), [_short(d.label) for d in listed])
+        axes.set_ylim(len(listed) - 0.4, -0.6)
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.grid(visible=False, axis="y")
+        seaborn.despine(ax=axes, left=True)
+
+    height = max(1.5, 0.75 + 0.27 * len(listed))
+    return draw(paint, size=(HALF[0], height), alt=alt)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+
+
+def _few_ticks() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(5, steps=[1, 2, 5, 10])

@@ -1,0 +1,157 @@
+"""Values over one quantity, a line per series, with the interval of each point as a band."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gridstone.figure.scale import Scale, apply
+from gridstone.figure.style import FLAW, HALF, INK, MUTED, PAGE, PALETTE, WIDE
+from gridstone.figure.svg import draw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Points in the order of x with their intervals; `flawed` marks those whose cell is not ok."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    lo: Sequence[float]
+    hi: Sequence[float]
+    flawed: Sequence[bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A plateau to be named: from x to x at height y."""
+
+    label: str
+    start: float
+    end: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A ceiling, drawn as a dashed line over the whole width."""
+
+    label: str
+    y: float
+
+
+def lines(
+    series: Sequence[Series],
+    *,
+    x: Scale,
+    y: Scale,
+    alt: str,
+    levels: Sequence[Level] = (),
+    limits: Sequence[Limit] = (),
+    joined: bool = True,
+    wide: bool = False,
+) -> str:
+    """The figure as SVG. Points of cells that are not ok are hollow. Raises ValueError where there is no point."""
+    if not any(s.x for s in series):
+        raise ValueError("a figure needs at least one point")
+
+    def paint(axes: Any) -> None:
+        import seaborn
+
+        _band(axes, series, joined)
+        _points(axes, series, joined)
+        ys = [v for s in series for v in (*s.y, *s.hi)] + [one.y for one in limits]
+        apply(axes.xaxis, x, [v for s in series for v in s.x])
+        apply(axes.yaxis, y, ys)
+        if levels:
+            axes.margins(y=0.12)
+        for level in levels:
+            _level(axes, level)
+        for limit in limits:
+            _limit(axes, limit)
+        axes.grid(visible=False, axis="x")
+        seaborn.despine(ax=axes, left=True)
+        if len(series) > 1:
+            _legend(axes, [s.label for s in series], wide)
+
+    return draw(paint, size=WIDE if wide else HALF, alt=alt)
+
+
+def _colour(index: int) -> str:
+    return PALETTE[index % len(PALETTE)]
+
+
+def _band(axes: Any, series: Sequence[Series], joined: bool) -> None:
+    for index, one in enumerate(series):
+        if joined:
+            axes.fill_between(one.x, one.lo, one.hi, color=_colour(index), alpha=0.22, linewidth=0)
+        else:
+            axes.vlines(one.x, one.lo, one.hi, color=_colour(index), alpha=0.45, linewidth=1)
+
+
+def _points(axes: Any, series: Sequence[Series], joined: bool) -> None:
+    """All series in one call: seaborn's cost is per call, not per point."""
+    import seaborn
+
+    which = [index for index, one in enumerate(series) for _ in one.x]
+    xs, ys = [v for one in series for v in one.x], [v for one in series for v in one.y]
+    palette = {index: _colour(index) for index in range(len(series))}
+    common: dict[str, Any] = {"x": xs, "y": ys, "hue": which, "palette": palette, "legend": False, "ax": axes}
+    if joined:
+        size = 2.6 if max(len(one.x) for one in series) > 40 else 4
+        dots = {"marker": "o", "markersize": size, "markeredgewidth": 0}
+        seaborn.lineplot(**common, estimator=None, errorbar=None, **dots)
+    else:
+        seaborn.scatterplot(**common, s=13, linewidth=0)
+    flawed = [(a, b) for one in series for a, b, bad in zip(one.x, one.y, one.flawed, strict=True) if bad]
+    if flawed:
+        axes.scatter(*zip(*flawed, strict=True), s=26, facecolors=PAGE, edgecolors=FLAW, linewidths=1.3, zorder=4)
+
+
+def _level(axes: Any, level: Level) -> None:
+    axes.hlines(level.y, level.start, level.end, color=INK, linewidth=3.4, alpha=0.16, zorder=1)
+    axes.annotate(
+        level.label,
+        ((level.start * level.end) ** 0.5, level.y),
+        textcoords="offset points",
+        xytext=(0, -14),
+        ha="center",
+        color=INK,
+        fontsize=9,
+    )
+
+
+def _limit(axes: Any, limit: Limit) -> None:
+    axes.axhline(limit.y, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.annotate(
+        limit.label,
+        (1, limit.y),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        xytext=(0, 4),
+        ha="right",
+        color=MUTED,
+        fontsize=8,
+    )
+
+
+def _legend(axes: Any, labels: list[str], wide: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    room = 110 if wide else 48  # characters in a row, a key's line counted as five
+    most = max(1, min(len(labels), room // (5 + max(map(len, labels)))))
+    columns = math.ceil(len(labels) / math.ceil(len(labels) / most))
+    keys = [Line2D([], [], color=_colour(index), marker="o", markersize=4, label=name) for index, name in enumerate(labels)]
+    axes.legend(
+        handles=keys,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=columns,
+        frameon=False,
+        borderaxespad=0.2,
+        handlelength=1.4,
+        columnspacing=1.6,
+        labelcolor=INK,
+    )

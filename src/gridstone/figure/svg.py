@@ -1,0 +1,58 @@
+"""From a matplotlib figure to SVG that can stand inside an HTML page, the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from gridstone.figure.style import ROLES, theme
+
+_PAINT = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
+_OPENING = re.compile(r"<svg [^>]*?viewBox=\"([^\"]+)\"[^>]*>")
+_UNUSED_ID = re.compile(r' id="([^"]+)"')
+_FONT = re.compile(r"font: ([\d.]+)px [^;\"]*")
+
+
+def draw(paint: Callable[[Any], None], *, size: tuple[float, float], alt: str) -> str:
+    """Give `paint` an axes of `size` inches and return the picture as SVG with `alt` as its accessible name.
+
+    No date, no version and no random id is in it. Colours are CSS variables (`gridstone.figure.ROLES`), text is
+    text in the page's font.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
+    with matplotlib.rc_context(theme(salt)):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure.add_subplot())
+        out = io.StringIO()
+        figure.savefig(
+            out, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
+    return inline(out.getvalue(), alt=alt, prefix=f"f{salt}")
+
+
+def inline(svg: str, *, alt: str, prefix: str) -> str:
+    """A whole SVG file made fit to stand in a page: no prologue, themed colours, ids that no other picture has."""
+    body = svg[svg.index("<svg ") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", body))
+    body = _UNUSED_ID.sub(lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}-", body)
+    body = _PAINT.sub(lambda m: f"{m[1]}: var({ROLES[m[2]]})" if m[2] in ROLES else m[0], body)
+    body = _FONT.sub(r"font-size: \1px", body)
+    box = _OPENING.search(body)
+    if box is None:
+        raise ValueError("not an SVG drawing: it has no viewBox")
+    width, height = box[1].split()[2:]
+    opening = (
+        f'<svg role="img" aria-label={quoteattr(alt)} viewBox="{box[1]}" width="{width}" height="{height}">'
+    )
+    return body[: box.start()] + opening + body[box.end() :].strip()

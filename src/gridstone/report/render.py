@@ -1,0 +1,91 @@
+"""The page itself: everything computed is put into the templates of reports/, and written as one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gridstone.content import folder
+from gridstone.report.family import Chapter, chapters
+from gridstone.report.identity import card
+from gridstone.report.published import comparisons, is_hopper
+from gridstone.report.runs import Selection, select
+from gridstone.report.speed import Bar, bars
+from gridstone.report.verdict import counts, troubles
+from gridstone.report.words import percent
+from gridstone.store import write_atomically
+
+
+def render(run: Path, output: Path | None = None) -> Path:
+    """Write the report of a run, or of the newest machine's runs in a folder, and return its path.
+
+    The default is `report.html` in `run`. Raises StoreError where there are no results or the file cannot be
+    written.
+    """
+    target = output or (run if run.is_dir() else run.parent) / "report.html"
+    text = page(select(run))
+    write_atomically(target, lambda path: _write(path, text))
+    return target
+
+
+def page(selection: Selection) -> str:
+    """The whole HTML text of a selection of runs; nothing in it refers to anything outside it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    rows = selection.rows
+    info = selection.infos[0] if selection.infos else {}
+    identity = card(rows, info)
+    written = list(chapters(rows, selection.axes, info))
+    ceilings = bars(rows, selection.axes)
+    facts = [fact for chapter in written for fact in chapter.section.facts]
+    reports = folder("reports")
+    script = (reports / "report.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(reports),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        card=identity,
+        headline=headline(written, ceilings),
+        counts=counts(rows),
+        cells=int(rows["cell_id"].nunique()),
+        troubles=troubles(rows),
+        bars=ceilings,
+        widest=max((bar.hi for bar in ceilings), default=1.0),
+        chapters=written,
+        comparisons=comparisons(facts, identity.title) if is_hopper(identity.title, info) else [],
+        infos=[json.dumps(one, indent=2, ensure_ascii=False) for one in selection.infos],
+        runs=[str(one.get("run_id", "")) for one in selection.infos],
+        left_out=selection.left_out,
+        style=Markup((reports / "style.css").read_text(encoding="utf-8")),  # noqa: S704 ours, not the run's
+        script=Markup(script),  # noqa: S704 ours, not the run's
+        script_digest=_digest(script),
+        picture=lambda svg: Markup(svg),  # noqa: S704 text in it was escaped when it was drawn
+    )
+
+
+def headline(written: Sequence[Chapter], ceilings: Sequence[Bar]) -> str:
+    """The first claim fit for the top of the page: a section's own, else the best share of a limit."""
+    offered = [c.section.headline for c in written if c.section.headline]
+    if offered:
+        return offered[0]
+    if ceilings:
+        top = max(ceilings, key=lambda bar: bar.share)
+        return f"{top.probe} reaches {percent(top.share)} of its limit"
+    return written[0].section.heading if written else "Nothing could be measured"
+
+
+def _digest(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _write(path: Path, text: Any) -> None:
+    path.write_text(text, encoding="utf-8")

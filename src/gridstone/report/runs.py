@@ -1,0 +1,59 @@
+"""Which rows a page shows: those of one run, or of all runs of the newest run's machine in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridstone.store import Run, StoreError, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """rows: one per cell and metric, the newest. axes: by probe, in the order of declaration. infos: run.json of the runs shown, the newest first."""
+
+    rows: pd.DataFrame
+    axes: dict[str, list[str]]
+    infos: tuple[dict[str, Any], ...]
+    left_out: tuple[str, ...] = ()
+
+
+def select(path: Path) -> Selection:
+    """Rows and run.json of a run or of a folder of runs. Raises StoreError where nothing can be read.
+
+    In a folder of runs, a page is about one machine (a GPU's UUID, or else a host): the one of the newest run. Runs
+    of other machines are named, not mixed in.
+    """
+    rows = load(path).drop(columns="samples")
+    axes: dict[str, list[str]] = rows.attrs.pop("axes", {})  # pandas would copy attributes with every selection
+    by_run = rows.groupby("run_id")
+    latest = by_run["t_utc"].max().sort_values(ascending=False, kind="stable")
+    owner = by_run["device_uuid"].first().fillna(by_run["host"].first())
+    kept = [run for run in latest.index if owner[run] == owner[latest.index[0]]]
+    order = rows["run_id"].map({run: rank for rank, run in enumerate(kept)})
+    shown = rows.assign(_order=order).dropna(subset="_order").sort_values("_order", kind="stable")
+    shown = shown.drop(columns="_order").drop_duplicates(["cell_id", "metric"], ignore_index=True)
+    return Selection(
+        rows=shown,
+        axes=axes,
+        infos=tuple(_infos(path, kept)),
+        left_out=tuple(str(run) for run in latest.index if run not in kept),
+    )
+
+
+def _infos(path: Path, kept: list[str]) -> list[dict[str, Any]]:
+    folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.rglob("run.json"))
+    found: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        try:
+            info = Run(folder).info()
+        except StoreError as error:
+            info = {"run.json": str(error)}
+        found[str(info.get("run_id", folder.name))] = info
+    if len(found) == 1:
+        return list(found.values())
+    return [found[run] for run in kept if run in found]

@@ -1,0 +1,46 @@
+"""What a file in reports/sections/ gives the page. The page adds tables, commands and comparisons itself.
+
+A section file has `FAMILY`, `ORDER` (its place in the page), `PROBES` (the probes that it draws; any other probe of the
+family gets a generic picture below) and `section(rows: pandas.DataFrame) -> Section`, called with the rows of those
+probes that have a value, at least one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridstone.declaration.metric import Better
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A figure as SVG (from `gridstone.figure`) and the caption that says how to read it."""
+
+    svg: str
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A number that the section stands for, under the name that `reports/published.csv` uses; SI units."""
+
+    quantity: str
+    value: float
+    lo: float
+    hi: float
+    n: int
+    unit: str
+    better: Better
+    limit: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """heading: a claim computed from the rows. lead: what stands behind it. headline: fit for the page's first line."""
+
+    heading: str
+    lead: str = ""
+    panels: tuple[Panel, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    headline: str | None = None
