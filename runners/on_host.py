@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import math
 import mmap
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +35,7 @@ class Host:
     def __init__(self, machine: Machine, pool: ThreadPoolExecutor) -> None:
         self.machine = machine
         self.loops = content.load_module(Path(__file__).with_name("host_loops.py"))
+        self._files = content.load_module(Path(__file__).with_name("host_file.py"))
         self._pool = pool
 
     def begin(self, cubin: bytes | None, l2: str) -> None:
@@ -68,6 +66,12 @@ class Host:
         function(*parts[0])
         for other in others:
             other.result()
+
+    def mark(self, memory: Any, *, threads: int = 1) -> None:
+        """Give each whole word of a uint8 array a value of its own, in as many parts as it was touched in."""
+        words = memory[: len(memory) // 8 * 8].view(np.uint64)
+        firsts = [len(words) * i // threads for i in range(threads)]
+        self.each(self.loops.mark, list(zip(self.split(words, threads), firsts, strict=True)))
 
     @staticmethod
     def split(array: Any, parts: int) -> list[Any]:
@@ -109,28 +113,9 @@ class Host:
         """Work that is timed one call at a time, each after an untimed `before`."""
         return Work(clock=HostClock(run=run, work=work, before=before), poison=poison, verify=verify, close=close)
 
-    def scratch_file(self) -> IO[bytes]:
-        """An open, unbuffered file without a name, which therefore goes with this process however it ends.
-
-        It lies in GRIDSTONE_SCRATCH or the working folder, where results go too, or else in the system's
-        temporary folder.
-        """
-        wanted = os.environ.get("GRIDSTONE_SCRATCH") or os.curdir
-        folder = wanted if os.access(wanted, os.W_OK) else None
-        return tempfile.TemporaryFile(buffering=0, dir=folder)
-
-    @staticmethod
-    def cached_share(file: IO[bytes], size: int) -> float:
-        """The share of a file's first `size` bytes in the page cache; 1 where the system does not tell."""
-        pages = -(-size // mmap.PAGESIZE)
-        resident = (ctypes.c_ubyte * pages)()
-        with mmap.mmap(file.fileno(), size) as view:
-            start = ctypes.c_char.from_buffer(view)
-            status = ctypes.CDLL(None).mincore(
-                ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), resident
-            )
-            del start
-        return 1.0 if status else sum(byte & 1 for byte in resident) / pages
+    def scratch_file(self, size: int) -> Any:
+        """A ScratchFile of `size` bytes (host_file.py)."""
+        return self._files.ScratchFile(size)
 
 
 def _passes(run: Callable[[int], object], least_s: float) -> int:
