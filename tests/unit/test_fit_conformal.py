@@ -95,9 +95,9 @@ def test_too_few_cells_borrow_the_scores_of_their_function_and_say_so():
 
 
 def test_a_law_on_a_step_is_less_certain_there_than_on_its_plateau():
-    sought, _, _ = simulated(2, 120, 0.002)
+    sought, _, _ = simulated(2, 60, 0.0005)
     table = points(sought.cells, sought.axes)[:, :2]
-    spread = difficulty(table, "loglog", 0.002)
+    spread = difficulty(table, "loglog", 0.0005)
     step = (table[:, 0] > 2**19) & (table[:, 0] < 2**21)
     plateau = table[:, 0] < 2**16
     assert spread[step].mean() > 2 * spread[plateau].mean()

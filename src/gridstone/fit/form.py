@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
 
 _INNER_FOLDS, _MOST_BREAKS = 5, 6
+# A breakpoint must take a tenth off the held-out error; an error this small is rounding.
+_WORTH_A_BREAK, _EXACT = 0.9, 1e-9
 
 
 def fitted(points: Table, candidate: str) -> tuple[Form, Table]:
@@ -81,10 +83,9 @@ def _segments(points: Table) -> Table:
     breaks: list[float] = []
     error = _line_error(x, y, breaks)
     while len(breaks) < min(_MOST_BREAKS, len(x) - 4):
-        inner = [b for b in x[1:-1] if b not in breaks]
-        candidate = min(inner, key=lambda b: _misfit(x, y, [*breaks, b]))
+        candidate = _best_break(x, y, breaks)
         gained = _line_error(x, y, [*breaks, candidate])
-        if gained > 0.98 * error:
+        if error < _EXACT or gained > _WORTH_A_BREAK * error:
             break
         breaks, error = [*breaks, candidate], gained
     knots = np.array([x[0], *sorted(breaks), x[-1]])
@@ -103,8 +104,14 @@ def _hinges(x: Table, breaks: Sequence[float]) -> Table:
     return np.column_stack([np.ones_like(x), x, *(np.maximum(0.0, x - b) for b in sorted(breaks))])
 
 
-def _misfit(x: Table, y: Table, breaks: Sequence[float]) -> float:
-    return float(np.mean(np.abs(_line(x, y, breaks)(x) / y - 1)))
+def _best_break(x: Table, y: Table, breaks: Sequence[float]) -> float:
+    """The inner point that, as one more breakpoint, leaves the least relative error; all are tried at once."""
+    inner = np.setdiff1d(x[1:-1], breaks)
+    known = np.broadcast_to(_hinges(x, breaks), (inner.size, x.size, 2 + len(breaks)))
+    further = np.maximum(0.0, x[None, :] - inner[:, None])
+    orthogonal, _ = np.linalg.qr(np.concatenate([known, further[:, :, None]], axis=2) / y[:, None])
+    reached = np.einsum("cnp,cp->cn", orthogonal, orthogonal.sum(axis=1))
+    return float(inner[np.square(reached - 1).sum(axis=1).argmin()])
 
 
 def _line_error(x: Table, y: Table, breaks: Sequence[float]) -> float:
