@@ -1,4 +1,4 @@
-"""A plausible run on disk without a GPU: every probe of this release, H200 numbers with noise, some cells gone wrong."""
+"""A plausible run on disk without a GPU: every probe of this release, H200 numbers with noise, some cells bad."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+
 from gridstone.declaration import Value
 from gridstone.store import Row, Run, write_atomically
 from gridstone.store.schema import table
@@ -273,9 +274,7 @@ def _bandwidth() -> Cells:
     for space in ("l1", "shared"):
         for vector in (4, 8, 16):
             for warps in (8, 16, 32):
-                share = {4: 0.97, 8: 0.985, 16: 0.989}[vector] * min(
-                    1.0, 0.62 + 0.038 * warps * vector / 16 * 4
-                )
+                share = {4: 0.97, 8: 0.985, 16: 0.989}[vector] * min(1.0, 0.62 + 0.038 * warps * vector / 16 * 4)
                 axes = {"vector": vector, "unroll": 8, "warps": warps}
                 if space == "shared":
                     axes["source"] = "shared"
@@ -340,12 +339,7 @@ def _host() -> Cells:
             truths = [_rate(row_bytes / time), _seconds(time)]
             yield "host/gather", {"row_bytes": row_bytes, "threads": threads, "footprint": GIB}, truths
     for footprint in _octaves(4 * KIB, 512 * MIB, 2):
-        ns = (
-            1.3
-            + 3 * _soft(footprint, 48 * KIB)
-            + 18 * _soft(footprint, 2 * MIB)
-            + 75 * _soft(footprint, 48 * MIB)
-        )
+        ns = 1.3 + 3 * _soft(footprint, 48 * KIB) + 18 * _soft(footprint, 2 * MIB) + 75 * _soft(footprint, 48 * MIB)
         yield (
             "host/pointer_chase",
             {"footprint": footprint},
@@ -385,9 +379,7 @@ def _rate(value: float, limit: float | None = None, kind: str | None = None) -> 
 
 def _per_clock(value: float, limit: float | None) -> list[Truth]:
     clock = SMS * 1.965e9
-    whole = _rate(
-        value, None if limit is None else limit * clock, None if limit is None else "128 per clock and SM"
-    )
+    whole = _rate(value, None if limit is None else limit * clock, None if limit is None else "128 per clock and SM")
     kind = None if limit is None else "32 banks of 4 bytes per clock"
     per = Truth(
         metric="bandwidth_sm",

@@ -1,7 +1,20 @@
 """Bandwidth of DRAM, L2, L1 and shared memory beside their limits."""
 
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, amount, best, label, listing, measured, nearest, percent, series, trusted
+from gridstone.report import (
+    Fact,
+    Panel,
+    Section,
+    amount,
+    best,
+    label,
+    listing,
+    measured,
+    nearest,
+    percent,
+    series,
+    trusted,
+)
 from gridstone.units import format_bytes, format_value
 
 FAMILY = "bandwidth"

@@ -24,8 +24,10 @@ def section(rows):
         heading = "Copies reach " + listing(claims)
     else:
         inside = best(measured(rows, "copy/device", "bandwidth"))
-        heading = "No copy of this run is ok" if inside is None else (
-            f"Copies within the device reach {amount(inside['value'], 'B/s')}"
+        heading = (
+            "No copy of this run is ok"
+            if inside is None
+            else (f"Copies within the device reach {amount(inside['value'], 'B/s')}")
         )
     return Section(heading=heading, panels=(*_directions(host), *_device(rows)), facts=tuple(_facts(tops)))
 
@@ -57,7 +59,9 @@ def _directions(host):
             continue
         name = label({"direction": direction})
         known = chosen["limit"].dropna().unique()
-        ceiling = [Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0]))] if len(known) else []
+        ceiling = (
+            [Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0]))] if len(known) else []
+        )
         svg = lines(
             series(chosen, x="bytes", by=["method"]),
             x=_BYTES,

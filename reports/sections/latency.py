@@ -38,7 +38,9 @@ def _other(facts):
     if not facts:
         return "Latency, without a ladder"
     first = facts[0]
-    return f"{first.quantity.removesuffix('_latency').replace('_', ' ').capitalize()} loads take {first.value:.0f} cycles"
+    return (
+        f"{first.quantity.removesuffix('_latency').replace('_', ' ').capitalize()} loads take {first.value:.0f} cycles"
+    )
 
 
 def _claim(claims):
@@ -163,7 +165,9 @@ def _host(rows):
         )
         for row in chosen.sort_values("footprint").to_dict("records")
     ]
-    svg = dots(entries, x=Scale(label="cycles per dependent load", unit="cycle"), alt="Latency of host memory over PCIe")
+    svg = dots(
+        entries, x=Scale(label="cycles per dependent load", unit="cycle"), alt="Latency of host memory over PCIe"
+    )
     return [Panel(svg=svg, caption="Pinned host memory read by the GPU, by footprint.")]
 
 

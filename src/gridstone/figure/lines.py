@@ -143,7 +143,9 @@ def _legend(axes: Any, labels: list[str], wide: bool) -> None:
     room = 110 if wide else 48  # characters in a row, a key's line counted as five
     most = max(1, min(len(labels), room // (5 + max(map(len, labels)))))
     columns = math.ceil(len(labels) / math.ceil(len(labels) / most))
-    keys = [Line2D([], [], color=_colour(index), marker="o", markersize=4, label=name) for index, name in enumerate(labels)]
+    keys = [
+        Line2D([], [], color=_colour(index), marker="o", markersize=4, label=name) for index, name in enumerate(labels)
+    ]
     axes.legend(
         handles=keys,
         loc="lower left",

@@ -13,7 +13,8 @@ from gridstone.units import format_bytes, format_si, format_value
 class Scale:
     """An axis: its label, the SI unit of its values, and whether equal steps are equal ratios.
 
-    A logarithmic axis in bytes, or of powers of two alone, ticks at powers of two. `zero`: a linear axis that starts at zero.
+    A logarithmic axis in bytes, or of powers of two alone, ticks at powers of two. zero: a linear axis that
+    starts at zero.
     """
 
     label: str

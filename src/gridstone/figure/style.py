@@ -28,7 +28,7 @@ WIDE = (10.2, 4.1)
 HALF = (5.0, 3.5)
 
 
-def theme(salt: str) -> dict[str, Any]:
+def theme(salt: str) -> Any:
     """The rc parameters of a figure; `salt` makes its element ids its own and the same every time."""
     import seaborn
 

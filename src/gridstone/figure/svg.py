@@ -52,7 +52,5 @@ def inline(svg: str, *, alt: str, prefix: str) -> str:
     if box is None:
         raise ValueError("not an SVG drawing: it has no viewBox")
     width, height = box[1].split()[2:]
-    opening = (
-        f'<svg role="img" aria-label={quoteattr(alt)} viewBox="{box[1]}" width="{width}" height="{height}">'
-    )
+    opening = f'<svg role="img" aria-label={quoteattr(alt)} viewBox="{box[1]}" width="{width}" height="{height}">'
     return body[: box.start()] + opening + body[box.end() :].strip()

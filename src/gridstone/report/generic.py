@@ -38,9 +38,7 @@ def panel(rows: pd.DataFrame, axes: Sequence[str]) -> Panel:
     name = metric.replace("_", " ")
     alt = f"{probe}: {name}"
     if x is None or rows[x].nunique() < 3:
-        return Panel(
-            svg=dots(_dots(rows, varied), x=Scale(label=name, unit=unit), alt=alt), caption=f"{alt} per cell."
-        )
+        return Panel(svg=dots(_dots(rows, varied), x=Scale(label=name, unit=unit), alt=alt), caption=f"{alt} per cell.")
     by = [a for a in varied if a != x and rows[a].nunique() <= _KEYS][:1]
     rest = [a for a in varied if a not in (x, *by)]
     spread = rows[x].max() / max(rows[x].min(), 1e-30) > 16
@@ -60,8 +58,7 @@ def _dots(rows: pd.DataFrame, axes: Sequence[str]) -> list[Dot]:
     ordered = rows.sort_values("value", ascending=rows["better"].iloc[0] == "lower").head(_SHOWN)
     return [
         Dot(
-            label=label({a: row[a] for a in axes if row[a] is not None and row[a] == row[a]})
-            or str(row["probe"]),
+            label=label({a: row[a] for a in axes if row[a] is not None and row[a] == row[a]}) or str(row["probe"]),
             value=row["value"],
             lo=row["lo"],
             hi=row["hi"],
@@ -75,9 +72,7 @@ def _limits(rows: pd.DataFrame) -> list[Limit]:
     known = rows["limit"].dropna().unique()
     if len(known) != 1:
         return []
-    return [
-        Limit(label=f"limit {format_value(float(known[0]), str(rows['unit'].iloc[0]))}", y=float(known[0]))
-    ]
+    return [Limit(label=f"limit {format_value(float(known[0]), str(rows['unit'].iloc[0]))}", y=float(known[0]))]
 
 
 def _claim(rows: pd.DataFrame, axes: Sequence[str]) -> list[str]:

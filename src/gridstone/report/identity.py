@@ -45,9 +45,7 @@ def _device(rows: pd.DataFrame, gpu: Mapping[str, Any], host: Mapping[str, Any])
     if len(on_gpu):
         return str(on_gpu.iloc[0])
     known = rows["device"].dropna()
-    return str(
-        gpu.get("name") or (known.iloc[0] if len(known) else None) or host.get("cpu") or "unknown device"
-    )
+    return str(gpu.get("name") or (known.iloc[0] if len(known) else None) or host.get("cpu_model") or "unknown device")
 
 
 def _gpu(gpu: Mapping[str, Any]) -> tuple[Line, ...]:
@@ -92,16 +90,18 @@ def _seen(rows: pd.DataFrame) -> tuple[Line, ...]:
 
 def _host(rows: pd.DataFrame, host: Mapping[str, Any], info: Mapping[str, Any]) -> tuple[Line, ...]:
     names = rows["host"].dropna()
-    known = {
-        k: v for k, v in host.items() if not isinstance(v, dict | list) and k not in ("hostname", "name")
-    }
-    lines = [Line(name="name", text=str(names.iloc[0]) if len(names) else DASH)]
-    for name, value in known.items():
-        shown = _bytes(value) if name.endswith(("memory", "bytes")) else _text(value)
-        lines.append(Line(name=name.replace("_bytes", "").replace("_", " "), text=shown))
-    if info.get("no_gpu"):
-        lines.append(Line(name="GPU", text=str(info["no_gpu"])))
-    return tuple(lines)
+    lines = (
+        Line(name="name", text=str(names.iloc[0]) if len(names) else _text(host.get("hostname"))),
+        Line(name="CPU", text=_text(host.get("cpu_model"))),
+        Line(name="sockets, usable cores", text=f"{_text(host.get('sockets'))}, {_text(host.get('cores_usable'))}"),
+        Line(name="memory", text=_bytes(host.get("memory_bytes"))),
+        Line(name="system", text=_text(host.get("os"))),
+        Line(name="kernel", text=_text(host.get("kernel"))),
+        Line(name="container", text=_text(host.get("container"))),
+        Line(name="frequency governor", text=_text(host.get("governor"))),
+    )
+    missing = info.get("no_gpu")
+    return (*lines, Line(name="GPU", text=str(missing))) if missing else lines
 
 
 def _run(rows: pd.DataFrame, info: Mapping[str, Any]) -> tuple[Line, ...]:

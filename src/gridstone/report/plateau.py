@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plateau:
-    """Footprints `start` to `end` (bytes) share the latency `value` (their median); `first`, `last` index the ladder."""
+    """Footprints `start` to `end` share the latency `value`, their median; `first` and `last` index the ladder."""
 
     start: float
     end: float
@@ -51,8 +52,8 @@ def plateaus(
     return _merge(x, raw, sorted(taken), apart)
 
 
-def _flat_runs(y: np.ndarray, flat: float) -> list[tuple[int, int]]:  # type: ignore[type-arg]
-    runs = []
+def _flat_runs(y: NDArray[np.float64], flat: float) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
     for first in range(y.size):
         window = y[first:]
         low, high = np.minimum.accumulate(window), np.maximum.accumulate(window)
@@ -63,7 +64,7 @@ def _flat_runs(y: np.ndarray, flat: float) -> list[tuple[int, int]]:  # type: ig
     return runs
 
 
-def _merge(x: np.ndarray, y: np.ndarray, taken: list[tuple[int, int]], apart: float) -> list[Plateau]:  # type: ignore[type-arg]
+def _merge(x: NDArray[np.float64], y: NDArray[np.float64], taken: list[tuple[int, int]], apart: float) -> list[Plateau]:
     merged: list[Plateau] = []
     for first, last in taken:
         value = float(np.median(y[first : last + 1]))

@@ -64,20 +64,16 @@ def is_hopper(device: str, info: Mapping[str, Any]) -> bool:
     gpu = info.get("gpu")
     capability = gpu.get("compute_capability") if isinstance(gpu, Mapping) else None
     if isinstance(capability, Sequence) and len(capability) == 2:
-        return capability[0] == 9
+        return bool(capability[0] == 9)
     return any(word in _HOPPER for word in device.replace("-", " ").split())
 
 
-def comparisons(
-    facts: Iterable[Fact], device: str, known: Sequence[Published] | None = None
-) -> list[Comparison]:
+def comparisons(facts: Iterable[Fact], device: str, known: Sequence[Published] | None = None) -> list[Comparison]:
     """A comparison for each fact that somebody published about, in the same unit, for this device."""
     ranges = published() if known is None else known
     found = []
     for fact in facts:
-        rows = [
-            p for p in ranges if p.quantity == fact.quantity and p.unit == fact.unit and _binds(p, device)
-        ]
+        rows = [p for p in ranges if p.quantity == fact.quantity and p.unit == fact.unit and _binds(p, device)]
         if rows:
             found.append(_compare(fact, rows))
     return found
@@ -100,9 +96,7 @@ def verdict(fact: Fact, credible: Sequence[Published]) -> tuple[Verdict | None, 
         ) else "better than published"
     if fact.hi < low * (1 - _TOLERANCE):
         return "low", f"below published by {percent(1 - fact.value / low)}"
-    return "normal", "within the published range" if fact.value <= high * (
-        1 + _TOLERANCE
-    ) else "better than published"
+    return "normal", "within the published range" if fact.value <= high * (1 + _TOLERANCE) else "better than published"
 
 
 def _binds(row: Published, device: str) -> bool:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """rows: one per cell and metric, the newest. axes: by probe, in the order of declaration. infos: run.json of the runs shown, the newest first."""
+    """rows: one per cell and metric, the newest, without samples. axes: by probe, in the order of declaration.
+
+    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines.
+    """
 
     rows: pd.DataFrame
     axes: dict[str, list[str]]

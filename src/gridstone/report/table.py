@@ -53,20 +53,14 @@ def table(probe: str, rows: pd.DataFrame, axes: Sequence[str]) -> Table:
     numeric = {a: not any(isinstance(v, str) for v in rows[a].dropna()) for a in named}
     ordered = rows.sort_values([*named, "metric"], kind="stable")
     columns = (*(Column(name=a, numeric=numeric[a]) for a in named), *_FIXED)
-    return Table(
-        probe=probe, columns=columns, rows=tuple(_row(record, named) for record in ordered.to_dict("records"))
-    )
+    return Table(probe=probe, columns=columns, rows=tuple(_row(record, named) for record in ordered.to_dict("records")))
 
 
 def _row(record: dict[str, Any], axes: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], str]:
     unit = record["unit"]
     value, lo, hi, limit = (_number(record[c]) for c in ("value", "lo", "hi", "limit"))
     half = None if not value or lo is None or hi is None else 50 * (hi - lo) / abs(value)
-    share = (
-        None
-        if not limit or value is None
-        else (value / limit if record["better"] == "higher" else limit / value)
-    )
+    share = None if not limit or value is None else (value / limit if record["better"] == "higher" else limit / value)
     cells = [
         *(_axis(axis, record[axis]) for axis in axes),
         (str(record["metric"]), str(record["metric"])),
