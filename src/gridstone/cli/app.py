@@ -75,13 +75,20 @@ app.command(
         "gridstone show RUN latency --metric latency --json",
     )
 )(show)
-app.command(epilog=examples("gridstone report RUN", "gridstone report RUN -o report.html"))(report)
+app.command(
+    short_help="Write the report of a run as one HTML file.",
+    epilog=examples("gridstone report RUN", "gridstone report RUN -o report.html"),
+)(report)
 app.command(epilog=examples("gridstone doctor", "gridstone doctor --device 1 --json"))(doctor)
 app.command(epilog=examples("gridstone compact RUN"))(compact)
-app.command(epilog=examples("gridstone fit RUN -o MODEL/", "gridstone fit results/runs -o MODEL/"))(fit)
 app.command(
+    short_help="Fit models to runs.",
+    epilog=examples("gridstone fit RUN -o MODEL/", "gridstone fit results/runs -o MODEL/"),
+)(fit)
+app.command(
+    short_help="Ask a fitted model.",
     epilog=examples(
         "gridstone ask MODEL/",
         "gridstone ask MODEL/ transfer_time src=host dst=device bytes=16MiB",
-    )
+    ),
 )(ask)

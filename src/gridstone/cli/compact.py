@@ -11,9 +11,9 @@ from gridstone.cli.output import print_json
 
 
 def compact(folder: RunFolder, as_json: Json = False) -> None:
-    """Merge the parts of a run into one Parquet file per probe; a run does so itself when it completes.
+    """Merge the parts of a run into one file per probe.
 
-    Loses nothing and may be repeated, also after a crash.
+    A run does so itself when it ends. Loses nothing and may be repeated, also after a crash.
     """
     from gridstone.store import Run
 

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def doctor(bench: Bench = None, device: Device = None, as_json: Json = False) -> None:
-    """Say what this machine is, what of the standard profile will be skipped here, why, and what to do."""
+    """Say what will be skipped on this machine, and what to do.
+
+    Describes the host, the GPU and the tools; then, by family, what of the standard profile will be skipped,
+    why, and what to install or change.
+    """
     from gridstone.cli.skipped import families
     from gridstone.plan import load_probes
 

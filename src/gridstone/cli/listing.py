@@ -22,7 +22,11 @@ def list_probes(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """List the probes: their axes, their cells in each profile, and whether they run here."""
+    """List the probes and what of them runs here.
+
+    For each probe: its axes with their sizes, its cells in each profile, and how many of the standard profile
+    run here.
+    """
     from gridstone.device import discover
     from gridstone.plan import load_probes, select
 
@@ -47,26 +51,31 @@ def runs_here(probe: Probe, machine: Machine, profile: str = "standard") -> tupl
 
 
 def _print_table(probes: list[Probe], machine: Machine) -> None:
-    columns = ("probe", "axes", *PROFILE_NAMES, "runs here")
-    listed = table(columns, right=PROFILE_NAMES)
+    listed = table(("probe", "axes", *PROFILE_NAMES, "runs here"), right=PROFILE_NAMES)
+    notes: dict[str, int] = {}
     for probe in probes:
         sizes = ", ".join(f"{axis.name} {len(axis.values('standard'))}" for axis in probe.axes)
         counts = [str(sum(1 for _ in probe.points(name))) for name in PROFILE_NAMES]
-        listed.add_row(probe.name, sizes, *counts, _verdict(*runs_here(probe, machine)))
-    console().print(listed)
+        able, total, reason = runs_here(probe, machine)
+        mark = f" ({notes.setdefault(reason, len(notes) + 1)})" if reason else ""
+        listed.add_row(probe.name, sizes, *counts, _share(able, total) + mark)
+    screen = console()
+    screen.print(listed)
+    for reason, number in notes.items():
+        screen.print(f"({number}) {reason}", soft_wrap=True)
 
 
-def _verdict(able: int, total: int, reason: str | None) -> str:
-    if able == total:
-        return "yes"
-    return f"no: {reason}" if able == 0 else f"{able} of {total}: {reason}"
+def _share(able: int, total: int) -> str:
+    return "yes" if able == total else f"{able} of {total}" if able else "no"
 
 
 def _details(probe: Probe, machine: Machine) -> str:
     metrics = ", ".join(f"{m.name} ({m.unit}, {m.better} is better)" for m in probe.metrics)
     lines = [probe.name, f"  {probe.doc}", f"  measures {metrics}", f"  declared in {probe.file}"]
     lines += [f"  {axis.name}: {_span(axis)}" for axis in probe.axes]
-    return "\n".join([*lines, f"  runs here: {_verdict(*runs_here(probe, machine))}"])
+    able, total, reason = runs_here(probe, machine)
+    why = f": {reason}" if reason else ""
+    return "\n".join([*lines, f"  runs here: {_share(able, total)}{why}"])
 
 
 def _span(axis: Axis) -> str:

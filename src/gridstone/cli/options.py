@@ -49,7 +49,7 @@ def _profiles(incomplete: str) -> list[str]:
 Globs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[GLOB]...",
+        metavar="GLOB",
         help="Probes by name, glob or family; all of them without one.",
         autocompletion=_probes,
         show_default=False,

@@ -44,9 +44,9 @@ def run(
     as_json: Json = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
 ) -> None:
-    """Measure probes: all that this machine can, at the standard profile, unless told otherwise.
+    """Measure, by default everything that this machine can.
 
-    Ends with the best value of each probe, the folder of the run and its report. Ctrl-C keeps every finished
+    The profile is standard unless told otherwise. Ends with the best value of each probe, the folder of the run and its report. Ctrl-C keeps every finished
     cell, and --resume goes on from there.
     """
     from gridstone.cli.asked import check_same, new_request, resumed_request

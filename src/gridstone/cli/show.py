@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show(
     folder: RunFolder,
     glob: Annotated[
-        str | None, typer.Argument(metavar="[GLOB]", help="Probes by name, glob or family.", show_default=False)
+        str | None, typer.Argument(metavar="GLOB", help="Probes by name, glob or family.", show_default=False)
     ] = None,
     metric: Annotated[str | None, typer.Option(metavar="NAME", help="This metric only, such as bandwidth.")] = None,
     sort: Annotated[
@@ -27,7 +27,10 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the results of a run, or of a folder of runs: value, interval, share of the limit, clock, status."""
+    """Show the results of a run, or of a folder of runs.
+
+    For each cell: value with half its 95 % interval, share of the limit, SM clock and status.
+    """
     from gridstone.store import load
 
     rows = load(folder)
