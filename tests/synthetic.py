@@ -21,6 +21,7 @@ DRAM_PEAK = 4.8e12
 PCIE_PEAK = 63.015e9
 SMS = 132
 GPU = "NVIDIA H200"
+CPU = "Synthetic CPU @ 3.0 GHz"
 UUID = "GPU-5d1c7a4e-0000-4000-8000-3f2a9b8c7d6e"
 HOSTILE = "</style></script><script>alert('x')</script>\"&' $x^2$ <img src=x onerror=alert(1)>"
 
@@ -73,7 +74,7 @@ class Factory:
                 axes=axes,
                 status=status,
                 reason=reason,
-                device=(HOSTILE if self.hostile else GPU) if on_gpu else "Synthetic CPU @ 3.0 GHz",
+                device=(HOSTILE if self.hostile else GPU) if on_gpu else CPU,
                 device_uuid=UUID if on_gpu else None,
                 host=HOSTILE if self.hostile else "node-7",
                 t_utc=f"2026-11-24T10:{self._clock // 60 % 60:02d}:{self._clock % 60:02d}.000+00:00",
@@ -163,13 +164,16 @@ def _info(run_id: str, gpu: bool) -> dict[str, Any]:
         "status": "complete",
         "started_utc": "2026-11-24T10:00:00+00:00",
         "updated_utc": "2026-11-24T10:03:41+00:00",
-        "request": {"profile": "standard", "seed": 7},
+        "request": {"seed": 7, "probes": [], "profile": "standard", "axes": []},
         "gridstone": {"version": "0.1.0", "revision": "0123456789abcdef0123", "dirty": False},
         "host": {
             "hostname": "node-7",
-            "cpu": "Synthetic CPU @ 3.0 GHz",
-            "cores": 16,
+            "cpu_model": CPU,
+            "sockets": 2,
+            "cores_usable": 16,
             "memory_bytes": 512 * GIB,
+            "kernel": "6.8.0",
+            "os": "Debian GNU/Linux 12",
         },
         "no_gpu": None if gpu else "no NVIDIA GPU found",
         "gpu": {

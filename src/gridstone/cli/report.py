@@ -13,8 +13,23 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; report.html in RUN without it.")
     ] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write the report of a run as one self-contained HTML file, and print its path."""
+    """Write the report of a run as one self-contained HTML file, and print its path.
+
+    A folder of runs gives one page about the machine of its newest run, with the newest value of each cell.
+    """
     from gridstone.report import render
 
-    typer.echo(str(render(runs, out)))
+    page = render(runs, out)
+    if as_json:
+        from gridstone.cli.output import print_json
+
+        print_json({"report": str(page), "bytes": page.stat().st_size})
+    else:
+        typer.echo(str(page))
+    if show:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 
-def command(probes: Sequence[str], info: Mapping[str, Any]) -> str:
-    """`gridstone run` over these probes with the profile, axes and plan of the run's own request."""
+def command(probes: Sequence[str], axes: Mapping[str, Sequence[str]], info: Mapping[str, Any]) -> str:
+    """`gridstone run` over these probes with the profile, seed, axes and folders of the run's own request."""
     request = info.get("request")
     asked: Mapping[str, Any] = request if isinstance(request, Mapping) else {}
     words = ["gridstone", "run", *probes]
-    if asked.get("profile"):
-        words += ["--profile", str(asked["profile"])]
-    axes = asked.get("axes")
-    for text in axes if isinstance(axes, list | tuple) else ():
-        words += ["-a", str(text)]
-    for name in ("plan", "bench"):
-        if asked.get(name):
+    for name in ("profile", "seed"):
+        if asked.get(name) is not None:
             words += [f"--{name}", str(asked[name])]
+    for text in _texts(asked, "axes"):
+        if any(_speaks_of(text, probe, axes.get(probe, ())) for probe in probes):
+            words += ["-a", text]
+    for folder in _texts(asked, "bench"):
+        words += ["--bench", folder]
     return shlex.join(words)
+
+
+def _texts(asked: Mapping[str, Any], name: str) -> Iterator[str]:
+    given = asked.get(name)
+    yield from map(str, given if isinstance(given, list) else ())
+
+
+def _speaks_of(text: str, probe: str, axes: Sequence[str]) -> bool:
+    """Whether `axis=...`, `family.axis=...` or `glob.axis=...` means an axis of the probe."""
+    target, _, axis = text.partition("=")[0].strip().rpartition(".")
+    return axis in axes and (not target or fnmatchcase(probe, target) or probe.split("/")[0] == target)

@@ -47,7 +47,7 @@ def chapters(rows: pd.DataFrame, axes: dict[str, list[str]], info: Mapping[str, 
                 family=family,
                 section=_section(of_family, axes, modules.get(family)),
                 tables=tuple(table(p, of_family[of_family["probe"] == p], axes.get(p, [])) for p in probes),
-                command=command(probes, info),
+                command=command(probes, axes, info),
                 cells=int(of_family["cell_id"].nunique()),
                 samples=int(of_family["n"].sum()),
             )
