@@ -109,7 +109,7 @@ HOST_CELLS: dict[str, list[tuple[Mapping[str, Any], str, str, float]]] = {
         for t in (1, 2, 4, 8, 16, 32)
     ],
     "host/gather": [
-        ({"row_bytes": r, "threads": t, "footprint": 2**28}, "time", "s", (8e-8 + r / 1e10) / t)
+        ({"row_bytes": r, "threads": t, "footprint": 2**28}, "bandwidth", "B/s", r * t / (8e-8 + r / 1e10))
         for r in (64, 128, 256, 512, 1024)
         for t in (1, 2, 4, 8)
     ],

@@ -39,10 +39,13 @@ def _stream(rows: pd.DataFrame, pattern: str) -> Sought:
 
 
 def _gather(frame: pd.DataFrame) -> list[Sought]:
-    rows = usable(frame, "host/gather", "time")
+    rows = usable(frame, "host/gather", "bandwidth")
     if rows.empty:
         return []
-    table = cells(rows, granule=rows["row_bytes"], threads=rows["threads"], working_set=rows["footprint"])
+    row = rows["row_bytes"].to_numpy(float)
+    table = cells(
+        rows, factor=row, inverse=True, granule=row, threads=rows["threads"], working_set=rows["footprint"]
+    )
     axes = ("granule", "threads", "working_set")
     return [Sought(keys={"kind": "gather"}, axes=axes, unit="s", cells=table, free={"n": (1.0, None)})]
 

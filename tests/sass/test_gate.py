@@ -1,0 +1,108 @@
+"""The gate lets sound kernels through and names what is wrong with the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gridstone.compile import Binary, Verdict, check, compile_kernel
+from gridstone.declaration import Contract
+
+KERNELS = Path(__file__).parent / "kernels"
+TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
+CHASE = Contract(opcode=r"LDG\.E\.64(\.STRONG\.SM)?", count=8, clocked=True)
+MULTIPLY = Contract(opcode="FFMA", count=8, clocked=True)
+MAXIMUM = Contract(opcode="VIMNMX|IMNMX", count=8, clocked=True)
+
+
+def compiled(name: str, arch: str, *knobs: str) -> Binary:
+    return compile_kernel(KERNELS / name, dict.fromkeys(knobs, "1"), arch)
+
+
+def judged(name: str, arch: str, contract: Contract, *knobs: str) -> Verdict:
+    return check(compiled(name, arch, *knobs), [contract])
+
+
+@pytest.mark.parametrize("arch", TARGETS)
+@pytest.mark.parametrize(("name", "contract"), [("chase.cu", CHASE), ("multiply.cu", MULTIPLY)])
+def test_a_tied_chain_passes(name: str, contract: Contract, arch: str) -> None:
+    verdict = judged(name, arch, contract)
+    assert verdict.ok, "\n".join([*verdict.problems, verdict.listing])
+
+
+@pytest.mark.parametrize("arch", TARGETS)
+@pytest.mark.parametrize(("name", "contract"), [("chase.cu", CHASE), ("multiply.cu", MULTIPLY)])
+def test_an_end_clock_that_depends_on_nothing_fails(name: str, contract: Contract, arch: str) -> None:
+    (problem,) = judged(name, arch, contract, "UNTIED").problems
+    assert problem.startswith("the clock read at 0x")
+    assert "does not wait for" in problem
+
+
+@pytest.mark.parametrize(
+    ("knob", "expected"),
+    [
+        ("UNROLLED", "holds 32 times"),
+        ("SOMETIMES", "does not run in every iteration of the loop"),
+        ("CALLS", "for a subroutine"),
+        ("CLOCK_INSIDE", "the clock is read inside the loop"),
+        ("ONE_MORE", "is timed as well, outside of the timed loop"),
+        ("NO_END", "no loop between two clock reads holds"),
+    ],
+)
+def test_a_chain_broken_in_one_way_is_told_so(knob: str, expected: str) -> None:
+    problems = judged("chase.cu", "sm_90a", CHASE, knob).problems
+    assert expected in problems[0]
+
+
+def test_a_count_that_is_not_the_claimed_one_fails_in_both_directions() -> None:
+    binary = compiled("chase.cu", "sm_90a")
+    for count in (7, 9):
+        claim = Contract(opcode=CHASE.opcode, count=count, clocked=True)
+        (problem,) = check(binary, [claim]).problems
+        assert f"holds 8 times {CHASE.opcode} per iteration, not {count}" in problem
+
+
+def test_loads_lifted_out_of_the_loop_fail() -> None:
+    (problem,) = judged("lifted.cu", "sm_90a", Contract(opcode=r"LDG\..*", count=1, clocked=False)).problems
+    assert problem.startswith(r"no loop holds LDG\..*; it occurs 1 times elsewhere")
+
+
+def test_loads_that_nothing_uses_fail() -> None:
+    (problem,) = judged("dead.cu", "sm_90a", Contract(opcode=r"LDG\..*", count=1, clocked=False)).problems
+    assert problem == r"no loop holds LDG\..*, nor does the rest of the kernel"
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_89"])
+def test_two_input_maxima_stay_two_where_the_target_has_no_third_input(arch: str) -> None:
+    assert judged("fused_max.cu", arch, MAXIMUM).ok
+
+
+def test_two_input_maxima_fused_into_one_of_three_fail() -> None:
+    (problem,) = judged("fused_max.cu", "sm_90a", MAXIMUM).problems
+    assert problem.startswith("no loop between two clock reads holds VIMNMX|IMNMX")
+
+
+def test_spills_fail_even_where_nothing_is_claimed() -> None:
+    binary = compiled("spilled.cu", "sm_90a")
+    (problem,) = check(binary, []).problems
+    assert problem == f"{binary.spills} bytes of registers are spilled to memory"
+    assert binary.stack > 0
+
+
+def test_a_claim_that_an_opcode_is_absent_from_loops() -> None:
+    binary = compiled("chase.cu", "sm_90a")
+    absent, present = (Contract(opcode=op, count=0, clocked=False) for op in (r"STG\..*", r"LDG\..*"))
+    assert check(binary, [absent]).ok
+    assert not check(binary, [present]).ok
+
+
+def test_a_kernel_under_another_name_is_not_found() -> None:
+    verdict = check(compiled("chase.cu", "sm_90a"), [CHASE], kernel="other")
+    assert verdict.problems == ("no kernel called other",)
+
+
+def test_the_listing_marks_the_timed_loop_and_the_clock_reads() -> None:
+    lines = judged("chase.cu", "sm_90a", CHASE).listing.splitlines()
+    assert sum(line.startswith("|") and "LDG.E.64" in line for line in lines) == 8
+    assert sum(line.startswith("*") and "SR_CLOCKLO" in line for line in lines) == 2
