@@ -27,11 +27,17 @@ def list_probes(
     For each probe: its axes with their sizes, its cells in each profile, and how many of the standard profile
     run here.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from gridstone.cli.deferred import deferred
     from gridstone.device import discover
     from gridstone.plan import load_probes, select
 
-    probes = select(load_probes(bench or ()), globs or ())
-    machine = discover(device)
+    with ThreadPoolExecutor(1) as aside:  # the CUDA driver takes most of the time that this command takes
+        found = aside.submit(discover, device)
+        with deferred("numpy"):
+            probes = select(load_probes(bench or ()), globs or ())
+        machine = found.result()
     if as_json:
         print_json([_record(probe, machine) for probe in probes])
     elif axes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gridstone.declaration import PROFILE_NAMES
 from gridstone.errors import GridstoneError, UsageError
 from gridstone.units import parse_seconds
+
+if TYPE_CHECKING:
+    from gridstone.declaration import Probe
 
 
 def seconds(option: str, text: str | None) -> float | None:
@@ -20,25 +23,25 @@ def seconds(option: str, text: str | None) -> float | None:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _probes(context: typer.Context, incomplete: str) -> list[str]:
+def _declared(context: typer.Context) -> list[Probe]:
+    """The probes there are, none where they cannot be loaded: a half-typed line is no place for errors."""
+    from gridstone.cli.deferred import deferred
     from gridstone.plan import load_probes
 
     try:
-        probes = load_probes([Path(p) for p in context.params.get("bench") or ()])
-    except GridstoneError:  # a half-typed line is no place for errors
+        with deferred("numpy"):
+            return load_probes([Path(folder) for folder in context.params.get("bench") or ()])
+    except GridstoneError:
         return []
-    names = dict.fromkeys(name for p in probes for name in (p.family, p.name))
+
+
+def _probes(context: typer.Context, incomplete: str) -> list[str]:
+    names = dict.fromkeys(name for p in _declared(context) for name in (p.family, p.name))
     return [name for name in names if name.startswith(incomplete)]
 
 
 def _axes(context: typer.Context, incomplete: str) -> list[str]:
-    from gridstone.plan import load_probes
-
-    try:
-        probes = load_probes([Path(p) for p in context.params.get("bench") or ()])
-    except GridstoneError:
-        return []
-    words = [f"{p.name}.{a.name}=" for p in probes for a in p.axes]
+    words = [f"{p.name}.{a.name}=" for p in _declared(context) for a in p.axes]
     return [word for word in words if word.startswith(incomplete)]
 
 

@@ -46,8 +46,8 @@ def run(
 ) -> None:
     """Measure, by default everything that this machine can.
 
-    The profile is standard unless told otherwise. Ends with the best value of each probe, the folder of the run and its report. Ctrl-C keeps every finished
-    cell, and --resume goes on from there.
+    The profile is standard unless told otherwise. Ends with the best value of each probe, the folder of the
+    run and its report. Ctrl-C keeps every finished cell, and --resume goes on from there.
     """
     from gridstone.cli.asked import check_same, new_request, resumed_request
     from gridstone.cli.dry_run import dry_run
