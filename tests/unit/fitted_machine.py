@@ -136,6 +136,7 @@ def write_run(
     device: str | None = "Test GPU",
     uuid: str | None = "GPU-1",
     host: str = "node1",
+    cpu: str = "Test CPU",
     seed: int = 0,
     bias: float = 1.0,
     status: str = "ok",
@@ -143,20 +144,20 @@ def write_run(
     """A run of `cells`, each value times `bias` and its own noise; returns the folder."""
     rng = np.random.default_rng(seed)
     run_id = f"run-{host}-{uuid}-{seed}"
-    on_gpu = device is not None
     gpu = {"name": device, "uuid": uuid, "driver": "580.1", "cuda_driver": "13.0", "multiprocessors": 132}
     Run(folder).write_info(
         {
             "run_id": run_id,
             "gridstone": {"version": "0.1.0", "revision": "abc", "dirty": False},
-            "gpu": gpu if on_gpu else None,
-            "host": {"cpu_model": "Test CPU"},
+            "gpu": gpu if device else None,
+            "host": {"cpu_model": cpu},
             "packages": {"numpy": "2.0"},
             "plan": ["not for a model"],
         }
     )
     for probe, entries in cells.items():
         rows = []
+        on_gpu = device is not None and not probe.startswith("host/")
         for number, (axes, metric, unit, truth) in enumerate(entries):
             value = truth * bias * float(np.exp(NOISE * rng.standard_normal()))
             rows.append(
@@ -174,9 +175,9 @@ def write_run(
                     hi=value * (1 + NOISE),
                     n=11,
                     samples=[value],
-                    sm_mhz=SM_HZ / 1e6 if on_gpu and not probe.startswith("host/") else None,
+                    sm_mhz=SM_HZ / 1e6 if on_gpu else None,
                     power_w=300.0 if on_gpu else None,
-                    device=device,
+                    device=device if on_gpu else cpu,
                     device_uuid=uuid if on_gpu else None,
                     host=host,
                 )

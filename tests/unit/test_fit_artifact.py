@@ -135,6 +135,15 @@ def test_different_gpus_are_refused(tmp_path):
         fit([a, b], tmp_path / "model")
 
 
+def test_different_cpus_are_refused_and_a_gpu_beside_its_cpu_is_not(tmp_path):
+    both = {**COPIES, "host/memcpy": HOST_CELLS["host/memcpy"]}
+    a = write_run(tmp_path / "a", both)
+    b = write_run(tmp_path / "b", {"host/memcpy": HOST_CELLS["host/memcpy"]}, device=None, cpu="Other CPU", seed=1)
+    with pytest.raises(UsageError, match="different CPUs"):
+        fit([a, b], tmp_path / "model")
+    assert fit([a], tmp_path / "model")["facts"]["identity"]["device"] == "Test GPU"
+
+
 def test_a_folder_that_is_no_model_is_not_written_into(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")

@@ -25,14 +25,14 @@ FUNCTIONS = (memory, transfer, launch, host)
 def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
     """Fit every function that the runs feed, write the model to `folder` and return its model.json.
 
-    runs: runs or folders of runs, all of one model of GPU; several machines of the kind make the whole-site
+    runs: runs or folders of runs, all of one model of GPU and CPU; several machines of the kind make the whole-site
     hold-out possible. Functions without data are listed under `absent`. Raises StoreError for runs that
-    cannot be read, UsageError for runs of different GPUs, NothingMeasured where nothing can be fitted.
+    cannot be read, UsageError for runs of different devices, NothingMeasured where nothing can be fitted.
     """
     frame, infos = _together(runs)
-    found = devices(frame)
-    if len(found) > 1:
-        raise UsageError(f"the runs are of different GPUs ({', '.join(found)}): fit one model for each")
+    for kind, found in (("GPUs", devices(frame, gpu=True)), ("CPUs", devices(frame, gpu=False))):
+        if len(found) > 1:
+            raise UsageError(f"the runs are of different {kind} ({', '.join(found)}): fit one model for each")
     functions: dict[str, Any] = {}
     absent: dict[str, str] = {}
     arrays: dict[str, Any] = {}

@@ -13,8 +13,10 @@ _LEAST = 1e-4
 
 
 def difficulty(points: Table, form: Form, floor: float) -> Table:
-    """(n,) from points (n, d + 1): `floor` (the noise, in log space) plus how far each point lies off its
-    neighbours' chord along the last coordinate; points at the rim take their neighbour's.
+    """(n,) from points (n, d + 1): how far each point lies off its neighbours' chord along the last
+    coordinate, in log space, plus what is usual for the law; points at the rim take their neighbour's.
+
+    Usual is the median, at least `floor`, the noise: where noise alone moves the points, all are as hard.
 
     Conformal residuals are divided by it (Lei et al., 2018), so an interval is as wide as its place needs.
     """
@@ -24,7 +26,7 @@ def difficulty(points: Table, form: Form, floor: float) -> Table:
         rows = np.flatnonzero((points[:, :-2] == outer).all(axis=1))
         if points.shape[1] > 1 and rows.size > 2:
             off[rows] = _off_chord(points[rows, -2], points[rows, -1], form)
-    return max(floor, _LEAST) + off
+    return max(floor, _LEAST, float(np.median(off))) + off
 
 
 def _off_chord(x: Table, y: Table, form: Form) -> Table:

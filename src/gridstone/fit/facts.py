@@ -42,7 +42,7 @@ def facts(frame: pd.DataFrame, infos: Sequence[Mapping[str, Any]]) -> dict[str, 
     """`identity`: device, UUIDs, hosts and run.json's record of them; `measured`: figures by name."""
     described = next((info for info in infos if info.get("gpu")), infos[0])
     identity = {
-        "device": next(iter(devices(frame)), None),
+        "device": next(iter([*devices(frame, gpu=True), *devices(frame, gpu=False)]), None),
         "device_uuids": sorted(str(v) for v in frame["device_uuid"].dropna().unique()),
         "hosts": sorted(str(v) for v in frame["host"].dropna().unique()),
         "gpu": described.get("gpu"),
@@ -52,9 +52,10 @@ def facts(frame: pd.DataFrame, infos: Sequence[Mapping[str, Any]]) -> dict[str, 
     return {"identity": identity, "measured": {**_clocks(frame), **_ladder(frame), **measured}}
 
 
-def devices(frame: pd.DataFrame) -> list[str]:
-    """The models of GPU that the rows come from."""
-    return sorted(str(v) for v in frame["device"].dropna().unique())
+def devices(frame: pd.DataFrame, *, gpu: bool) -> list[str]:
+    """The models of GPU, or of CPU, that the rows come from; only a GPU has a UUID."""
+    rows = frame[frame["device_uuid"].notna() == gpu]
+    return sorted(str(v) for v in rows["device"].dropna().unique())
 
 
 def _headline(frame: pd.DataFrame, probe: str, metric: str, pick: str, axes: dict[str, str]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _error(points: Table, candidate: str) -> float:
         train = np.delete(points, held, axis=0)
         form, knots = fitted(train, candidate)
         for row in points[held]:
-            if covers(train, row[:-1]):
+            if covers(train, row[:-1], np.inf):
                 residuals.append(abs(np.log(row[-1] / evaluate(knots, row[:-1], form))))
     return float(np.mean(residuals)) if residuals else np.inf
 

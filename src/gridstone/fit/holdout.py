@@ -48,14 +48,17 @@ class Held:
 
 
 def at_random(sought: Sought) -> list[Held]:
-    """Ten shuffled folds. Points at the rim are not counted: without them a model would refuse there."""
+    """Ten shuffled folds. Points at the rim are not counted: without them a model would refuse there.
+
+    Steps of the rest may be of any width: a coarse grid shows what its interpolation is worth.
+    """
     table = points(sought.cells, sought.axes)
-    if not sought.axes or len(table) < 4:
+    if not sought.axes or len(table) < 3:
         return []
     held = []
     for number, indices in enumerate(folds(len(table), _FOLDS)):
         train = np.delete(table, indices, axis=0)
-        inside = [i for i in indices if covers(train, table[i, : len(sought.axes)])]
+        inside = [i for i in indices if covers(train, table[i, : len(sought.axes)], np.inf)]
         held += _predict("random", number, train, table[inside], sought)
     return held
 

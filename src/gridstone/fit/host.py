@@ -43,9 +43,7 @@ def _gather(frame: pd.DataFrame) -> list[Sought]:
     if rows.empty:
         return []
     row = rows["row_bytes"].to_numpy(float)
-    table = cells(
-        rows, factor=row, inverse=True, granule=row, threads=rows["threads"], working_set=rows["footprint"]
-    )
+    table = cells(rows, factor=row, inverse=True, granule=row, threads=rows["threads"], working_set=rows["footprint"])
     axes = ("granule", "threads", "working_set")
     return [Sought(keys={"kind": "gather"}, axes=axes, unit="s", cells=table, free={"n": (1.0, None)})]
 

@@ -39,17 +39,17 @@ def evaluate(knots: Table, x: Coordinates, form: Form) -> float:
     return _curve(used, values, np.zeros_like(values), x[0], "loglog")
 
 
-def covers(knots: Table, x: Coordinates) -> bool:
-    """Whether `x` lies between knots in every coordinate, none further apart than `WIDEST_STEP` times."""
+def covers(knots: Table, x: Coordinates, widest: float = WIDEST_STEP) -> bool:
+    """Whether `x` lies between knots in every coordinate, none further apart than `widest` times."""
     if len(x) == 0:
         return True
     along = np.unique(knots[:, 0])
     if not along[0] <= x[0] <= along[-1]:
         return False
-    around = _bracket(along, x[0])
-    if around[-1] > WIDEST_STEP * around[0]:
+    beside = _bracket(along, x[0])
+    if beside[-1] > widest * beside[0]:
         return False
-    return len(x) == 1 or all(covers(knots[knots[:, 0] == u, 1:], x[1:]) for u in around)
+    return len(x) == 1 or all(covers(knots[knots[:, 0] == u, 1:], x[1:], widest) for u in beside)
 
 
 def around(knots: Table, x: Coordinates) -> Table:
