@@ -15,9 +15,10 @@ _THREADS = values(
     open=True,
 )
 _FEW_THREADS = replace(_THREADS, standard=tuple(sorted({1, 4, 16, 64, _ALL})))
+_ONE_AND_ALL = replace(_THREADS, standard=tuple(sorted({1, _ALL})))
 _ENOUGH_CORES = cores(lambda axes: axes["threads"])
 _SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
-_BUDGET_S = 0.1  # the family has many cells, and a busy host would make each of them take its whole budget
+_BUDGET_S = 0.08  # the family has many cells, and a busy host would make each of them take its whole budget
 _FACTOR = 3.0
 _LINE = 64
 _WORDS = _LINE // 8
@@ -98,9 +99,9 @@ def stream(host, *, pattern, threads, bytes):
     runner="on_host",
     budget_s=_BUDGET_S,
     row_bytes=values([64, 512, 4096], quick=[64, 4096], full=[8, 64, 256, 512, 1024, 4096, 65536], open=True, unit="B"),
-    threads=_FEW_THREADS,
+    threads=_ONE_AND_ALL,
     footprint=values(
-        [1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20],
+        [1 << power for power in range(20, 29)],
         quick=[1 << 20, 64 << 20],
         full=[1 << power for power in range(16, 31)],
         open=True,
@@ -209,7 +210,7 @@ def memcpy(host, *, bytes, threads):
     budget_s=_BUDGET_S,
     method=["write", "read"],
     tier=["page_cache", "storage"],
-    bytes=pow2("4KiB", "16MiB", every=4, per_octave=2, quick=1, full=4),
+    bytes=pow2("4KiB", "16MiB", every=4, per_octave=4, quick=1, full=8),
     measures=[bandwidth(), seconds()],
     needs=[host_memory(lambda axes: 4 * axes["bytes"])],
 )

@@ -23,6 +23,16 @@ SMS = 132
 GPU = "NVIDIA H200"
 CPU = "Synthetic CPU @ 3.0 GHz"
 UUID = "GPU-5d1c7a4e-0000-4000-8000-3f2a9b8c7d6e"
+NO_GPU = "no NVIDIA GPU found"
+# (every so many cells, their status, its reason)
+FATES = (
+    (211, "crashed", "killed by signal 11 (SIGSEGV)"),
+    (173, "timeout", "no answer within 60 s"),
+    (149, "unverified", "the result differs from the reference"),
+    (131, "skipped", "needs 1 TiB of memory, this machine has 512 GiB"),
+    (89, "throttled", "the GPU slowed itself while sampling: sw_power_cap"),
+    (61, "impossible", "beyond its limit"),
+)
 HOSTILE = "</style></script><script>alert('x')</script>\"&' $x^2$ <img src=x onerror=alert(1)>"
 
 
@@ -57,11 +67,11 @@ class Factory:
         self._rng = np.random.default_rng(self.seed)
 
     def rows(self, probe: str, axes: Mapping[str, Value], truths: list[Truth]) -> list[Row]:
-        on_gpu = not probe.startswith("host/")
-        status, reason = self._fate(probe)
+        on_gpu = self.gpu and not probe.startswith("host/")
+        self._clock += 1
+        status, reason = self._fate(probe, any(truth.limit for truth in truths))
         identity = hashlib.sha256(f"{probe}{sorted(axes.items())}".encode()).hexdigest()[:16]
         mhz = float(np.round(self._rng.normal(1965, 8))) if on_gpu else None
-        self._clock += 1
         made = []
         for truth in truths:
             row = Row(
@@ -74,7 +84,7 @@ class Factory:
                 axes=axes,
                 status=status,
                 reason=reason,
-                device=(HOSTILE if self.hostile else GPU) if on_gpu else CPU,
+                device=self._device() if on_gpu else CPU,
                 device_uuid=UUID if on_gpu else None,
                 host=HOSTILE if self.hostile else "node-7",
                 t_utc=f"2026-11-24T10:{self._clock // 60 % 60:02d}:{self._clock % 60:02d}.000+00:00",
@@ -84,8 +94,11 @@ class Factory:
                 wall_s=0.1,
                 overhead_s=0.01,
             )
-            made.append(row if status in ("skipped", "crashed") else self._measured(row, truth, mhz))
+            made.append(row if status in ("skipped", "crashed", "timeout") else self._measured(row, truth, mhz))
         return made
+
+    def _device(self) -> str:
+        return HOSTILE if self.hostile else GPU
 
     def _measured(self, row: Row, truth: Truth, mhz: float | None) -> Row:
         value = truth.value * (0.93 if row.status == "throttled" else 1.0)
@@ -109,21 +122,15 @@ class Factory:
             throttle=None if mhz is None else ("sw_power_cap" if row.status == "throttled" else ""),
         )
 
-    def _fate(self, probe: str) -> tuple[str, str | None]:
-        if not self.gpu and not probe.startswith("host/"):
-            return "skipped", "no NVIDIA GPU found"
-        if not self.flaws:
-            return "ok", None
+    def _fate(self, probe: str, limited: bool) -> tuple[str, str | None]:
+        on_gpu = not probe.startswith("host/")
+        if on_gpu and not self.gpu:
+            return "skipped", NO_GPU
         said = f" {HOSTILE}" if self.hostile else ""
-        draw = self._rng.random()
-        if draw < 0.004:
-            return "crashed", "killed by signal 11 (SIGSEGV)" + said
-        if draw < 0.012 and not probe.startswith("host/"):
-            return "throttled", "the GPU slowed itself while sampling: sw_power_cap" + said
-        if draw < 0.016:
-            return "skipped", "needs 1 TiB of memory, this machine has 512 GiB" + said
-        if draw < 0.022 and probe.startswith("bandwidth/"):
-            return "impossible", "beyond its limit" + said
+        for every, fate, reason in FATES if self.flaws else ():
+            possible = limited if fate == "impossible" else on_gpu or fate != "throttled"
+            if possible and self._clock % every == every - 1:
+                return fate, reason + said
         return "ok", None
 
 
@@ -175,7 +182,7 @@ def _info(run_id: str, gpu: bool) -> dict[str, Any]:
             "kernel": "6.8.0",
             "os": "Debian GNU/Linux 12",
         },
-        "no_gpu": None if gpu else "no NVIDIA GPU found",
+        "no_gpu": None if gpu else NO_GPU,
         "gpu": {
             "name": GPU,
             "uuid": UUID,

@@ -78,13 +78,15 @@ def _gpu(gpu: Mapping[str, Any]) -> tuple[Line, ...]:
 
 
 def _seen(rows: pd.DataFrame) -> tuple[Line, ...]:
-    reasons = sorted({r for text in rows["throttle"].dropna().unique() for r in str(text).split("|") if r})
+    known = rows["throttle"].dropna().unique()
+    reasons = sorted({r for text in known for r in str(text).split("|") if r})
+    held_back = ", ".join(reasons).replace("_", " ") or ("nothing seen" if len(known) else DASH)
     return (
         Line(name="SM clock", text=_spread(rows["sm_mhz"], "MHz")),
         Line(name="memory clock", text=_spread(rows["mem_mhz"], "MHz")),
         Line(name="power", text=_spread(rows["power_w"], "W")),
         Line(name="temperature", text=_spread(rows["temperature_c"], "°C")),
-        Line(name="clock held back by", text=", ".join(reasons).replace("_", " ") or "nothing seen"),
+        Line(name="clock held back by", text=held_back),
     )
 
 

@@ -1,0 +1,87 @@
+"""Loops are found from what can follow what, whatever the order in memory."""
+
+from __future__ import annotations
+
+import networkx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from machine_code import assembled
+
+from gridstone.compile.flow import Flow, every_iteration, flow, loops, reach
+
+
+def bodies(graph: Flow) -> list[tuple[int, set[int]]]:
+    return [(loop.header, set(loop.body)) for loop in loops(graph)]
+
+
+def test_a_counted_loop() -> None:
+    graph = flow(assembled("MOV R0, RZ\nIADD3 R0, R0, 0x1, RZ\n@!P0 BRA 0x10\nEXIT"))
+    assert bodies(graph) == [(1, {1, 2})]
+    assert loops(graph)[0].latches == {2}
+
+
+def test_the_trap_behind_a_kernel_is_no_loop() -> None:
+    assert bodies(flow(assembled("MOV R0, RZ\nEXIT\nBRA 0x20"))) == []
+
+
+@pytest.mark.parametrize("jump", ["BRA.U UP0, 0x10", "BRA.U !UP0, 0x10", "@P0 BRA P1, 0x10"])
+def test_a_jump_with_its_condition_among_the_operands_may_fall_through(jump: str) -> None:
+    graph = flow(assembled(f"MOV R0, RZ\nNOP\n{jump}\nEXIT"))
+    assert graph.after[2] == (3, 1)
+
+
+def test_nested_loops_come_innermost_first() -> None:
+    code = assembled("NOP\nNOP\nNOP\n@P0 BRA 0x20\n@P1 BRA 0x10\nEXIT")
+    assert bodies(flow(code)) == [(2, {2, 3}), (1, {1, 2, 3, 4})]
+
+
+def test_code_out_of_line_that_jumps_back_is_no_loop() -> None:
+    code = assembled("NOP\nBRA.DIV UR4, 0x50\nNOP\nNOP\nEXIT\nNOP\nBRA 0x20")
+    assert bodies(flow(code)) == []
+
+
+def test_a_loop_entered_at_its_test() -> None:
+    code = assembled("BRA 0x30\nNOP\nNOP\nNOP\n@P0 BRA 0x10\nEXIT")
+    assert bodies(flow(code)) == [(3, {1, 2, 3, 4})]
+
+
+def test_a_call_comes_back_and_a_return_ends() -> None:
+    graph = flow(assembled("CALL.REL.NOINC 0x30\nEXIT\nNOP\nNOP\nRET.REL.NODEC R2, 0x0"))
+    assert graph.reached == {0, 1}
+    assert graph.after[4] == ()
+
+
+def test_only_what_every_way_round_passes_runs_in_every_iteration() -> None:
+    code = assembled("NOP\nNOP\n@P0 BRA 0x40\nNOP\nNOP\n@P1 BRA 0x10\nEXIT")
+    graph = flow(code)
+    (loop,) = loops(graph)
+    assert [i for i in sorted(loop.body) if every_iteration(graph, loop, i)] == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("jump", ["BRX R4", "JMX R4", "BRA R4", "BRA"])
+def test_a_jump_to_nobody_knows_where_is_refused(jump: str) -> None:
+    with pytest.raises(ValueError, match="at 0x10"):
+        flow(assembled(f"NOP\n{jump}\nEXIT"))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 11)), min_size=12, max_size=12))
+def test_loops_are_those_of_the_dominators(jumps: list[tuple[bool, int]]) -> None:
+    lines = [f"@P0 BRA {16 * target:#x}" if jump else "NOP" for jump, target in jumps]
+    graph = flow(assembled("\n".join([*lines, "EXIT"])))
+    edges = [(a, b) for a in graph.reached for b in graph.after[a]]
+    whole = networkx.DiGraph(edges)
+    parents = networkx.immediate_dominators(whole, 0)
+
+    def dominates(header: int, index: int) -> bool:
+        while index not in (header, 0):
+            index = parents[index]
+        return index == header
+
+    back = {(a, b) for a, b in edges if dominates(b, a)}
+    found = loops(graph)
+    assert {(latch, loop.header) for loop in found for latch in loop.latches} == back
+    for loop in found:
+        inside = whole.subgraph(loop.body)
+        assert networkx.is_strongly_connected(inside)
+        assert reach(lambda i: graph.after[i], [0], avoiding={loop.header}).isdisjoint(loop.body)
