@@ -93,7 +93,10 @@ def shared(gpu, *, footprint, form):
     "latency/constant_chase.cu",
     footprint=pow2("512", "64KiB", per_octave=2, multiple=64),
     measures=cycles(per="hop"),
-    sass={"sm_80+": loop(r"LDC", count=16, clocked=True)},
+    sass={
+        "sm_80-sm_110": loop(r"LDC", count=16, clocked=True),
+        "sm_120+": loop(r"LDCU", count=16, clocked=True),  # the assembler moves the walk to the uniform datapath
+    },
 )
 def constant(gpu, *, footprint):
     """Cycles per dependent load of constant memory, one word per 64 bytes."""

@@ -19,13 +19,20 @@ _WIDE = 160
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one."""
+    """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one.
+
+    Raises BrokenPipeError where the reader has left.
+    """
     from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:  # rich would leave with exit code 1, which says that a check failed
+            raise
 
     file = stream or sys.stdout
     narrow = file.isatty() or "COLUMNS" in os.environ
     width = None if narrow else _WIDE
-    return Console(file=file, width=width, markup=False, highlight=False, emoji=False)
+    return Plain(file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:
@@ -35,7 +42,8 @@ def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | Non
 
     empty = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for name in columns:
-        empty.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        number = name in right
+        empty.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     return empty
 
 

@@ -65,7 +65,8 @@ def loops(graph: Flow) -> list[Loop]:
     """
     found = []
     for header in sorted(graph.reached):
-        if len(graph.before[header]) < 2:
+        ways_in = len(graph.before[header]) + (header == 0)
+        if ways_in < 2:
             continue
         without = reach(lambda i: graph.after[i], [0], avoiding={header})
         latches = frozenset(i for i in graph.before[header] if i not in without)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from gridstone.errors import GridstoneError
 
+TOOLKIT = Path("/usr/local/cuda")
+
 
 class ToolMissing(GridstoneError):
     """A tool of the CUDA toolkit is not installed; the message says how to get it."""
@@ -18,7 +20,7 @@ class ToolMissing(GridstoneError):
 def _roots() -> list[Path]:
     wheels = [Path(p) / "nvidia" for p in sys.path if (Path(p) / "nvidia").is_dir()]
     found = [sub for wheel in wheels for sub in sorted(wheel.iterdir(), reverse=True) if sub.is_dir()]
-    homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), TOOLKIT]
     return [*found, *(Path(h) for h in homes if h)]
 
 
