@@ -22,7 +22,7 @@ _BUDGET_S = 0.08  # the family has many cells, and a busy host would make each o
 _FACTOR = 3.0
 _LINE = 64
 _WORDS = _LINE // 8
-_WARM_HOPS = 1 << 20
+_WARM_HOPS = 1 << 19
 _GATHERED = 8 << 20  # bytes gathered in one pass, by all threads
 
 
@@ -64,13 +64,14 @@ def stream(host, *, pattern, threads, bytes):
     bypass the cache instead is up to the compiler, so compare with numbers of the same build only.
     """
     n = bytes // 8
-    target, a, b = (host.array(n, np.float64, threads=threads) for _ in range(3))
+    target, a, *second = (host.array(n, np.float64, threads=threads) for _ in range(1 + _SOURCES[pattern]))
+    b = second[0] if second else a
     loop = getattr(host.loops, pattern)
     parts = list(zip(*(host.split(x, threads) for x in (target, a, b)), strict=True))
     firsts = [n * i // threads for i in range(threads)]
-    for column, shift in ((1, 0), (2, 7)):
-        starts = [(part[column], first + shift) for part, first in zip(parts, firsts, strict=True)]
-        host.each(host.loops.count_up, starts)
+    for array, shift in ((a, 0), *((x, 7) for x in second)):
+        starts = [first + shift for first in firsts]
+        host.each(host.loops.count_up, list(zip(host.split(array, threads), starts, strict=True)))
 
     def run(passes):
         host.each(loop, [(*part, _FACTOR, passes) for part in parts])
