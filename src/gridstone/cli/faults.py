@@ -38,9 +38,12 @@ def _status(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has left; the interpreter must not flush into the pipe once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as leaving:
+        # rich and typer answer a broken pipe with exit code 1, which here says that a check failed.
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        return _unread()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", UsageError.exit_code)
@@ -49,6 +52,12 @@ def _status(arguments: Sequence[str] | None) -> int:
             raise
         return _say(f"defect in gridstone: {type(error).__name__}: {error}", DEFECT)
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Whoever read the output has left: the interpreter must not flush into the pipe once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _with_help(error: Exception) -> str:

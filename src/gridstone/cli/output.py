@@ -19,20 +19,13 @@ _WIDE = 160
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one.
-
-    Raises BrokenPipeError where the reader has left.
-    """
+    """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one."""
     from rich.console import Console
-
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:  # rich would leave with exit code 1, which says that a check failed
-            raise
 
     file = stream or sys.stdout
     narrow = file.isatty() or "COLUMNS" in os.environ
     width = None if narrow else _WIDE
-    return Plain(file=file, width=width, markup=False, highlight=False, emoji=False)
+    return Console(file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:
