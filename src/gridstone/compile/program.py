@@ -18,6 +18,7 @@ from gridstone.plan.source import source_closure
 _USED = re.compile(r"Used (\d+) registers")
 _SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 _SHARED = re.compile(r"(\d+) bytes smem")
+_ERROR = re.compile(r"\berror *:")
 _SERIALISED = re.compile(r".*\bC75(?:10|19)\b.*")
 
 
@@ -97,5 +98,5 @@ def _binary(cubin: bytes, arch: str, log: str) -> Binary:
 
 def _failure(source: Path, log: str) -> CompileError:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    first = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no message")
+    first = next((line for line in lines if _ERROR.search(line)), lines[0])
     return CompileError(f"{source.name} does not compile: {first}", log)
