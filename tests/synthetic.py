@@ -221,14 +221,14 @@ def _all_cells() -> Cells:
 
 def _latency() -> Cells:
     for footprint in _octaves(KIB, GIB, 8):
-        yield "latency/pointer_chase", {"footprint": footprint, "stride": 128}, [_cycles(ladder(footprint))]
+        yield "latency/pointer_chase", {"footprint": footprint, "stride": 128}, _per_hop(ladder(footprint))
     for stride in (64 * KIB, 2 * MIB):
         for footprint in _octaves(8 * stride, GIB, 2):
             extra = 60 * _soft(footprint, 256 * MIB)
             yield (
                 "latency/pointer_chase",
                 {"footprint": footprint, "stride": stride},
-                [_cycles(ladder(footprint) + extra)],
+                _per_hop(ladder(footprint) + extra),
             )
     rng = np.random.default_rng(3)
     for sm in range(0, SMS, 4):
@@ -236,7 +236,8 @@ def _latency() -> Cells:
         share = Truth(metric="near_share", unit="1", better="higher", value=0.5)
         yield "latency/l2_by_sm", {"src_sm": sm}, [_cycles(near, "_near"), _cycles(far, "_far"), share]
     for footprint in _octaves(KIB, 32 * KIB, 1):
-        yield "latency/shared", {"footprint": footprint}, [_cycles(29.0)]
+        for form, steps in (("address", 23.0), ("index", 29.0)):
+            yield "latency/shared", {"footprint": footprint, "form": form}, [_cycles(steps)]
     for footprint in _octaves(512, 64 * KIB, 2):
         steps = 19 + 86 * _soft(footprint, 2.5 * KIB, 20) + 140 * _soft(footprint, 48 * KIB)
         yield "latency/constant", {"footprint": footprint}, [_cycles(steps)]
@@ -247,8 +248,7 @@ def _latency() -> Cells:
                 axes["function"] = "readonly"
             yield f"latency/{space}", axes, [_cycles(ladder(footprint) - 32 + base)]
     for footprint in _octaves(64 * KIB, 64 * MIB, 1)[::2]:
-        time = Truth(metric="time", unit="s", better="lower", value=1.25e-6)
-        yield "latency/host_memory", {"footprint": footprint}, [_cycles(2450.0), time]
+        yield "latency/host_memory", {"footprint": footprint}, _per_hop(2450.0)
 
 
 def ladder(footprint: float) -> float:
@@ -264,7 +264,8 @@ def _bandwidth() -> Cells:
             small = 1 - 0.06 * (28 + 5 - math.log2(size)) / 5
             worse = {4: 0.93, 8: 0.98, 16: 1.0}[vector] * {1: 0.95, 4: 1.0, 8: 1.0}[unroll]
             value = DRAM_PEAK * share * small * worse * {16: 0.86, 32: 0.97, 64: 1.0}[warps]
-            axes = {"pattern": pattern, "bytes": size, "vector": vector, "unroll": unroll, "warps": warps}
+            axes = {"pattern": pattern, "form": "persistent", "bytes": size, "vector": vector, "unroll": unroll}
+            axes["warps"] = warps
             yield "bandwidth/dram", axes, [_rate(value, DRAM_PEAK, "memory clock x bus width x 2")]
     for pattern in ("read", "copy"):
         for regime, share, watts in (("burst", 0.955, 340.0), ("sustained", 0.949, 402.0)):
@@ -378,6 +379,10 @@ def _soft(x: float, at: float, steep: float = 6.0) -> float:
 
 def _cycles(value: float, suffix: str = "") -> Truth:
     return Truth(metric=f"latency{suffix}", unit="cycle/hop", better="lower", value=float(value))
+
+
+def _per_hop(value: float) -> list[Truth]:
+    return [_cycles(value), _seconds(value / 1.965e9)]
 
 
 def _seconds(value: float) -> Truth:

@@ -55,7 +55,10 @@ def _chase(rows):
 
 def _levels(rows):
     """(name or None, plateau) in the order of footprint; names follow from where the plateau lies."""
-    ladder = trusted(_chase(rows)).sort_values("footprint")
+    chase = trusted(_chase(rows))
+    if chase.empty:
+        return []
+    ladder = chase.sort_values("footprint")
     found = plateaus(ladder["footprint"].astype(float).tolist(), ladder["value"].tolist())
     return [(_name(p, index, len(found)), p) for index, p in enumerate(found)]
 
@@ -69,12 +72,11 @@ def _name(plateau, index, count):
 
 
 def _level_facts(rows, levels):
-    ladder = trusted(_chase(rows)).sort_values("footprint")
     facts = []
     for name in ("L1", "L2", "DRAM"):
         first = next((p for n, p in levels if n == name), None)
         if first:
-            part = ladder.iloc[first.first : first.last + 1]
+            part = trusted(_chase(rows)).sort_values("footprint").iloc[first.first : first.last + 1]
             facts.append(_fact(f"{name.lower()}_latency", median_of(part)))
     return facts
 
@@ -132,8 +134,10 @@ def _spaces(rows, facts):
     pictured = []
     for space in ("shared", "constant", "readonly", "texture"):
         chosen = measured(rows, f"latency/{space}", "latency")
+        if chosen.empty:
+            continue
         steps = trusted(chosen).sort_values("footprint")
-        found = plateaus(steps["footprint"].astype(float).tolist(), steps["value"].tolist()) if len(steps) else []
+        found = plateaus(steps["footprint"].astype(float).tolist(), steps["value"].tolist())
         names = {"constant": ("constant_l1_latency", "constant_l15_latency")}.get(space, (f"{space}_latency",))
         if found and found[0].first > 1:
             found = []  # the nearest level was not seen, so the order says nothing

@@ -45,9 +45,10 @@ def _fact(quantity, row):
 
 def _per_node(rows):
     """The slope between the smallest and the largest chain of nodes, so that the launch itself cancels."""
-    chains = trusted(measured(rows, "launch/graph", "time", method="linear")).sort_values("count")
+    chains = trusted(measured(rows, "launch/graph", "time", method="linear"))
     if len(chains) < 2:
         return None
+    chains = chains.sort_values("count")
     first, last = chains.iloc[0], chains.iloc[-1]
     nodes = float(last["count"] - first["count"])
     return Fact(

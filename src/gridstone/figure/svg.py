@@ -43,6 +43,8 @@ def inline(svg: str, *, alt: str, prefix: str) -> str:
     """A whole SVG file made fit to stand in a page: no prologue, themed colours, ids that no other picture has."""
     body = svg[svg.index("<svg ") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r"<style .*?</style>\s*", "", body, flags=re.DOTALL)  # it would rule the whole page
+    body = body.replace("xlink:href", "href")
     used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", body))
     body = _UNUSED_ID.sub(lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", body)
     body = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}-", body)

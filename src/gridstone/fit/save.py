@@ -37,7 +37,7 @@ def save(
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / JSON_NAME).exists())):
         raise UsageError(f"{folder}: is there and is no model: give -o a new or empty folder")
     packed = io.BytesIO()
-    np.savez_compressed(packed, **dict(arrays))
+    np.savez_compressed(packed, allow_pickle=False, **dict(arrays))
     content = packed.getvalue()
     stamped = {"format": FORMAT, "arrays_sha256": hashlib.sha256(content).hexdigest(), **document}
     text = json.dumps(stamped, indent=1, allow_nan=False, default=str) + "\n"

@@ -28,7 +28,7 @@ def read_plan(path: Path) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in plan.items():
         if key not in _KEYS:
-            near = suggestion(key, _KEYS) or f" (a plan has {', '.join(_KEYS)})"
+            near = suggestion(key, list(_KEYS)) or f" (a plan has {', '.join(_KEYS)})"
             raise UsageError(f"{path}: no key of a plan is called {key}{near}")
         field, read, form = _KEYS[key]
         try:
