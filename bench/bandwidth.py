@@ -4,6 +4,7 @@ import numpy as np
 
 from gridstone import (
     Metric,
+    Unavailable,
     bandwidth,
     bandwidth_per_clock,
     constant,
@@ -22,7 +23,12 @@ _THREADS = {"persistent": 512, "one_shot": 256}
 _ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
 _LOADS = {"read": 1, "write": 0, "copy": 1, "scale": 1, "triad": 2}
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
-_POWER = Metric(name="power", unit="W", better="lower", reduce=lambda s: s.observed["power"])
+
+
+def _power(samples):
+    if "power" not in samples.observed:
+        raise Unavailable("the power sensor averages over longer than a burst")
+    return samples.observed["power"]
 
 
 def _loads(cached=""):
@@ -118,7 +124,7 @@ def dram(gpu, *, pattern, form, bytes, vector, unroll, warps):
     pattern=["read", "copy"],
     regime=["burst", "sustained"],
     knobs=["pattern"],
-    measures=[bandwidth(), _POWER],
+    measures=[bandwidth(), Metric(name="power", unit="W", better="lower", reduce=_power)],
     limit=dram_peak,
     sass={"sm_80+": [_loads(), _stores()]},
     needs=[gpu_memory(lambda axes: 24 << 30)],

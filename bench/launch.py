@@ -18,20 +18,16 @@ def _through_cuda_core(gpu):
 
 
 def _through_numba(gpu):
-    try:
-        from numba import cuda
+    from numba import cuda
 
-        compiled = cuda.jit
-    except (ImportError, AttributeError) as error:
-        raise Unavailable(f"numba.cuda does not import here: {error}") from None
-
-    @compiled
     def empty():
         pass
 
-    stream = cuda.external_stream(gpu.stream.ptr)
-    launcher = empty[1, 1, stream]
-    launcher()
+    try:  # numba-cuda loads the rest of itself at the first launch, and may not fit the NumPy that is here
+        launcher = cuda.jit(empty)[1, 1, cuda.external_stream(gpu.stream.ptr)]
+        launcher()
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(f"this numba-cuda does not work here: {error}") from None
     return launcher
 
 

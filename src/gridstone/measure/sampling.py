@@ -60,9 +60,9 @@ def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Map
         if settled and stopping.enough(metric.reduce(samples), elapsed):
             break
         batch = 1 if regime else max(4, stopping.floor // 2)
-    # The power sensor averages over tens of milliseconds: it says nothing of a burst.
-    power = [] if regime == "burst" else [r.power_w for r in readings[1:] if r.power_w is not None]
-    samples = replace(samples, observed={**samples.observed, "power": np.array(power)})
+    if regime != "burst":  # the power sensor averages over tens of milliseconds: it says nothing of a burst
+        power = np.array([r.power_w for r in readings[1:] if r.power_w is not None])
+        samples = replace(samples, observed={**samples.observed, "power": power})
     sampling_s = time.perf_counter() - start
     verified = work.verify() if work.verify else None
     return Taken(samples=samples, readings=tuple(readings), verified=verified, sampling_s=sampling_s)

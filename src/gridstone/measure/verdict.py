@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gridstone.declaration import Cell, Machine, Metric
+from gridstone.declaration import Cell, Machine, Metric, Unavailable
 from gridstone.device import THROTTLING, Reading
 from gridstone.measure.sampling import Taken
 from gridstone.stats import estimate, finite
@@ -37,7 +37,10 @@ def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, 
 
 def _row(cell: Cell, metric: Metric, taken: Taken, code: Code, machine: Machine, run_id: str) -> Row:
     blank = replace(_blank(cell, metric, machine, run_id, code), verified=taken.verified, **_state(taken))
-    values = finite(metric.reduce(taken.samples))
+    try:
+        values = finite(metric.reduce(taken.samples))
+    except Unavailable as reason:
+        return replace(blank, status="skipped", reason=str(reason))
     if values.size == 0:
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
     found = estimate(values)
