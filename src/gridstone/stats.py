@@ -1,7 +1,8 @@
-"""Medians, their intervals, and when to stop sampling. Pure functions of arrays."""
+"""Medians, their intervals, and when to stop visiting a cell. Pure functions of arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,25 +28,38 @@ class Estimate:
         return (self.hi - self.lo) / 2 / abs(self.value)
 
 
-def estimate(samples: ArrayLike, *, seed: int = 0) -> Estimate:
-    """Median and its 95 % percentile-bootstrap interval (`scipy.stats.bootstrap`, 999 resamples).
+def estimate(*visits: ArrayLike, seed: int = 0) -> Estimate:
+    """Median of all samples, and its 95 % interval from a hierarchical percentile bootstrap (999 resamples).
 
-    The seed is fixed so that the same samples always give the same interval. One sample, or equal samples,
-    give an interval of width zero. Raises ValueError where there is no finite sample.
+    visits: the samples of each visit to the cell. What one set-up has in common, such as where its memory lies,
+    makes its samples alike, so visits are drawn with replacement first, then samples within each. With one visit
+    this is the plain bootstrap. The seed is fixed so that the same samples always give the same interval. Equal
+    samples give an interval of width zero. Raises ValueError where there is no finite sample.
     """
-    x = finite(samples)
-    if x.size == 0:
+    groups = [x for x in map(finite, visits) if x.size]
+    if not groups:
         raise ValueError("no finite sample")
-    median = float(np.median(x))
-    if x.size == 1 or x.min() == x.max():
-        return Estimate(value=median, lo=median, hi=median, n=int(x.size))
-    from scipy.stats import bootstrap
+    pooled = np.concatenate(groups)
+    median = float(np.median(pooled))
+    if pooled.min() == pooled.max():
+        return Estimate(value=median, lo=median, hi=median, n=int(pooled.size))
+    lo, hi = np.quantile(_medians_of_resamples(groups, pooled, np.random.default_rng(seed)), (0.025, 0.975))
+    return Estimate(value=median, lo=min(float(lo), median), hi=max(float(hi), median), n=int(pooled.size))
 
-    result = bootstrap((x,), np.median, n_resamples=_RESAMPLES, method="percentile", rng=np.random.default_rng(seed))
-    interval = result.confidence_interval
-    return Estimate(
-        value=median, lo=min(float(interval.low), median), hi=max(float(interval.high), median), n=int(x.size)
-    )
+
+def _medians_of_resamples(
+    groups: Sequence[NDArray[np.float64]], pooled: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    sizes = np.array([x.size for x in groups])
+    starts = np.cumsum(sizes) - sizes
+    drawn = rng.integers(len(groups), size=(_RESAMPLES, len(groups)))
+    shape = (*drawn.shape, int(sizes.max()))
+    size = sizes[drawn][:, :, None]
+    values = pooled[starts[drawn][:, :, None] + (rng.random(shape) * size).astype(np.int64)]
+    if sizes.min() == sizes.max():
+        return np.asarray(np.median(values.reshape(_RESAMPLES, -1), axis=1))
+    values[np.arange(shape[2]) >= size] = np.nan
+    return np.asarray(np.nanmedian(values.reshape(_RESAMPLES, -1), axis=1))
 
 
 def finite(samples: ArrayLike) -> NDArray[np.float64]:
@@ -63,29 +77,34 @@ def relative_gap(a: tuple[float, float], b: tuple[float, float]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """When a cell has been sampled enough: the interval is within `target`, or the budget is spent.
+    """When a cell has been visited enough: its interval is within `target`, or its budget is spent.
 
-    target: half-width of the 95 % interval of the median, over the median.
-    budget_s: sampling seconds that one cell may take; floor and cap: fewest and most samples.
+    A visit sets the cell up anew and takes `samples`. target: half-width of the 95 % interval of the median, over
+    the median. budget_s: seconds that one cell may take, set-up included. least and most: visits; a cell gets
+    fewer than the least only where they would take three budgets.
     """
 
     target: float = 0.01
-    budget_s: float = 0.5
-    floor: int = 11
-    cap: int = 400
+    budget_s: float = 0.4
+    samples: int = 5
+    least: int = 3
+    most: int = 12
 
-    def enough(self, samples: ArrayLike, elapsed_s: float) -> bool:
-        """True when no further batch of samples is to be taken."""
-        n = finite(samples).size
-        if n < self.floor:
-            return elapsed_s > 10 * self.budget_s and np.size(samples) > 0
-        if n >= self.cap or elapsed_s >= self.budget_s:
+    def enough(self, visits: Sequence[ArrayLike], spent_s: float) -> bool:
+        """True when the cell is not to be visited again. visits: the samples of each visit so far."""
+        count = len(visits)
+        if count == 0:
+            return False
+        if count >= self.most or spent_s >= 3 * self.budget_s:
             return True
-        return estimate(samples).relative_width <= self.target
+        if count < self.least:
+            return False
+        known = any(finite(x).size for x in visits)
+        return spent_s >= self.budget_s or (known and estimate(*visits).relative_width <= self.target)
 
 
 PROFILES = {
-    "quick": Stopping(target=0.02, budget_s=0.1, floor=7, cap=60),
+    "quick": Stopping(target=0.02, budget_s=0.1, least=2, most=4),
     "standard": Stopping(),
-    "full": Stopping(target=0.003, budget_s=3.0, floor=21, cap=2000),
+    "full": Stopping(target=0.003, budget_s=3.0, samples=11, least=5, most=60),
 }

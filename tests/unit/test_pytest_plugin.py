@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
+import numpy as np
 import pandas  # noqa: F401  (pytester forgets what an inner run imported, and pandas bears no second import)
 import pytest
 
 import gridstone
 import gridstone.pytest_plugin.one_cell
-from gridstone.declaration import Cell, Gpu, Machine
-from gridstone.measure import failed
+from gridstone.declaration import Cell, Gpu, Machine, Samples
+from gridstone.device import Reading
+from gridstone.measure import Taken
 from gridstone.pytest_plugin import sitting
 from gridstone.pytest_plugin.replay import device_seconds
-from gridstone.stats import Stopping
+from gridstone.stats import PROFILES
 from gridstone.store import Row
-from gridstone.worker import Outcome
+from gridstone.worker import Failure, Outcome, Visit
 
 DECLARATION = '''
 """Two probes."""
@@ -50,7 +51,8 @@ CARD = Gpu(
     pcie_width=16,
 )
 MACHINE = Machine(host="node", cpu="a CPU", cores=4, memory=1 << 30)
-SECONDS = (2e-6, 1e-6, 3e-6)
+SECONDS = (2e-6, 1e-6, 3e-6, 1e-6, 3e-6)
+SLOWED = Reading(sm_mhz=1000.0, mem_mhz=1000.0, power_w=300.0, temperature_c=80.0, throttle=frozenset({"sw_power_cap"}))
 
 
 class KnownCrew:
@@ -58,10 +60,10 @@ class KnownCrew:
 
     status = "ok"
     seconds = SECONDS
-    asked: list[Stopping]
+    wall_s = 10.0  # no cell can pay for another visit
+    asked: list[int]
 
-    def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float, run_id: str) -> None:
-        self.machine, self.run_id = machine, run_id
+    def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float) -> None:
         KnownCrew.asked = []
 
     def __enter__(self) -> KnownCrew:
@@ -70,15 +72,19 @@ class KnownCrew:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def measure(self, cell: Cell, stopping: Stopping, **_: object) -> Outcome:
-        KnownCrew.asked.append(stopping)
+    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
+        KnownCrew.asked.append(samples)
         if KnownCrew.status in ("crashed", "timeout"):
-            return Outcome(rows=tuple(failed(cell, KnownCrew.status, "out of luck", self.machine, self.run_id)))
-        rows = []
-        for blank in failed(cell, KnownCrew.status, "on purpose", self.machine, self.run_id):
-            values = [s if blank.unit == "s" else 1000 / s for s in KnownCrew.seconds]
-            rows.append(replace(blank, value=median(values), samples=values, limit=1e10))
-        return Outcome(rows=tuple(rows), seconds=KnownCrew.seconds[: stopping.cap])
+            return Failure(status=KnownCrew.status, reason="out of luck")
+        seconds = np.resize(KnownCrew.seconds, samples)
+        work = 1e12 if KnownCrew.status == "impossible" else 1000.0
+        taken = Taken(
+            samples=Samples(seconds=seconds, work=work),
+            readings=(SLOWED,) if KnownCrew.status == "throttled" else (),
+            verified=KnownCrew.status != "unverified",
+            sampling_s=0.0,
+        )
+        return Visit(taken=taken, wall_s=KnownCrew.wall_s)
 
 
 @pytest.fixture
@@ -148,20 +154,20 @@ def test_one_file_or_one_cell_may_be_named(site: pytest.Pytester) -> None:
 def test_disabled_benchmarks_take_one_sample_and_keep_no_statistics(site: pytest.Pytester) -> None:
     result = site.runpytest("probes", "--benchmark-disable")
     result.assert_outcomes(passed=3, skipped=1)
-    assert {(s.floor, s.cap) for s in KnownCrew.asked} == {(1, 1)}
+    assert set(KnownCrew.asked) == {1}
     assert "Rounds" not in result.stdout.str()
     assert len(gridstone.load(site.path / "results" / "runs")) == 6
 
 
 def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = KnownCrew.measure
+    visit = KnownCrew.visit
 
-    def interrupt_the_second(crew: KnownCrew, cell: Cell, stopping: Stopping, **more: object) -> Outcome:
+    def interrupt_the_second(crew: KnownCrew, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
         if KnownCrew.asked:
             raise KeyboardInterrupt
-        return measure(crew, cell, stopping, **more)
+        return visit(crew, cell, samples, cubin)
 
-    monkeypatch.setattr(KnownCrew, "measure", interrupt_the_second)
+    monkeypatch.setattr(KnownCrew, "visit", interrupt_the_second)
     ran = site.inline_run("probes", no_reraise_ctrlc=True)
     assert ran.ret == pytest.ExitCode.INTERRUPTED
     assert len(gridstone.load(site.path / "results" / "runs")) == 2
@@ -169,21 +175,33 @@ def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, mo
     assert info["status"] == "interrupted"
 
 
-def test_the_profile_decides_how_long_is_sampled(site: pytest.Pytester) -> None:
-    for profile, target in (("quick", 0.02), ("standard", 0.01)):
-        site.runpytest("probes", "-k", "sweep", f"--gridstone-profile={profile}")
-        assert {s.target for s in KnownCrew.asked} == {target}
+def test_the_profile_decides_how_often_a_cell_is_visited(
+    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KnownCrew, "wall_s", 0.0)
+    for profile in ("quick", "standard"):
+        site.runpytest("probes", "-k", "1000", f"--gridstone-profile={profile}")
+        assert len(KnownCrew.asked) == PROFILES[profile].most  # these samples never come within any target
 
 
-@pytest.mark.parametrize("status", ["crashed", "timeout", "impossible", "unverified"])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("crashed", "out of luck"),
+        ("timeout", "out of luck"),
+        ("impossible", "beyond its limit"),
+        ("unverified", "the result differs"),
+    ],
+)
 def test_no_number_fails_with_the_reason_and_is_kept(
-    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, status: str
+    site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, status: str, reason: str
 ) -> None:
     monkeypatch.setattr(KnownCrew, "status", status)
     result = site.runpytest("probes", "-k", "sweep", "--benchmark-json=out.json")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines([f"*bandwidth {status}: o*"])
-    assert set(gridstone.load(site.path / "results" / "runs")["status"]) == {status}
+    result.stdout.fnmatch_lines([f"*bandwidth {status}: {reason}*"])
+    frame = gridstone.load(site.path / "results" / "runs")
+    assert set(frame.loc[frame["metric"] == "bandwidth", "status"]) == {status}
 
 
 def test_a_throttled_cell_passes_and_says_so(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +216,7 @@ def test_regressions_of_device_times_are_noticed(site: pytest.Pytester, monkeypa
     site.runpytest(*options, "--benchmark-autosave").assert_outcomes(passed=2, deselected=2)
     compare = ("--benchmark-compare", "--benchmark-compare-fail=median:5%")
     assert site.runpytest(*options, *compare).ret == 0
-    monkeypatch.setattr(KnownCrew, "seconds", (4e-6, 4e-6, 4e-6))
+    monkeypatch.setattr(KnownCrew, "seconds", (4e-6,))
     result = site.runpytest(*options, *compare)
     assert result.ret != 0
     assert "Performance has regressed" in result.stdout.str() + result.stderr.str()
@@ -228,7 +246,7 @@ def test_gauge_measures_one_cell_by_name(site: pytest.Pytester, value: str) -> N
     file = site.makepyfile(GAUGE_TEST.format(arguments=f"'copy/sweep', bytes={value}"))
     site.runpytest(file, "--benchmark-json=out.json").assert_outcomes(passed=1)
     saved = json.loads(site.path.joinpath("out.json").read_text())
-    assert saved["benchmarks"][0]["stats"]["rounds"] == 3
+    assert saved["benchmarks"][0]["stats"]["rounds"] == len(SECONDS)
 
 
 @pytest.mark.parametrize(

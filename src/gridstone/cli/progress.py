@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from gridstone.cli.output import console, with_interval
-from gridstone.worker import CellDone, Compiling
+from gridstone.units import format_value
+from gridstone.worker import CellDone, CellVisited, Compiling, Event
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Watcher(Protocol):
     """Told of every event of a session, in order."""
 
-    def __call__(self, event: Compiling | CellDone) -> None: ...
+    def __call__(self, event: Event) -> None: ...
 
 
 @contextmanager
@@ -31,8 +32,12 @@ def progress(stream: TextIO | None = None) -> Iterator[Watcher]:
         yield Bar(shown)
 
 
-def current(event: CellDone) -> str:
-    """The cell just measured and what came out: `copy/device[bytes=4096]  1.2 GB/s ± 0.4 %`."""
+def current(event: Event) -> str:
+    """The cell at hand and what it gave so far: `copy/device[bytes=4096]  1.2 GB/s ± 0.4 %`."""
+    if isinstance(event, CellVisited):
+        return f"{event.cell.label}  {format_value(event.latest, event.cell.probe.metrics[0].unit)}"
+    if not isinstance(event, CellDone):
+        return "compiling"
     row = event.rows[0]
     if row.value is None:
         return f"{event.cell.label}  {row.status}: {row.reason}"
@@ -47,9 +52,8 @@ class Bar:
         self._shown = shown
         self._task = shown.add_task("", total=None)
 
-    def __call__(self, event: Compiling | CellDone) -> None:
-        text = current(event) if isinstance(event, CellDone) else "compiling"
-        self._shown.update(self._task, completed=event.done, total=event.total, description=text)
+    def __call__(self, event: Event) -> None:
+        self._shown.update(self._task, completed=event.done, total=event.total, description=current(event))
 
 
 class Lines:
@@ -58,9 +62,9 @@ class Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._tenth = stream, 0
 
-    def __call__(self, event: Compiling | CellDone) -> None:
+    def __call__(self, event: Event) -> None:
         if not isinstance(event, CellDone):
-            if event.total and event.done == 0:
+            if isinstance(event, Compiling) and event.total and event.done == 0:
                 print(f"compiling {event.total} kernels", file=self._stream, flush=True)
             return
         tenth = 1 + 10 * event.done // event.total

@@ -16,7 +16,7 @@ from gridstone.errors import NothingMeasured
 if TYPE_CHECKING:
     from gridstone.declaration import Cell, Machine
     from gridstone.plan import Request
-    from gridstone.worker import Compiling
+    from gridstone.worker import Event
 
 
 def run(
@@ -114,7 +114,7 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
     )
     left = 0
     try:
-        events = cast("Generator[Compiling | CellDone, None, None]", session.events())
+        events = cast("Generator[Event, None, None]", session.events())
         with progress() as watch, closing(events):  # an interrupt anywhere here is recorded by the session
             for event in events:
                 watch(event)

@@ -1,6 +1,6 @@
 """How a number is taken: samples, the state of the GPU beside them, and the verdict on each."""
 
 from gridstone.measure.sampling import Taken, Watch, join, take
-from gridstone.measure.verdict import Code, failed, rows
+from gridstone.measure.verdict import Code, failed, rows, values
 
-__all__ = ["Code", "Taken", "Watch", "failed", "join", "rows", "take"]
+__all__ = ["Code", "Taken", "Watch", "failed", "join", "rows", "take", "values"]

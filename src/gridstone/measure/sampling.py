@@ -1,4 +1,4 @@
-"""Taking samples of one cell until its interval is narrow enough, with the GPU's state beside them."""
+"""One visit to a cell: samples of it, with the GPU's state beside them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridstone.clock import Work
-from gridstone.declaration import Metric, Samples, Value
+from gridstone.declaration import Samples, Value
 from gridstone.device import Reading
-from gridstone.stats import Stopping
 
 _BURST_REST_S = 0.02
 _EQUILIBRIUM_S = 5.0
@@ -22,7 +21,7 @@ Watch = Callable[[], Reading | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """Samples of one cell, the readings taken with them, the verdict on the result, and the seconds it took."""
+    """Samples of one visit to a cell, the readings taken with them, the verdict on the result, and the seconds."""
 
     samples: Samples
     readings: tuple[Reading, ...]
@@ -30,8 +29,8 @@ class Taken:
     sampling_s: float
 
 
-def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Mapping[str, Value]) -> Taken:
-    """Poison, warm up, sample until `stopping` has enough of `metric`, verify.
+def take(work: Work, count: int, watch: Watch, axes: Mapping[str, Value]) -> Taken:
+    """Poison, warm up, take `count` samples, verify.
 
     watch: reads the GPU's state, or returns None on a host. axes: `regime` decides between bursts from rest and
     samples at power equilibrium.
@@ -42,34 +41,27 @@ def take(work: Work, metric: Metric, stopping: Stopping, watch: Watch, axes: Map
     regime = axes.get("regime")
     if regime == "sustained":
         _reach_equilibrium(work, watch)
-    first = watch()
-    readings = [first] if first else []
+    readings = [watch()]
     start = time.perf_counter()
     collected: list[Samples] = []
-    batch = 1 if regime else stopping.floor
-    while True:
+    batch = 1 if regime else count
+    least_s = _EQUILIBRIUM_WINDOW_S if regime == "sustained" else 0.0
+    while batch * len(collected) < count or time.perf_counter() - start < least_s:
         if regime == "burst":
             time.sleep(_BURST_REST_S)
         collected.append(work.clock.take(batch))
-        reading = watch()
-        if reading:
-            readings.append(reading)
-        samples = join(collected)
-        elapsed = time.perf_counter() - start
-        settled = regime != "sustained" or elapsed >= _EQUILIBRIUM_WINDOW_S
-        if settled and stopping.enough(metric.reduce(samples), elapsed):
-            break
-        batch = 1 if regime else max(4, stopping.floor // 2)
+        readings.append(watch())
+    samples = join(collected)
     if regime != "burst":  # the power sensor averages over tens of milliseconds: it says nothing of a burst
-        power = np.array([r.power_w for r in readings[1:] if r.power_w is not None])
+        power = np.array([r.power_w for r in readings[1:] if r and r.power_w is not None])
         samples = replace(samples, observed={**samples.observed, "power": power})
     sampling_s = time.perf_counter() - start
     verified = work.verify() if work.verify else None
-    return Taken(samples=samples, readings=tuple(readings), verified=verified, sampling_s=sampling_s)
+    return Taken(samples=samples, readings=tuple(filter(None, readings)), verified=verified, sampling_s=sampling_s)
 
 
 def join(parts: list[Samples]) -> Samples:
-    """Samples taken one batch after the other, as one."""
+    """Batches of samples taken one after the other, as one."""
     names = parts[0].observed
     return replace(
         parts[-1],

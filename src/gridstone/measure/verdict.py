@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gridstone.declaration import Cell, Machine, Metric, Unavailable
+import numpy as np
+from numpy.typing import NDArray
+
+from gridstone.declaration import Cell, Machine, Metric, Samples, Unavailable
 from gridstone.device import THROTTLING, Reading
-from gridstone.measure.sampling import Taken
+from gridstone.measure.sampling import Taken, join
 from gridstone.stats import estimate, finite
 from gridstone.store import Row
 
@@ -24,9 +27,14 @@ class Code:
     problem: str | None = None
 
 
-def rows(cell: Cell, taken: Taken, code: Code, machine: Machine, run_id: str) -> list[Row]:
-    """One row per metric of a cell that was measured."""
-    return [_row(cell, metric, taken, code, machine, run_id) for metric in cell.probe.metrics]
+def rows(cell: Cell, visits: Sequence[Taken], code: Code, machine: Machine, run_id: str) -> list[Row]:
+    """One row per metric of a cell that was measured, from all visits to it."""
+    return [_row(cell, metric, visits, code, machine, run_id) for metric in cell.probe.metrics]
+
+
+def values(metric: Metric, visits: Sequence[Taken]) -> list[NDArray[np.float64]]:
+    """The finite samples of a metric that each visit gave. Raises Unavailable where it says nothing of the cell."""
+    return [finite(metric.reduce(visit.samples)) for visit in visits]
 
 
 def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, code: Code | None = None) -> list[Row]:
@@ -35,28 +43,33 @@ def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, 
     return [replace(row, status=status, reason=reason) for row in plain]
 
 
-def _row(cell: Cell, metric: Metric, taken: Taken, code: Code, machine: Machine, run_id: str) -> Row:
-    blank = replace(_blank(cell, metric, machine, run_id, code), verified=taken.verified, **_state(taken))
+def _row(cell: Cell, metric: Metric, visits: Sequence[Taken], code: Code, machine: Machine, run_id: str) -> Row:
+    samples = join([visit.samples for visit in visits])
+    readings = [reading for visit in visits for reading in visit.readings]
+    verdicts = [visit.verified for visit in visits if visit.verified is not None]
+    plain = _blank(cell, metric, machine, run_id, code)
+    blank = replace(plain, verified=all(verdicts) if verdicts else None, **_state(samples, readings))
     try:
-        values = finite(metric.reduce(taken.samples))
-    except Unavailable as reason:
-        return replace(blank, status="skipped", reason=str(reason))
-    if values.size == 0:
+        taken = values(metric, visits)
+    except Unavailable as unsaid:
+        return replace(blank, status="skipped", reason=str(unsaid))
+    if not any(x.size for x in taken):
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
-    found = estimate(values)
+    found = estimate(*taken)
     limit_of = cell.probe.limits.get(metric.name)
-    limit = limit_of(machine, cell.axes, taken.samples) if limit_of else None
+    limit = limit_of(machine, cell.axes, samples) if limit_of else None
     row = replace(
         blank,
         value=found.value,
         lo=found.lo,
         hi=found.hi,
         n=found.n,
-        samples=tuple(values.tolist()),
+        samples=np.concatenate(taken).tolist(),
+        visits=[x.size for x in taken],
         limit=limit.value if limit else None,
         limit_kind=limit.kind if limit else None,
     )
-    status, reason = _judge(row, taken.readings, code)
+    status, reason = _judge(row, readings, code)
     return replace(row, status=status, reason=reason)
 
 
@@ -75,10 +88,9 @@ def _judge(row: Row, readings: Iterable[Reading], code: Code) -> tuple[str, str 
     return "ok", None
 
 
-def _state(taken: Taken) -> dict[str, Any]:
+def _state(samples: Samples, readings: Sequence[Reading]) -> dict[str, Any]:
     """The columns that say what the GPU was doing: medians over the samples and readings."""
-    hz = finite(taken.samples.sm_hz)
-    readings = taken.readings
+    hz = finite(samples.sm_hz)
     if not readings:
         return {}
     clocks = [r.sm_mhz for r in readings if r.sm_mhz is not None]

@@ -32,7 +32,7 @@ def measure(sitting: Sitting, benchmark: Any, wanted: Cell, profile: str) -> Map
     """Rows of a cell by metric. Skips or fails the running test where there is no number to believe."""
     stopping = PROFILES[profile]
     if benchmark.disabled:
-        stopping = replace(stopping, floor=1, cap=1)
+        stopping = replace(stopping, samples=1, least=1, most=1)
     with plainly():
         outcome = sitting.measure(wanted, stopping)
     benchmark.group = wanted.probe.name

@@ -19,7 +19,7 @@ from gridstone.plan import missing
 from gridstone.pytest_plugin.collect import cells_of
 from gridstone.stats import Stopping
 from gridstone.store import Run, new_run_id
-from gridstone.worker import Crew, Outcome, gpu_lock, measure_cell
+from gridstone.worker import Crew, Gathering, Outcome, gpu_lock
 from gridstone.worker.provenance import provenance
 
 
@@ -52,7 +52,7 @@ class Sitting:
         self._counts: Counter[str] = Counter()
         self._open = ExitStack()
         self._crew = self._open.enter_context(
-            Crew(machine=machine, log_dir=self.run.folder / "logs", timeout_s=timeout_s, run_id=run_id)
+            Crew(machine=machine, log_dir=self.run.folder / "logs", timeout_s=timeout_s)
         )
         self._locked = False
 
@@ -84,7 +84,7 @@ class Sitting:
         """
         reason = missing(cell, self.machine)
         if reason is None:
-            outcome = measure_cell(self._crew, cell, self._kernel(cell), stopping)
+            outcome = self._visit(cell, stopping)
         else:
             outcome = Outcome(rows=tuple(failed(cell, "skipped", reason, self.machine, self._info["run_id"])))
         self.run.write_cell(outcome.rows)
@@ -97,6 +97,18 @@ class Sitting:
         self._info |= {"status": status, "updated_utc": _now(), "counts": dict(self._counts)}
         self.run.write_info(self._info)
         self.run.compact()
+
+    def _visit(self, cell: Cell, stopping: Stopping) -> Outcome:
+        gathering = Gathering(
+            cell=cell,
+            compiled=self._kernel(cell),
+            stopping=stopping,
+            machine=self.machine,
+            run_id=self._info["run_id"],
+        )
+        while not gathering.enough:
+            gathering.visit(self._crew)
+        return gathering.outcome()
 
     def _kernel(self, cell: Cell) -> Compiled | None:
         if not cell.probe.on_gpu or self.machine.gpu is None:

@@ -23,15 +23,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise StoreError(_explain(path, error)) from error
+        if isinstance(error, OSError):
+            raise StoreError(explain(path, error)) from error
+        raise
 
 
-def _explain(path: Path, error: OSError) -> str:
+def explain(path: Path, error: OSError) -> str:
+    """Why `path` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{path.parent}: the disk is full: free some space, then go on with --resume"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{path.parent}: no permission to write there: choose another folder with --out"
-    return f"{path}: {error.strerror or error}"
+    return f"{path}: cannot be written ({error.strerror or error}): choose another folder with --out"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gridstone.store.files import write_atomically
+from gridstone.store.files import explain, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
 
 
@@ -34,6 +36,29 @@ class Run:
     def parts(self) -> Path:
         """Where the cells wait for compaction: `parts/<family>/<name>/<cell_id>.parquet`."""
         return self.folder / "parts"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder and be the only process that writes to it. StoreError where another one does.
+
+        Readers need no lock. A file system without locks, as some clusters have, gives none.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StoreError(explain(self.folder, error)) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StoreError(f"{self.folder}: another gridstone process is writing this run: wait for it") from None
+        except OSError:
+            pass
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Replace run.json."""

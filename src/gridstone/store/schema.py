@@ -38,6 +38,7 @@ class Row:
     hi: float | None = None
     n: int = 0
     samples: Sequence[float] = ()
+    visits: Sequence[int] = ()
     limit: float | None = None
     limit_kind: str | None = None
     sm_mhz: float | None = None
@@ -59,6 +60,7 @@ class Row:
 _TYPES = {
     "n": pa.int32(),
     "samples": pa.list_(pa.float64()),
+    "visits": pa.list_(pa.int32()),
     "sass_ok": pa.bool_(),
     "verified": pa.bool_(),
     **dict.fromkeys("value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()),
@@ -93,6 +95,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
     records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
     for record in records:
         record["samples"] = [float(v) for v in record["samples"]]
+        record["visits"] = list(record["visits"])
     return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
 
 

@@ -1,7 +1,20 @@
 """Runs: a session drives children that measure cells, and keeps every row."""
 
 from gridstone.worker.crew import Crew
-from gridstone.worker.job import Outcome
-from gridstone.worker.session import CellDone, Compiling, Session, gpu_lock, measure_cell
+from gridstone.worker.gathering import Gathering
+from gridstone.worker.job import Failure, Outcome, Visit
+from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session, gpu_lock
 
-__all__ = ["CellDone", "Compiling", "Crew", "Outcome", "Session", "gpu_lock", "measure_cell"]
+__all__ = [
+    "CellDone",
+    "CellVisited",
+    "Compiling",
+    "Crew",
+    "Event",
+    "Failure",
+    "Gathering",
+    "Outcome",
+    "Session",
+    "Visit",
+    "gpu_lock",
+]

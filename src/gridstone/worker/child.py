@@ -1,4 +1,4 @@
-"""The process that measures: `python -m gridstone.worker.child FD`. It dies with its parent."""
+"""The process that measures: `python -m gridstone.worker.child FD PARENT`. It dies with its parent."""
 
 from __future__ import annotations
 
@@ -9,59 +9,78 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from gridstone import content
-from gridstone.declaration import Cell, Machine, Probe, Unavailable
+from gridstone.declaration import Probe, Unavailable
 from gridstone.device import Telemetry
-from gridstone.measure import Watch, rows, take
-from gridstone.worker.job import Failure, Job, Outcome, Start
+from gridstone.measure import Taken, Watch, take, values
+from gridstone.worker.job import Failure, Job, Ready, Start
 
 _PR_SET_PDEATHSIG = 1
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, parent: int) -> None:
     """Serve jobs from the connection until it closes or a cell fails."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
-    connection: Connection[Any, Any] = Connection(descriptor)
-    with contextlib.suppress(EOFError, BrokenPipeError):
-        start: Start = connection.recv()
-        try:
-            with contextlib.ExitStack() as stack:
-                runner = content.load_module(start.runner)
-                context = stack.enter_context(runner.context(start.machine))
-                watch = _watch(start)
-                while True:
-                    connection.send(_measure(connection.recv(), context, watch, start.machine))
-        except EOFError:
-            raise
-        except BaseException as error:
-            traceback.print_exc()
-            status = "skipped" if isinstance(error, Unavailable) else "crashed"
-            connection.send(Failure(status=status, reason=_reason(error)))
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        _serve(Connection(descriptor))
     # A CUDA context in error may hang in its own clean-up: leave without it.
-    sys.stderr.flush()
     os._exit(0)
 
 
-def _measure(job: Job, context: Any, watch: Watch, machine: Machine) -> Outcome:
+def _die_with(parent: int) -> None:
+    """Be killed when the parent ends, however it does, and before it when memory runs out."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before this process could ask
+        os._exit(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _serve(connection: Connection[Any, Any]) -> None:
+    start: Start = connection.recv()
+    try:
+        runner = content.load_module(start.runner)
+        with runner.context(start.machine) as context:
+            watch = _watch(start)
+            connection.send(Ready())
+            for job in _jobs(connection):
+                connection.send(_visit(job, context, watch))
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the log may be on a full disk
+            traceback.print_exc()
+            sys.stderr.flush()
+        status = "skipped" if isinstance(error, Unavailable) else "crashed"
+        connection.send(Failure(status=status, reason=_reason(error)))
+
+
+def _jobs(connection: Connection[Any, Any]) -> Iterator[Job]:
+    with contextlib.suppress(EOFError):
+        while True:
+            yield connection.recv()
+
+
+def _visit(job: Job, context: Any, watch: Watch) -> Taken:
     probe = _probe(job)
     context.begin(job.cubin, probe.l2)
     work = probe.body(context, **job.axes)
     try:
-        taken = take(work, probe.metrics[0], job.stopping, watch, job.axes)
+        taken = take(work, job.samples, watch, job.axes)
     finally:
         if work.close:
             work.close()
         del work
         context.end()
-    cell = Cell(probe=probe, axes=job.axes, cell_id=job.cell_id)
-    found = rows(cell, taken, job.code, machine, job.run_id)
-    seconds = taken.samples.seconds.tolist()
-    return Outcome(rows=tuple(found), seconds=tuple(seconds), sampling_s=taken.sampling_s)
+    for metric in probe.metrics:  # what is wrong with a metric is wrong with this cell, and shows here
+        with contextlib.suppress(Unavailable):
+            values(metric, [taken])
+    return taken
 
 
 def _probe(job: Job) -> Probe:
@@ -81,4 +100,4 @@ def _reason(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,15 +16,15 @@ from typing import Any
 
 from gridstone import content
 from gridstone.declaration import Cell, Machine
-from gridstone.measure import Code, failed
-from gridstone.stats import Stopping
-from gridstone.worker.job import Failure, Job, Outcome, Start
+from gridstone.measure import Taken
+from gridstone.worker.job import Failure, Job, Ready, Start, Visit
 
-_START_S = 60.0
+_START_S = 60.0  # importing the runner and opening the device, on a slow file system
+_GRACE_S = 5.0
 
 
 class Child:
-    """One process and the connection to it. Its output goes to a log file."""
+    """One process, in a group of its own, and the connection to it. Its output goes to a log file."""
 
     def __init__(self, *, start: Start, log: Path) -> None:
         ours, theirs = socket.socketpair()
@@ -35,54 +36,69 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with theirs, log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gridstone.worker.child", str(theirs.fileno())],
+                [sys.executable, "-m", "gridstone.worker.child", str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment,
+                process_group=0,
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
-        self.fresh = True
-        self.connection.send(start)
+        self._start = start
+        self._ready = False
 
-    def measure(self, job: Job, timeout_s: float) -> Outcome | tuple[str, str]:
-        """The outcome, or (status, reason) where the child failed, died or did not answer in time."""
-        allowed = timeout_s + (_START_S if self.fresh else 0.0)
+    def visit(self, job: Job, timeout_s: float) -> Taken | Failure:
+        """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
         try:
-            self.connection.send(job)
-            if not self.connection.poll(allowed):
-                self.kill()
-                return "timeout", f"no answer within {allowed:.0f} s"
-            answer = self.connection.recv()
+            answer = Ready() if self._ready else self._ask(self._start, _START_S)
+            if isinstance(answer, Ready):
+                self._ready = True
+                answer = self._ask(job, timeout_s)
+        except TimeoutError as error:
+            self.kill()
+            return Failure(status="timeout", reason=str(error))
         except (EOFError, OSError):
-            return "crashed", self._epitaph()
-        self.fresh = False
+            return Failure(status="crashed", reason=self._epitaph())
         if isinstance(answer, Failure):
             self.kill()
-            return answer.status, answer.reason
-        assert isinstance(answer, Outcome)
+        assert not isinstance(answer, Ready)
         return answer
 
     def kill(self) -> None:
-        """End the process at once; the driver cleans up behind it."""
-        self.process.kill()
-        self.process.wait()
+        """End the process and whatever it has started, at once; the driver cleans up behind it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a driver that is stuck holds it for longer
+            self.process.wait(_GRACE_S)
         self.connection.close()
 
+    def _ask(self, message: Start | Job, allowed: float) -> Ready | Taken | Failure:
+        self.connection.send(message)
+        if not self.connection.poll(allowed):
+            raise TimeoutError(f"no answer within {allowed:g} s")
+        answer: Ready | Taken | Failure = self.connection.recv()
+        return answer
+
     def _epitaph(self) -> str:
-        self.connection.close()
-        code = self.process.wait()
-        if code < 0:
-            return f"the measuring process was killed by {signal.Signals(-code).name}"
-        return f"the measuring process ended with exit code {code}"
+        """Why a process that hung up did so."""
+        try:
+            code = self.process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return "the measuring process closed the connection to its parent"
+        finally:
+            self.kill()
+        if code >= 0:
+            return f"the measuring process ended with exit code {code}"
+        hint = " (the system does so where memory runs out)" if -code == signal.SIGKILL else ""
+        return f"the measuring process was killed by {_signal_name(-code)}{hint}"
 
 
 class Crew:
-    """Measures cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.measure(cell, stopping)`."""
+    """Visits cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.visit(cell, 5)`."""
 
-    def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float = 60.0, run_id: str = "") -> None:
-        self.machine, self.log_dir, self.timeout_s, self.run_id = machine, log_dir, timeout_s, run_id
+    def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float = 60.0) -> None:
+        self.machine, self.log_dir, self.timeout_s = machine, log_dir, timeout_s
         self._children: dict[str, Child] = {}
 
     def __enter__(self) -> Crew:
@@ -97,33 +113,16 @@ class Crew:
         """Process ids of the living children."""
         return {child.process.pid for child in self._children.values()}
 
-    def measure(
-        self, cell: Cell, stopping: Stopping, *, cubin: bytes | None = None, code: Code | None = None
-    ) -> Outcome:
-        """Rows of one cell. A cell that raises, hangs or kills its process gives `crashed` or `timeout` rows."""
-        code = code or Code()
-        if cell.probe.budget_s is not None:
-            stopping = replace(stopping, budget_s=max(stopping.budget_s, cell.probe.budget_s))
-        job = Job(
-            file=cell.probe.file,
-            probe=cell.probe.name,
-            axes=dict(cell.axes),
-            cell_id=cell.cell_id,
-            cubin=cubin,
-            code=code,
-            stopping=stopping,
-            run_id=self.run_id,
-        )
+    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
+        """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure."""
+        job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
         start = time.perf_counter()
-        answer = self._child(cell).measure(job, self.timeout_s)
+        answer = self._child(cell).visit(job, self.timeout_s)
         wall = time.perf_counter() - start
-        if isinstance(answer, Outcome):
-            overhead = wall - answer.sampling_s
-            return replace(answer, rows=tuple(replace(r, wall_s=wall, overhead_s=overhead) for r in answer.rows))
+        if isinstance(answer, Taken):
+            return Visit(taken=answer, wall_s=wall)
         del self._children[cell.probe.runner]
-        status, reason = answer
-        found = failed(cell, status, reason, self.machine, self.run_id, code)
-        return Outcome(rows=tuple(replace(r, wall_s=wall) for r in found))
+        return replace(answer, wall_s=wall)
 
     def _child(self, cell: Cell) -> Child:
         runner = cell.probe.runner
@@ -132,3 +131,9 @@ class Crew:
             start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu)
             self._children[runner] = Child(start=start, log=self.log_dir / f"{runner}.log")
         return self._children[runner]
+
+
+def _signal_name(number: int) -> str:
+    """`SIGSEGV`; most real-time signals have no name."""
+    names: dict[int, str] = {known.value: known.name for known in signal.Signals}
+    return names.get(number, f"signal {number}")

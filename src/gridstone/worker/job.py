@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridstone.declaration import Machine, Value
-from gridstone.measure import Code
-from gridstone.stats import Stopping
+from gridstone.measure import Taken
 from gridstone.store import Row
 
 
@@ -22,31 +21,41 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The child has opened its runner; from here on a cell's time counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """One cell to measure. The child finds the probe by loading `file`."""
+    """One visit to a cell: set it up and take `samples`. The child finds the probe by loading `file`."""
 
     file: Path
     probe: str
     axes: Mapping[str, Value]
-    cell_id: str
     cubin: bytes | None
-    code: Code
-    stopping: Stopping
-    run_id: str
+    samples: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a cell gave: its rows, and the raw seconds of each sample."""
+class Visit:
+    """What one visit gave, and how long it took with its set-up."""
 
-    rows: tuple[Row, ...]
-    seconds: tuple[float, ...] = ()
-    sampling_s: float = 0.0
+    taken: Taken
+    wall_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """The cell raised; the child ends itself after sending this, since a GPU context may be beyond repair."""
+    """Why a visit gave nothing. The child ends itself after it, since a GPU context may be beyond repair."""
 
     status: str
     reason: str
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What all visits to a cell gave: its rows, and the raw seconds of each sample."""
+
+    rows: tuple[Row, ...]
+    seconds: tuple[float, ...] = ()

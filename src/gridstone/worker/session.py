@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import time
 from collections import Counter
@@ -18,13 +19,13 @@ from filelock import FileLock, Timeout
 from gridstone import device
 from gridstone.compile import Compiled, compile_all
 from gridstone.declaration import Cell, Machine
-from gridstone.errors import NothingMeasured
-from gridstone.measure import Code, failed
+from gridstone.errors import NothingMeasured, UsageError
+from gridstone.measure import failed
 from gridstone.plan import missing
 from gridstone.stats import Stopping
-from gridstone.store import Row, Run
+from gridstone.store import COLUMNS, Row, Run
 from gridstone.worker.crew import Crew
-from gridstone.worker.job import Outcome
+from gridstone.worker.gathering import Gathering
 from gridstone.worker.provenance import provenance
 
 
@@ -32,6 +33,16 @@ from gridstone.worker.provenance import provenance
 class Compiling:
     """Kernels compiled and checked so far."""
 
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellVisited:
+    """A cell was visited, and will be again; `latest` is the median of its first metric in this visit."""
+
+    cell: Cell
+    latest: float | None
     done: int
     total: int
 
@@ -46,9 +57,18 @@ class CellDone:
     total: int
 
 
+Event = Compiling | CellVisited | CellDone
+_BLOCK = 32
+
+
 @dataclass(kw_only=True)
 class Session:
-    """Measures cells into a run folder, one event per cell; what is finished stays whatever happens next."""
+    """Measures cells into a run folder; what is finished stays whatever happens next.
+
+    A cell is visited several times, each time set up anew, with other cells in between: its interval then covers
+    what another place in memory or another moment would have given. Visits mix within blocks of cells, so that
+    an interrupt costs no more than the block under way.
+    """
 
     cells: Sequence[Cell]
     folder: Path
@@ -60,28 +80,37 @@ class Session:
     resume: bool = False
     _counts: Counter[str] = field(default_factory=Counter)
     _info: dict[str, Any] = field(default_factory=dict)
+    _ends: float | None = None
 
-    def events(self) -> Iterator[Compiling | CellDone]:
-        """Run what is left to run. Raises NothingMeasured where the GPU is locked, StoreError for a full disk."""
+    def __post_init__(self) -> None:
+        self._order = random.Random(self.request.get("seed", 0))
+
+    def events(self) -> Iterator[Event]:
+        """Run what is left to run; nothing is written before the GPU and the folder are this session's alone.
+
+        Raises NothingMeasured where the GPU is locked, StoreError where the folder is or cannot be written,
+        UsageError for an axis that cannot be a column.
+        """
+        _check_axes(self.cells)
         run = Run(self.folder)
-        finished = run.finished() if self.resume else set()
-        self._info = run.info() if self.resume else self._new_info()
-        self._save(run, "running")
-        rest = [c for c in self.cells if c.cell_id not in finished]
-        status = "interrupted"
-        try:
-            with gpu_lock(self.machine if any(c.probe.on_gpu for c in rest) else None):
+        with gpu_lock(self.machine if any(c.probe.on_gpu for c in self.cells) else None), run.lock():
+            finished = run.finished() if self.resume else set()
+            self._info = run.info() if self.resume else self._new_info()
+            self._save(run, "running")
+            rest = [c for c in self.cells if c.cell_id not in finished]
+            status = "interrupted"
+            try:
                 yield from self._measure(run, rest, len(finished))
-            status = "complete" if self._done(run) else "partial"
-        finally:
-            self._save(run, status)
-        run.compact()
+                status = "complete" if self._done(run) else "partial"
+            finally:
+                self._save(run, status)
+            run.compact()
 
     def summary(self) -> dict[str, int]:
         """How many cells ended in each status, in this session."""
         return dict(self._counts)
 
-    def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Compiling | CellDone]:
+    def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Event]:
         total, done = before + len(rest), before
         reasons = {c.cell_id: missing(c, self.machine) for c in rest}
         for cell in rest:
@@ -94,15 +123,36 @@ class Session:
         yield Compiling(done=0, total=len(with_kernel))
         compiled = self._compile(with_kernel)
         yield Compiling(done=len(with_kernel), total=len(with_kernel))
-        start = time.monotonic()
-        log_dir = self.folder / "logs"
-        with Crew(machine=self.machine, log_dir=log_dir, timeout_s=self.timeout_s, run_id=self._run_id) as crew:
-            for cell in todo:
-                if self.budget_s is not None and time.monotonic() - start > self.budget_s:
+        self._ends = None if self.budget_s is None else time.monotonic() + self.budget_s
+        with Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) as crew:
+            for at in range(0, len(todo), _BLOCK):
+                yield from self._block(run, crew, todo[at : at + _BLOCK], compiled, done + at, total)
+
+    def _block(
+        self, run: Run, crew: Crew, cells: Sequence[Cell], compiled: Mapping[str, Compiled], done: int, total: int
+    ) -> Iterator[Event]:
+        """Visit a block of cells in rounds, each in another order, until each has enough or the time is up."""
+        pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in cells]
+        while pending:
+            self._order.shuffle(pending)
+            for one in list(pending):
+                if self._ends is not None and time.monotonic() > self._ends:
+                    for begun in (g for g in pending if g.begun):
+                        done += 1
+                        yield self._keep(run, begun.cell, list(begun.outcome().rows), done, total)
                     return
-                rows = list(measure_cell(crew, cell, compiled.get(cell.cell_id), self.stopping).rows)
+                one.visit(crew)
+                if not one.enough:
+                    yield CellVisited(cell=one.cell, latest=one.latest, done=done, total=total)
+                    continue
+                pending.remove(one)
                 done += 1
-                yield self._keep(run, cell, rows, done, total)
+                yield self._keep(run, one.cell, list(one.outcome().rows), done, total)
+
+    def _gathering(self, cell: Cell, compiled: Compiled | None) -> Gathering:
+        return Gathering(
+            cell=cell, compiled=compiled, stopping=self.stopping, machine=self.machine, run_id=self._run_id
+        )
 
     def _compile(self, cells: Sequence[Cell]) -> Mapping[str, Compiled]:
         if not cells or self.machine.gpu is None:
@@ -143,16 +193,12 @@ class Session:
         run.write_info(self._info)
 
 
-def measure_cell(crew: Crew, cell: Cell, compiled: Compiled | None, stopping: Stopping) -> Outcome:
-    """One cell with its kernel, as every caller measures it; a kernel that does not compile has `crashed` rows."""
-    if compiled is None:
-        return crew.measure(cell, stopping)
-    if compiled.binary is None:
-        reason = compiled.error or "the kernel does not compile"
-        return Outcome(rows=tuple(failed(cell, "crashed", reason, crew.machine, crew.run_id)))
-    problem = compiled.problems[0] if compiled.problems else None
-    code = Code(sha256=compiled.binary.sha256, sass_ok=compiled.sass_ok, problem=problem)
-    return crew.measure(cell, stopping, cubin=compiled.binary.cubin, code=code)
+def _check_axes(cells: Sequence[Cell]) -> None:
+    """Raises UsageError for an axis whose values would have no column of their own."""
+    for name, axes in {c.probe.name: c.axes for c in cells}.items():
+        for axis in axes:
+            if axis in COLUMNS:
+                raise UsageError(f"{name}: the axis {axis} has the name of a results column: rename it")
 
 
 @contextmanager

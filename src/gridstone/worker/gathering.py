@@ -1,0 +1,97 @@
+"""One cell on its way to its rows: visited again and again until that is enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gridstone.compile import Compiled
+from gridstone.declaration import Cell, Machine, Unavailable
+from gridstone.measure import Code, failed, join, rows, values
+from gridstone.stats import Stopping, finite
+from gridstone.worker.crew import Crew
+from gridstone.worker.job import Failure, Outcome, Visit
+
+
+@dataclass(kw_only=True)
+class Gathering:
+    """What the visits to a cell gave so far. A visit that fails is the last."""
+
+    cell: Cell
+    compiled: Compiled | None
+    stopping: Stopping
+    machine: Machine
+    run_id: str
+    _visits: list[Visit] = field(default_factory=list)
+    _failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        if self.cell.probe.budget_s is not None:
+            longer = max(self.stopping.budget_s, self.cell.probe.budget_s)
+            self.stopping = replace(self.stopping, budget_s=longer)
+        if self.compiled is not None and self.compiled.binary is None:
+            reason = self.compiled.error or "the kernel does not compile"
+            self._failure = Failure(status="crashed", reason=reason)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to keep."""
+        return bool(self._visits) or self._failure is not None
+
+    @property
+    def enough(self) -> bool:
+        """Whether the cell is not to be visited again."""
+        if self._failure is not None:
+            return True
+        try:
+            found = values(self.cell.probe.metrics[0], [visit.taken for visit in self._visits])
+        except Unavailable:
+            return True
+        return self.stopping.enough(found, sum(visit.wall_s for visit in self._visits))
+
+    @property
+    def latest(self) -> float | None:
+        """Median of the first metric in the last visit."""
+        if not self._visits:
+            return None
+        found = finite(self.cell.probe.metrics[0].reduce(self._visits[-1].taken.samples))
+        return float(np.median(found)) if found.size else None
+
+    def visit(self, crew: Crew) -> None:
+        """Visit the cell once more, unless it has failed."""
+        if self._failure is not None:
+            return
+        binary = self.compiled.binary if self.compiled else None
+        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None)
+        if isinstance(answer, Visit):
+            self._visits.append(answer)
+        else:
+            self._failure = answer
+
+    def outcome(self) -> Outcome:
+        """The rows of the cell from all visits, or those that say how it failed."""
+        code = self._code()
+        if self._failure is not None:
+            status, reason, wall = self._failure.status, self._failure.reason, self._failure.wall_s
+            found = failed(self.cell, status, reason, self.machine, self.run_id, code)
+            return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
+        taken = [visit.taken for visit in self._visits]
+        wall = sum(visit.wall_s for visit in self._visits)
+        overhead = wall - sum(visit.sampling_s for visit in taken)
+        try:
+            made = rows(self.cell, taken, code, self.machine, self.run_id)
+        except Exception as error:  # a limit that a probe declares may fail on what came out
+            reason = f"{type(error).__name__}: {error}"
+            made = failed(self.cell, "crashed", reason, self.machine, self.run_id, code)
+        return Outcome(
+            rows=tuple(replace(row, wall_s=wall, overhead_s=overhead) for row in made),
+            seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
+        )
+
+    def _code(self) -> Code:
+        compiled = self.compiled
+        if compiled is None or compiled.binary is None:
+            return Code()
+        problem = compiled.problems[0] if compiled.problems else None
+        return Code(sha256=compiled.binary.sha256, sass_ok=compiled.sass_ok, problem=problem)
