@@ -19,7 +19,7 @@ from gridstone import dram as dram_peak
 
 # Blocks that each do one tile and leave keep the front of a copy narrow in memory: writes and copies are faster
 # so. Reads are faster when blocks stay and stride, since nothing waits for a block to start.
-_THREADS = {"persistent": 512, "one_shot": 256}
+_THREADS = {"persistent": 512, "one_shot": 128}
 _ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
 _LOADS = {"read": 1, "write": 0, "copy": 1, "scale": 1, "triad": 2}
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
@@ -40,7 +40,8 @@ def _loads(cached=""):
 
 def _stores():
     def opcode(axes):
-        return rf"STG\.E{_WIDTH[axes.get('vector', 16)]}"
+        evicted_first = r"\.EF" if axes.get("form") == "one_shot" else ""
+        return rf"STG\.E{evicted_first}{_WIDTH[axes.get('vector', 16)]}"
 
     return loop(opcode, count=lambda axes: 0 if axes["pattern"] == "read" else axes.get("unroll", 4))
 
@@ -107,7 +108,7 @@ def _one_at_a_time(pattern, form, bytes, vector, unroll, warps):
     vector=values([4, 8, 16], quick=[16]),
     unroll=values([1, 4, 8], quick=[1, 4]),
     warps=values([16, 32, 64], quick=[64]),
-    knobs=["pattern", "vector", "unroll"],
+    knobs=["pattern", "form", "vector", "unroll"],
     measures=bandwidth(),
     limit=dram_peak,
     sass={"sm_80+": [_loads(), _stores()]},

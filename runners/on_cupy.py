@@ -58,10 +58,12 @@ class Gpu:
         self.l2 = l2
 
     def end(self) -> None:
-        """Give back what the cell allocated: CuPy's pool keeps it for the next one."""
+        """Give back what the cell allocated, to the driver: the next visit is to find other places in memory."""
         self.stream.synchronize()
         self._object = self.kernel = None
         self._textures.clear()
+        cp.get_default_memory_pool().free_all_blocks()
+        cp.get_default_pinned_memory_pool().free_all_blocks()
 
     # Memory
 

@@ -41,7 +41,7 @@ def resumed_request(info: Mapping[str, Any], given: Mapping[str, Any]) -> Reques
 
 def check_same(cells: Sequence[Cell], info: Mapping[str, Any], folder: Path) -> None:
     """Raises UsageError where probes or kernels have changed since the run was begun."""
-    began = set(info.get("cells") or ())
+    began = set(map(str, info.get("cells") or ()))
     changed = began ^ {cell.cell_id for cell in cells}
     if began and changed:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -22,13 +23,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0 done, 1 an asked-for check failed, 2 bad usage or unreadable input, 3 nothing could be measured, 70 a
     defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted.
     """
+    _open_streams()
     sys.exit(_status(arguments))
 
 
-def _status(arguments: Sequence[str] | None) -> int:
-    from gridstone.cli.app import app
+def _open_streams() -> None:
+    """What is printed to a stream that was closed from the beginning goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  stays open as long as the process
 
+
+def _status(arguments: Sequence[str] | None) -> int:
     try:
+        from gridstone.cli.app import app
+
         code = app(arguments, prog_name="gridstone", standalone_mode=False)
         sys.stdout.flush()
     except GridstoneError as error:
@@ -45,8 +54,8 @@ def _status(arguments: Sequence[str] | None) -> int:
             raise
         return _unread()
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _say(f"{where}{error.strerror or error}", UsageError.exit_code)
+        where = error.filename or "the output cannot be written"
+        return _say(f"{where}: {error.strerror or error}", UsageError.exit_code)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
@@ -68,5 +77,6 @@ def _with_help(error: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"gridstone: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it, and the exit code still tells
+        print(f"gridstone: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from gridstone.cli.output import console, with_interval
@@ -65,12 +65,16 @@ class Lines:
     def __call__(self, event: Event) -> None:
         if not isinstance(event, CellDone):
             if isinstance(event, Compiling) and event.total and event.done == 0:
-                print(f"compiling {event.total} kernels", file=self._stream, flush=True)
+                self._print(f"compiling {event.total} kernels")
             return
         tenth = 1 + 10 * event.done // event.total
         if tenth > self._tenth:
             self._tenth = tenth
-            print(f"{event.done}/{event.total}  {current(event)}", file=self._stream, flush=True)
+            self._print(f"{event.done}/{event.total}  {current(event)}")
+
+    def _print(self, line: str) -> None:
+        with suppress(OSError):  # a reader that has left, or a full disk, is no reason to stop measuring
+            print(line, file=self._stream, flush=True)
 
 
 def _bar(stream: TextIO) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -74,7 +74,7 @@ def run(
         info = Run(resume).info()
         request = resumed_request(info, given | {"plan": plan, "out": out})
     chosen = cells(load_probes([Path(p) for p in request.bench]), request)
-    machine = discover((info.get("gpu") or {}).get("uuid") or request.device)
+    machine = discover(_uuid(info) or request.device)
     if resume is not None:
         check_same(chosen, info, resume)
     if dry:
@@ -85,6 +85,12 @@ def run(
     folder = resume or (out or runs_folder(Path.cwd())) / new_run_id()
     left = _measure(chosen, folder, machine, request, resume=resume is not None)
     _finish(folder, left, as_json=as_json, report=not no_report)
+
+
+def _uuid(info: Mapping[str, Any]) -> str | None:
+    """The GPU that a run was begun on, from its run.json."""
+    gpu = info.get("gpu")
+    return str(gpu["uuid"]) if isinstance(gpu, Mapping) and gpu.get("uuid") else None
 
 
 def _check_any(cells: Sequence[Cell], machine: Machine) -> None:

@@ -53,8 +53,10 @@ def recorded(info: Mapping[str, Any]) -> Request:
     names = {field.name for field in fields(Request)}
     if isinstance(asked, Mapping) and set(asked) <= names:
         plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in asked.items()}
-        with contextlib.suppress(TypeError):  # a field is missing or of the wrong kind
-            return Request(**plain)
+        texts = (text for v in plain.values() if isinstance(v, tuple) for text in v)
+        if all(isinstance(text, str) for text in texts):
+            with contextlib.suppress(TypeError):  # a field is missing or of the wrong kind
+                return Request(**plain)
     raise UsageError(
         "the run does not record a request that this gridstone understands: resume it with the gridstone "
         "that began it, or start a new run"

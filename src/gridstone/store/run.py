@@ -20,6 +20,10 @@ from gridstone.store.files import explain, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
 
 
+_BEYOND_REPAIR = "`gridstone show` still reads the results; to measure more, start a new run"
+_KINDS: dict[str, type] = {"run_id": str, "request": dict, "cells": list}
+
+
 def new_run_id() -> str:
     """`20261124T101500Z-node7-3fa2`: sortable by time, readable, unique."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -72,14 +76,17 @@ class Run:
             info: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
             raise StoreError(f"{self.folder}: not a gridstone run (it has no run.json)") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: cannot be read: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise StoreError(f"{path}: cannot be read ({error}): {_BEYOND_REPAIR}") from error
         version = info.get("format") if isinstance(info, dict) else None
         if version != FORMAT:
             raise StoreError(
                 f"{path}: results format {version}, this gridstone reads format {FORMAT}: "
                 "read it with the gridstone that wrote it"
             )
+        for key, kind in _KINDS.items():
+            if not isinstance(info.get(key, kind()), kind):
+                raise StoreError(f"{path}: {key} is not what gridstone writes there: {_BEYOND_REPAIR}")
         return info
 
     def write_cell(self, rows: Sequence[Row]) -> None:
@@ -131,7 +138,7 @@ def read(path: Path) -> pa.Table:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
         raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
-    check(arrow.schema, str(path))
+    check(arrow, str(path))
     return arrow
 
 

@@ -72,6 +72,7 @@ _AXIS_TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
 }
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
+_NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 
 def schema(axis_kinds: Mapping[str, type]) -> pa.Schema:
@@ -104,22 +105,35 @@ def _encodable(record: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.encode(errors="replace").decode() if isinstance(v, str) else v for k, v in record.items()}
 
 
-def check(arrow: pa.Schema, where: str) -> None:
-    """Raises StoreError where a schema is not ours, or of a format that this version does not read."""
-    version = (arrow.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
+def check(arrow: pa.Table, where: str) -> None:
+    """Raises StoreError where a table is not ours, or of a format that this version does not read."""
+    version = (arrow.schema.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
     if version is None:
-        raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format in its metadata)")
+        raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format): move it elsewhere")
     if version != str(FORMAT):
         raise StoreError(
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
             "read it with the gridstone version that its run.json names"
         )
-    for column in (*COLUMNS, *axes_of(arrow)):
-        if column not in arrow.names:
-            raise StoreError(f"{where}: the column {column} is missing: the file is damaged or was edited")
-    for column in COLUMNS:
-        if arrow.field(column).type != _TYPES.get(column, pa.string()):
-            raise StoreError(f"{where}: the column {column} has another type: the file is damaged or was edited")
+    axes = axes_of(arrow.schema)
+    for column in (*COLUMNS, *axes):
+        flaw = _flaw(arrow, column, axis=column in axes)
+        if flaw is not None:
+            raise StoreError(
+                f"{where}: the column {column} {flaw}: the file is damaged or was edited: remove it and use --resume"
+            )
+
+
+def _flaw(arrow: pa.Table, column: str, *, axis: bool) -> str | None:
+    found = arrow.column_names.count(column)
+    if found != 1:
+        return "is missing" if found == 0 else "is there twice"
+    values = arrow.column(column)
+    if axis and column in COLUMNS:
+        return "is said to be an axis"
+    if values.type not in (_AXIS_TYPES.values() if axis else (_TYPES.get(column, pa.string()),)):
+        return "has another type"
+    return "lacks values" if values.null_count and (axis or column in _NEVER_NULL) else None
 
 
 def axes_of(arrow: pa.Schema) -> list[str]:

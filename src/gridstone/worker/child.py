@@ -21,6 +21,7 @@ from gridstone.measure import Taken, Watch, take, values
 from gridstone.worker.job import Failure, Job, Ready, Start
 
 _PR_SET_PDEATHSIG = 1
+_LONGEST_REASON = 400
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -95,7 +96,7 @@ def _watch(start: Start) -> Watch:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0]
+    text = str(error).strip().split("\n")[0][:_LONGEST_REASON]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -172,7 +172,7 @@ class Session:
 
     @property
     def _run_id(self) -> str:
-        return str(self._info["run_id"])
+        return str(self._info.get("run_id", self.folder.name))
 
     def _new_info(self) -> dict[str, Any]:
         return {
