@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +31,9 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., pd.DataFr
     def run(*arguments: str) -> pd.DataFrame:
         folder = tmp_path_factory.mktemp("runs") / "run"
         command = [sys.executable, "-m", "gridstone", "run", *arguments, "--no-report", "--out", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder.parent)
+        package = str(Path(gridstone.__file__).parents[1])
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder.parent, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
         return gridstone.load(folder)
 
