@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -31,7 +32,7 @@ def _open_streams() -> None:
     """What is printed to a stream that was closed from the beginning goes nowhere."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  stays open as long as the process
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  open as long as the process
 
 
 def _status(arguments: Sequence[str] | None) -> int:

@@ -133,18 +133,15 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
 
 
 def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
-    """Print what came out. Raises NothingMeasured where no cell has a value."""
+    """Print what came out. Raises NothingMeasured where no cell has a value to believe."""
     from gridstone.cli.headline import headline_table, headlines, troubles
     from gridstone.cli.output import console, print_json
     from gridstone.store import load
 
     rows = load(folder)
     best, bad = headlines(rows), troubles(rows)
-    page = _write_report(folder) if report else None
-    if as_json:
-        print_json({"run": folder, "report": page, "left": left, "results": best, "troubles": bad})
-    else:
-        screen = console()
+    screen = console()
+    if not as_json:  # before the report, which may fail
         screen.print(headline_table(best))
         for t in bad:
             reason = f": {t['reason']}" if t["reason"] else ""
@@ -152,11 +149,15 @@ def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
         if left:
             screen.print(f"budget spent, {left} cells left: gridstone run --resume {folder}", soft_wrap=True)
         screen.print(f"run     {folder}", soft_wrap=True)
-        if page is not None:
-            screen.print(f"report  {page}", soft_wrap=True)
-    if rows["value"].notna().sum() == 0:
-        reason = next((t["reason"] for t in bad if t["reason"]), "see its rows with `gridstone show`")
-        raise NothingMeasured(f"{folder}: no cell gave a value: {reason}")
+    page = _write_report(folder) if report else None
+    if as_json:
+        print_json({"run": folder, "report": page, "left": left, "results": best, "troubles": bad})
+    elif page is not None:
+        screen.print(f"report  {page}", soft_wrap=True)
+    if not rows["status"].isin(["ok", "throttled"]).any():
+        told = [t["reason"] for t in bad if t["reason"] and t["status"] != "skipped"]
+        reason = told[0] if told else "see its rows with `gridstone show`"
+        raise NothingMeasured(f"{folder}: no cell gave a value to believe: {reason}")
 
 
 def _write_report(folder: Path) -> Path:

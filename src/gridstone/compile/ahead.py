@@ -61,10 +61,13 @@ def compile_all(
     done: dict[_Kernel, Compiled] = {}
     with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
         futures = {pool.submit(_compiled, kernel, arch): kernel for kernel in distinct}
-        for future in as_completed(futures):
-            done[futures[future]] = future.result()
-            if progress is not None:
-                progress(len(done), len(distinct))
+        try:
+            for future in as_completed(futures):
+                done[futures[future]] = future.result()
+                if progress is not None:
+                    progress(len(done), len(distinct))
+        finally:  # an interrupt does not wait for kernels that nobody wants any more
+            pool.shutdown(wait=False, cancel_futures=True)
     return {cell_id: done[kernel] for cell_id, kernel in needed.items()}
 
 

@@ -2,7 +2,7 @@
 
 from gridstone.declaration.axis import PROFILE_NAMES, Axis, Value, pow2, values
 from gridstone.declaration.contract import Contract, applies, loop
-from gridstone.declaration.declare import FAMILIES, Cell, Probe, cell, probe
+from gridstone.declaration.declare import FAMILIES, Cell, Probe, blamed_on, cell, probe
 from gridstone.declaration.limit import Limit, constant, dram, pcie, per_sm_clock
 from gridstone.declaration.machine import Gpu, Machine
 from gridstone.declaration.metric import (
@@ -45,6 +45,7 @@ __all__ = [
     "applies",
     "bandwidth",
     "bandwidth_per_clock",
+    "blamed_on",
     "cell",
     "compute_capability",
     "constant",

@@ -35,6 +35,8 @@ class Axis:
         kinds = {type(v) for v in (*self.quick, *self.standard, *self.full)}
         if len(kinds) != 1:
             raise ValueError(f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}")
+        if not kinds <= {int, float, str, bool}:
+            raise ValueError(f"axis {self.name!r} needs int, float, str or bool, got {kinds.pop().__name__}")
 
     @property
     def kind(self) -> type:

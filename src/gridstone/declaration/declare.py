@@ -6,15 +6,18 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gridstone.content import ContentError
 from gridstone.declaration.axis import Axis, Value, as_axis
 from gridstone.declaration.contract import Contract, Demand, applies
 from gridstone.declaration.limit import LimitOf
 from gridstone.declaration.metric import Metric
 from gridstone.declaration.need import Need
+from gridstone.errors import GridstoneError
 
 AxisValues = Mapping[str, Value]
 FAMILIES = (
@@ -69,7 +72,9 @@ class Probe:
         columns = [tuple(dict.fromkeys(chosen.get(a.name, a.values(profile)))) for a in self.axes]
         for combination in itertools.product(*columns):
             point = dict(zip([a.name for a in self.axes], combination, strict=True))
-            if self.where is None or self.where(**point):
+            with blamed_on(self, "where"):
+                kept = self.where is None or self.where(**point)
+            if kept:
                 yield point
 
     def defines(self, axes: AxisValues) -> dict[str, str]:
@@ -85,8 +90,20 @@ class Probe:
 
     def contracts(self, arch: str, axes: AxisValues) -> list[Contract] | None:
         """What the SASS for this target must hold, or None where the declaration says nothing of it."""
-        found = [demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands]
+        with blamed_on(self, "sass"):
+            found = [demand(axes) for spec, demands in self.sass.items() if applies(spec, arch) for demand in demands]
         return [contract for contract in found if contract.count] or None
+
+
+@contextmanager
+def blamed_on(probe: Probe, part: str) -> Iterator[None]:
+    """What fails within is a fault of that part of the declaration, and ContentError says so."""
+    try:
+        yield
+    except GridstoneError:
+        raise
+    except Exception as error:
+        raise ContentError(f"{probe.file}: {part} of {probe.name}: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,16 +35,16 @@ def discover(selector: str | None = None) -> Machine:
     )
     try:
         handles = visible()
+        if handles:
+            return replace(machine, gpu=describe(_choose(handles, selector)), gpus=len(handles))
     except DriverError as error:
         if selector is not None:
             raise
         return replace(machine, no_gpu=str(error))
-    if not handles:
-        reason = _nothing_visible()
-        if selector is not None:
-            raise UsageError(f"--device {selector}: {reason}")
-        return replace(machine, no_gpu=reason)
-    return replace(machine, gpu=describe(_choose(handles, selector)), gpus=len(handles))
+    reason = _nothing_visible()
+    if selector is not None:
+        raise UsageError(f"--device {selector}: {reason}")
+    return replace(machine, no_gpu=reason)
 
 
 def visible() -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridstone.declaration import Cell, Machine, gpu
+from gridstone.declaration import Cell, Machine, blamed_on, gpu
 
 _RUNNER_PACKAGES = {"on_cupy": ("cupy",)}
 _EXTRA = "pip install 'gridstone[cuda13]'"
@@ -14,8 +14,9 @@ def missing(cell: Cell, machine: Machine) -> str | None:
     Unsaid, a probe that runs on a GPU needs one, and the packages that drive it.
     """
     unsaid = _without_gpu(cell, machine) if cell.probe.on_gpu else None
-    declared = (need.missing(machine, cell.axes) for need in cell.probe.needs)
-    return unsaid or next(filter(None, declared), None)
+    with blamed_on(cell.probe, "needs"):
+        declared = (need.missing(machine, cell.axes) for need in cell.probe.needs)
+        return unsaid or next(filter(None, declared), None)
 
 
 def _without_gpu(cell: Cell, machine: Machine) -> str | None:

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from gridstone.store.files import explain, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
 
-
 _BEYOND_REPAIR = "`gridstone show` still reads the results; to measure more, start a new run"
 _KINDS: dict[str, type] = {"run_id": str, "request": dict, "cells": list}
 
