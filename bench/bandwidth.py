@@ -18,8 +18,9 @@ from gridstone import (
 from gridstone import dram as dram_peak
 
 # Blocks that each do one tile and leave keep the front of a copy narrow in memory: writes and copies are faster
-# so. Reads are faster when blocks stay and stride, since nothing waits for a block to start.
-_THREADS = {"persistent": 512, "one_shot": 128}
+# so. Reads are faster when blocks stay and stride, since nothing waits for a block to start. Small blocks keep the
+# front narrowest, but a block of 128 threads that only writes is done before the next can be started.
+_PERSISTENT, _ONE_SHOT, _ONE_SHOT_WRITE = 512, 128, 256
 _ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
 _LOADS = {"read": 1, "write": 0, "copy": 1, "scale": 1, "triad": 2}
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
@@ -48,7 +49,7 @@ def _stores():
 
 def _stream(gpu, pattern, size, *, vector, unroll, warps=64, form="persistent", passes=1):
     """bandwidth/stream.cu over arrays of `size` bytes: `warps` per SM that stay, or one block per tile."""
-    threads = _THREADS[form]
+    threads = _PERSISTENT if form == "persistent" else _ONE_SHOT_WRITE if pattern == "write" else _ONE_SHOT
     arrays = [gpu.floats(size) for _ in range(_ARRAYS[pattern])]
     target, first, second = arrays[0], arrays[len(arrays) // 2], arrays[-1]
     tiles = size // (vector * unroll * threads)

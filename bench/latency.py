@@ -80,12 +80,12 @@ def host_memory(gpu, *, footprint):
 )
 def shared(gpu, *, footprint, form):
     """Cycles per dependent load of shared memory; `index` adds the address arithmetic of an array access."""
-    words, walk = gpu.offsets(footprint, 4)
+    ring = gpu.offsets(footprint, 4)
     return gpu.chain(
-        args=lambda length: [words, np.uint32(words.size), np.uint32(walk.step(length))],
+        args=lambda length: [ring.memory, np.uint32(ring.memory.size), np.uint32(ring.walk.step(length))],
         lengths=_LENGTHS,
         shared=footprint,
-        expect=walk.expect,
+        expect=ring.walk.expect,
     )
 
 
@@ -100,13 +100,13 @@ def shared(gpu, *, footprint, form):
 )
 def constant(gpu, *, footprint):
     """Cycles per dependent load of constant memory, one word per 64 bytes."""
-    words, walk = gpu.offsets(footprint, 64, unit=1)
-    gpu.copy_to_constant("ring", words)
+    ring = gpu.offsets(footprint, 64, unit=1)
+    gpu.copy_to_constant("ring", ring.memory)
     warm = footprint // 64
     return gpu.chain(
-        args=lambda length: [np.uint32(walk.step(warm + length)), np.uint32(warm)],
+        args=lambda length: [np.uint32(ring.walk.step(warm + length)), np.uint32(warm)],
         lengths=_LENGTHS,
-        expect=walk.expect,
+        expect=ring.walk.expect,
     )
 
 
@@ -118,13 +118,14 @@ def constant(gpu, *, footprint):
 )
 def texture(gpu, *, footprint):
     """Cycles per dependent fetch from a linear texture, one word per 128 bytes."""
-    words, walk = gpu.offsets(footprint, 128)
-    linear = gpu.linear_texture(words)
+    ring = gpu.offsets(footprint, 128)
+    linear = gpu.linear_texture(ring.memory)
     warm = _warm(footprint, 128)
     return gpu.chain(
-        args=lambda length: [linear, np.uint32(walk.step(warm + length)), np.uint32(warm)],
+        args=lambda length: [linear, np.uint32(ring.walk.step(warm + length)), np.uint32(warm)],
         lengths=_LENGTHS,
-        expect=walk.expect,
+        before=ring.visit,
+        expect=ring.walk.expect,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import cupy as cp
@@ -12,10 +13,12 @@ from cuda.bindings import driver
 from cuda.core import Device, LaunchConfig, ObjectCode, launch
 
 from gridstone import content
-from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, ObservedClock, Order, Walk, Work
+from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, ObservedClock, Work
 from gridstone.compile import compile_kernel
 from gridstone.declaration import Machine
 
+_memory = content.load_module(Path(__file__).with_name("cupy_memory.py"))
+_rings = content.load_module(Path(__file__).with_name("cupy_ring.py"))
 _SLOTS = 4096
 _GATE_NS = 2_000_000_000
 
@@ -40,10 +43,11 @@ class Gpu:
         self.stream = cp.cuda.Stream(non_blocking=True)
         self.stream.use()
         self.core_stream = self.device.create_stream(self.stream)
+        self._memory = _memory.Memory()
         self._support: dict[str, Any] = {}
         self._stamps = cp.zeros(_SLOTS * STAMP.itemsize, dtype=cp.uint8)
         self._textures: list[Any] = []
-        self._gate = self.pinned(64).view(np.uint32)
+        self._gate = np.frombuffer(cp.cuda.alloc_pinned_memory(64), dtype=np.uint32, count=1)
         self.cubin: bytes | None = None
         self._object: Any = None
         self.kernel: Any = None
@@ -58,22 +62,21 @@ class Gpu:
         self.l2 = l2
 
     def end(self) -> None:
-        """Give back what the cell allocated, to the driver: the next visit is to find other places in memory."""
+        """Forget the cell; what it allocated is free for the next one."""
         self.stream.synchronize()
         self._object = self.kernel = None
         self._textures.clear()
-        cp.get_default_memory_pool().free_all_blocks()
-        cp.get_default_pinned_memory_pool().free_all_blocks()
+        self._memory.restart()
 
     # Memory
 
     def alloc(self, size: int) -> Any:
         """`size` bytes of device memory as a CuPy uint8 array, not initialised."""
-        return cp.empty(int(size), dtype=cp.uint8)
+        return self._memory.device(int(size))
 
     def pinned(self, size: int) -> Any:
         """`size` bytes of page-locked host memory as a NumPy uint8 array that the GPU can address."""
-        return np.frombuffer(cp.cuda.alloc_pinned_memory(int(size)), dtype=np.uint8, count=int(size))
+        return self._memory.pinned(int(size))
 
     def floats(self, size: int) -> Any:
         """`size` bytes of device memory holding the checkable values of support/arrays.cu."""
@@ -209,29 +212,18 @@ class Gpu:
         """Work that reads its metrics off its own output, once per sample."""
         return Work(clock=ObservedClock(observe=observe, multiprocessors=self.multiprocessors))
 
-    # Rings
+    # Rings and what else kernels read
 
-    def ring(self, footprint: int, stride: int, memory: Any = None) -> Ring:
-        """A ring of addresses through `footprint` bytes, one per `stride`, in a random order.
+    def ring(self, footprint: int, stride: int, memory: Any = None) -> Any:
+        """A ring of addresses through `footprint` bytes, one per `stride`, in a random order (cupy_ring.py).
 
         memory: pinned host memory to lay it through; device memory by default.
         """
-        if memory is None:
-            memory = self.alloc(footprint)
-        order = Order(n=footprint // stride)
-        walk = Walk(order=order, base=int(_argument(memory)), stride=stride)
-        args = [memory, walk.base, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits)]
-        self.support("ring.cu", "ring_of_addresses", 4 * self.multiprocessors, 256, args)
-        return Ring(self, walk, memory)
+        return _rings.ring_of_addresses(self, footprint, stride, memory)
 
-    def offsets(self, footprint: int, stride: int, unit: int = 4) -> tuple[Any, Walk]:
-        """A ring of offsets in units of `unit` bytes through device memory (uint32), and a walk along it."""
-        order = Order(n=footprint // stride)
-        words = self.alloc(footprint).view(cp.uint32)
-        words.data.memset(0, footprint)
-        args = [words, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits), np.uint32(unit)]
-        self.support("ring.cu", "ring_of_offsets", 4 * self.multiprocessors, 256, args)
-        return words, Walk(order=order, base=0, stride=stride // unit)
+    def offsets(self, footprint: int, stride: int, unit: int = 4) -> Any:
+        """A ring of offsets in units of `unit` bytes through device memory (uint32) (cupy_ring.py)."""
+        return _rings.ring_of_offsets(self, footprint, stride, unit)
 
     def copy_to_constant(self, name: str, words: Any) -> None:
         """Copy a device array to a `__constant__` array of the cell's kernel file."""
@@ -290,31 +282,8 @@ class Gpu:
     def flush_l2(self) -> None:
         """Overwrite more memory than L2 holds."""
         if self._scratch is None:
-            self._scratch = self.alloc(4 * max(self.facts.l2, 32 << 20))
+            self._scratch = cp.empty(4 * max(self.facts.l2, 32 << 20), dtype=cp.uint8)
         cp.cuda.runtime.memsetAsync(self._scratch.data.ptr, 0, self._scratch.nbytes, self.stream.ptr)
-
-
-class Ring:
-    """A ring in memory and a walk along it."""
-
-    def __init__(self, gpu: Gpu, walk: Walk, memory: Any) -> None:
-        self._gpu, self.walk, self.memory = gpu, walk, memory
-        self._sink = gpu.alloc(4)
-
-    def visit(self) -> None:
-        """Leave the caches as a long walk up to here would: the last places visited are those just behind."""
-        n = self.walk.order.n
-        count = min(n, max(1, 4 * self._gpu.facts.l2 // self.walk.stride))
-        args = [
-            self.memory,
-            np.uint64(self.walk.stride),
-            np.uint32(n),
-            np.uint32(self.walk.order.half_bits),
-            np.uint32((self.walk.cursor - count) % n),
-            np.uint32(count),
-            self._sink,
-        ]
-        self._gpu.support("ring.cu", "visit", 8 * self._gpu.multiprocessors, 256, args)
 
 
 def _config(grid: int, block: int, shared: int) -> LaunchConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gridstone import content
+from gridstone.clock import Work
 from gridstone.declaration import Probe, Unavailable
 from gridstone.device import Telemetry
 from gridstone.measure import Taken, Watch, take, values
@@ -50,9 +52,12 @@ def _serve(connection: Connection[Any, Any]) -> None:
         runner = content.load_module(start.runner)
         with runner.context(start.machine) as context:
             watch = _watch(start)
+            gc.disable()  # a collection would be timed with whatever it falls into
             connection.send(Ready())
             for job in _jobs(connection):
+                gc.freeze()  # what is loaded stays: only what the visit leaves need be looked through
                 connection.send(_visit(job, context, watch))
+                gc.collect()
     except BaseException as error:
         with contextlib.suppress(OSError):  # the log may be on a full disk
             traceback.print_exc()
@@ -71,6 +76,8 @@ def _visit(job: Job, context: Any, watch: Watch) -> Taken:
     probe = _probe(job)
     context.begin(job.cubin, probe.l2)
     work = probe.body(context, **job.axes)
+    if not isinstance(work, Work):
+        raise TypeError(f"{probe.name} returned a {type(work).__name__} and no work to time")
     try:
         taken = take(work, job.samples, watch, job.axes)
     finally:
@@ -97,6 +104,8 @@ def _watch(start: Start) -> Watch:
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0][:_LONGEST_REASON]
+    if text and isinstance(error, Unavailable):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -47,37 +47,45 @@ class Child:
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self._start = start
         self._ready = False
+        self._paused = False
+
+    def open(self) -> Failure | None:
+        """Wait until the runner is open, which happens once and is nobody's measuring time; why it is not."""
+        if not self._ready:
+            answer = self._ask(self._start, _START_S)
+            if isinstance(answer, Failure):
+                return answer
+            self._ready = True
+        return None
 
     def visit(self, job: Job, timeout_s: float) -> Taken | Failure:
         """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
-        try:
-            answer = Ready() if self._ready else self._ask(self._start, _START_S)
-            if isinstance(answer, Ready):
-                self._ready = True
-                answer = self._ask(job, timeout_s)
-        except TimeoutError as error:
-            self.kill()
-            return Failure(status="timeout", reason=str(error))
-        except (EOFError, OSError):
-            return Failure(status="crashed", reason=self._epitaph())
-        if isinstance(answer, Failure):
-            self.kill()
+        answer = self._ask(job, timeout_s)
         assert not isinstance(answer, Ready)
         return answer
 
     def kill(self) -> None:
         """End the process and whatever it has started, at once; the driver cleans up behind it."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # a driver that is stuck holds it for longer
             self.process.wait(_GRACE_S)
         self.connection.close()
 
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
     def _ask(self, message: Start | Job, allowed: float) -> Ready | Taken | Failure:
-        self.connection.send(message)
-        if not self.connection.poll(allowed):
-            raise TimeoutError(f"no answer within {allowed:g} s")
-        answer: Ready | Taken | Failure = self.connection.recv()
+        try:
+            self.connection.send(message)
+            if not self.connection.poll(allowed):
+                self.kill()
+                return Failure(status="timeout", reason=f"no answer within {allowed:g} s")
+            answer: Ready | Taken | Failure = self.connection.recv()
+        except (EOFError, OSError):
+            return Failure(status="crashed", reason=self._epitaph())
+        if isinstance(answer, Failure):
+            self.kill()
         return answer
 
     def _epitaph(self) -> str:
@@ -116,8 +124,13 @@ class Crew:
     def visit(self, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure."""
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
+        child = self._child(cell)
+        for other in self._children.values():
+            if other is not child:
+                other.pause()
+        child.wake()
         start = time.perf_counter()
-        answer = self._child(cell).visit(job, self.timeout_s)
+        answer = child.visit(job, self.timeout_s)
         wall = time.perf_counter() - start
         if isinstance(answer, Taken):
             return Visit(taken=answer, wall_s=wall)
