@@ -19,7 +19,8 @@ def compact(folder: RunFolder, as_json: Json = False) -> None:
 
     run = Run(folder)
     run.info()
-    written = run.compact()
+    with run.lock():
+        written = run.compact()
     if as_json:
         document: dict[str, Any] = {"run": str(folder), "written": [str(path) for path in written]}
         print_json(document)

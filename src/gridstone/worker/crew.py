@@ -64,6 +64,18 @@ class Child:
         assert not isinstance(answer, Ready)
         return answer
 
+    def pause(self) -> None:
+        """Stop the process where it stands: threads that spin while they wait for work would disturb others."""
+        if not self._paused:
+            self._signal(signal.SIGSTOP)
+            self._paused = True
+
+    def wake(self) -> None:
+        """Let a paused process go on."""
+        if self._paused:
+            self._signal(signal.SIGCONT)
+            self._paused = False
+
     def kill(self) -> None:
         """End the process and whatever it has started, at once; the driver cleans up behind it."""
         self._signal(signal.SIGKILL)
@@ -129,8 +141,9 @@ class Crew:
             if other is not child:
                 other.pause()
         child.wake()
+        unopened = child.open()
         start = time.perf_counter()
-        answer = child.visit(job, self.timeout_s)
+        answer = unopened or child.visit(job, self.timeout_s)
         wall = time.perf_counter() - start
         if isinstance(answer, Taken):
             return Visit(taken=answer, wall_s=wall)
