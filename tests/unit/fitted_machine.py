@@ -62,7 +62,11 @@ GPU_CELLS: dict[str, list[tuple[Mapping[str, Any], str, str, float]]] = {
     "latency/pointer_chase": [
         ({"footprint": f, "stride": 128}, "latency", "cycle/hop", chase_cycles(f)) for f in geometric(1024, 2**30, 8)
     ],
-    "latency/shared": [({"footprint": f}, "latency", "cycle/hop", 29.0) for f in geometric(1024, 2**15, 1)],
+    "latency/shared": [
+        ({"footprint": f, "form": form}, "latency", "cycle/hop", cycles)
+        for form, cycles in (("address", 23.0), ("index", 29.0))
+        for f in geometric(1024, 2**15, 1)
+    ],
     "bandwidth/l2": [
         ({"pattern": p, "footprint": f}, "bandwidth", "B/s", stream_bandwidth(f))
         for p in ("read", "write")
@@ -92,6 +96,11 @@ GPU_CELLS: dict[str, list[tuple[Mapping[str, Any], str, str, float]]] = {
             "B/s",
             2 * b / (1.1 * h2d_time(b)),
         )
+        for b in geometric(4, 2**30, 1)
+    ],
+    "copy/mapped": [
+        ({"direction": d, "bytes": b}, "bandwidth", "B/s", b / (1.5 * h2d_time(b)))
+        for d in ("h2d", "d2h")
         for b in geometric(4, 2**30, 1)
     ],
     "copy/device": [({"bytes": b}, "bandwidth", "B/s", 2 * b / (2e-6 + b / 2e12)) for b in geometric(4096, 2**32, 1)],

@@ -75,7 +75,7 @@ def test_provenance_names_what_a_function_came_from(document):
     assert origin["suite_revision"] == ["abc"]
     assert origin["packages"] == {"numpy": "2.0"}
     assert origin["sm_mhz"] == {"lo": 1980.0, "median": 1980.0, "hi": 1980.0}
-    assert origin["probes"] == ["copy/device", "copy/host_device"]
+    assert origin["probes"] == ["copy/device", "copy/host_device", "copy/mapped"]
     assert "plan" not in document["runs"][0]
 
 

@@ -25,7 +25,7 @@ def test_segments_find_the_breakpoint_and_both_bandwidths():
     assert 2**16 in knots[:, 0]
     assert len(knots) <= 5
     for size in (100, 30_000, 3_000_000):
-        assert evaluate(knots, [size], form) == pytest.approx(two_protocols(size), rel=0.01)
+        assert evaluate(knots, np.array([[size]]), form)[0] == pytest.approx(two_protocols(size), rel=0.01)
 
 
 def test_one_line_needs_no_breakpoint():

@@ -80,6 +80,6 @@ def test_fit_says_what_it_made_and_what_it_could_not(tmp_path):
     source = write_run(tmp_path / "run", {"host/memcpy": HOST_CELLS["host/memcpy"]}, device=None)
     text = run("fit", source, "-o", tmp_path / "model")
     assert "host_time" in text and "held-out error" in text
-    assert "transfer_time    left out: the runs hold no usable row of copy" in text
+    assert "transfer_time    not fitted: not in the runs: copy/host_device, copy/mapped, copy/device" in text
     record = json.loads(run("fit", source, "-o", tmp_path / "model", "--json"))
     assert record["functions"]["host_time"]["laws"][0]["keys"] == {"kind": "memcpy"}

@@ -9,11 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridstone.model.interpolate import around, covers, evaluate, octaves_outside
+from gridstone.model import interpolate
+from gridstone.model.interpolate import largest_around, rows_at
 
-FORMS = ("loglog", "cubic", "affine")
+FORMS = ("loglog", "cubic", "affine", "harmonic")
 coefficients = st.floats(1e-9, 1e-3)
 inside = st.floats(2.0, 2.0**10)
+
+
+def evaluate(knots, x, form):
+    return float(interpolate.evaluate(knots, np.array([x], dtype=float), form)[0])
+
+
+def covers(knots, x):
+    return bool(interpolate.covers(knots, np.array([x], dtype=float))[0])
+
+
+def octaves_outside(knots, x):
+    return float(interpolate.octaves_outside(knots, np.array([x], dtype=float))[0])
 
 
 def curve(function, low=0, high=10):
@@ -85,8 +98,36 @@ def test_octaves_outside_are_zero_inside_and_grow_with_distance(x):
     assert octaves_outside(knots, [x]) == pytest.approx(expected)
 
 
-def test_rows_around_a_point_are_its_bracket():
-    knots = curve(lambda v: v)
-    assert around(knots, [3.0])[:, 0].tolist() == [2.0, 4.0]
-    assert around(knots, [4.0])[:, 0].tolist() == [4.0]
-    assert around(knots, [1e9])[:, 0].tolist() == [1024.0]
+@given(a=coefficients, b=coefficients, x=inside)
+def test_harmonic_is_exact_on_a_cost_that_more_work_shares(a, b, x):
+    assert evaluate(curve(lambda v: a + b / v), [x], "harmonic") == pytest.approx(a + b / x, rel=1e-9)
+
+
+def test_the_largest_around_a_point_is_that_of_its_bracket():
+    knots = np.array([[x, 1.0, last] for x, last in ((1.0, 5.0), (2.0, 1.0), (4.0, 2.0), (8.0, 9.0))])
+    x = np.array([[3.0], [4.0], [1.0], [0.1], [1e9]])
+    assert largest_around(knots, x).tolist() == [2.0, 2.0, 5.0, 5.0, 9.0]
+
+
+def grid():
+    """Three coordinates with gaps, as cells that were skipped leave them."""
+    rng = np.random.default_rng(5)
+    rows = [(a, b, c) for a in (1, 2, 8) for b in (1, 4, 16) for c in 2.0 ** np.arange(6) if rng.random() < 0.8]
+    coordinates = np.array(rows, dtype=float)
+    return np.column_stack([coordinates, rng.uniform(1, 9, len(rows)), rng.uniform(-1, 1, len(rows))])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_many_points_at_once_are_answered_as_one_by_one(form):
+    knots = grid()
+    x = np.vstack([2 ** np.random.default_rng(6).uniform(-1, 6, (200, 3)), knots[:, :3]])
+    for ask in (lambda at: interpolate.evaluate(knots, at, form), lambda at: interpolate.covers(knots, at)):
+        assert ask(x).tolist() == pytest.approx([ask(row[None])[0] for row in x])
+    for ask in (interpolate.octaves_outside, largest_around, rows_at):
+        assert ask(knots, x).tolist() == pytest.approx([ask(knots, row[None])[0] for row in x])
+
+
+def test_exactly_the_points_of_a_grid_are_found_in_it():
+    knots = grid()
+    assert rows_at(knots, knots[:, :3]).tolist() == list(range(len(knots)))
+    assert (rows_at(knots, knots[:, :3] * 1.01) == -1).all()

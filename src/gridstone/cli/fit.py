@@ -27,9 +27,18 @@ def fit(
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
-    fitted = [f"{name:16} {_quality(record)}" for name, record in document["functions"].items()]
-    missing = [f"{name:16} left out: {reason}" for name, reason in document["absent"].items()]
-    return fitted + missing
+    from gridstone.fit.provenance import told
+
+    lines = []
+    for name, record in document["functions"].items():
+        lines.append(f"{name:16} {_quality(record)}")
+        if record["unfed"]:
+            lines.append(f"{'':16} {told(record['unfed'])}")
+        left_out = record["provenance"]["cells_left_out"]
+        if left_out:
+            counts = ", ".join(f"{count} {status}" for status, count in left_out.items())
+            lines.append(f"{'':16} cells left out: {counts}")
+    return lines + [f"{name:16} not fitted: {reason}" for name, reason in document["absent"].items()]
 
 
 def _quality(record: dict[str, Any]) -> str:

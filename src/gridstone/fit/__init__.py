@@ -12,7 +12,7 @@ from gridstone.errors import NothingMeasured, UsageError
 from gridstone.fit import host, launch, memory, transfer
 from gridstone.fit.facts import devices, facts
 from gridstone.fit.law import fit_function
-from gridstone.fit.provenance import described, provenance
+from gridstone.fit.provenance import described, provenance, told, unfed
 from gridstone.fit.save import save
 from gridstone.store import Run, StoreError, load
 
@@ -40,12 +40,16 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
     for module in FUNCTIONS:
         wanted = module.sought(frame)
         if not wanted:
-            absent[module.NAME] = f"the runs hold no usable row of {module.NEEDS}"
+            absent[module.NAME] = told(unfed(frame, module.PROBES))
             continue
         fitted = fit_function(module.NAME, module.FORM, wanted)
         probes = sorted({p for law in fitted.record["laws"] for p in law["probes"]})
         used = {str(c) for law in wanted for c in law.cells["cell_id"]}
-        functions[module.NAME] = {**fitted.record, "provenance": provenance(frame, probes, used, infos)}
+        functions[module.NAME] = {
+            **fitted.record,
+            "unfed": unfed(frame, [p for p in module.PROBES if p not in probes]),
+            "provenance": provenance(frame, probes, used, infos),
+        }
         arrays |= fitted.arrays
         holdout += fitted.holdout
     if not functions:
@@ -76,4 +80,5 @@ def _together(runs: Sequence[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]
             info = Run(folder).info()
             infos[str(info.get("run_id", folder.name))] = info
     merged = pd.concat([load(path) for path in runs], ignore_index=True)
+    merged.attrs.clear()  # pandas would copy them deeply with every selection
     return merged.drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True), list(infos.values())

@@ -22,7 +22,8 @@ class Sought:
 
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
-    cross-validation chooses among (`gridstone.fit.form`).
+    cross-validation chooses among (`gridstone.fit.form`). rises: physics lets no value fall where the last axis
+    grows.
     """
 
     keys: Mapping[str, str | bool]
@@ -30,6 +31,7 @@ class Sought:
     unit: str
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
+    rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # name: probe, metric, which of its cells, the axis values that narrow them
 _HEADLINES: dict[str, tuple[str, str, str, dict[str, str]]] = {
-    "latency_shared": ("latency/shared", "latency", "min", {}),
+    "latency_shared": ("latency/shared", "latency", "min", {"form": "address"}),
     "latency_constant": ("latency/constant", "latency", "min", {}),
     "latency_host_memory": ("latency/host_memory", "time", "min", {}),
     "latency_l2_near": ("latency/l2_by_sm", "latency_near", "median", {}),

@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridstone.fit.isotone import curves, isotone
+from gridstone.fit.separable import separable
 from gridstone.model.interpolate import Form, covers, evaluate
 
 if TYPE_CHECKING:
+    from gridstone.fit.cells import Sought
     from gridstone.model.interpolate import Table
 
-_INNER_FOLDS, _MOST_BREAKS = 5, 6
+_INNER_FOLDS, _MOST_BREAKS, _TRUSTED = 5, 6, 0.9
 # A breakpoint must take a tenth off the held-out error; an error this small is rounding.
 _WORTH_A_BREAK, _EXACT = 0.9, 1e-9
 
 
-def fitted(points: Table, candidate: str) -> tuple[Form, Table]:
+def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form, Table]:
     """The form and knots of a candidate for points (n, d + 1), sorted by coordinates.
 
-    `loglog` and `affine` go straight through the points, `cubic` through them on a monotone cubic in the
-    logarithms (scipy's PCHIP), and `segments` is the continuous piecewise line t = a + b x with the fewest
-    breakpoints that cross-validation asks for (one coordinate only).
+    `loglog`, `affine` and `harmonic` go straight through the points, `cubic` through them on a monotone cubic in the
+    logarithms (scipy's PCHIP), `segments` is the continuous piecewise line t = a + b x with the fewest
+    breakpoints that cross-validation asks for (one coordinate only), and `separable` is `loglog` through a
+    product of one factor per coordinate. rises: no value may fall along the last coordinate.
     """
     if candidate == "segments":
-        return "affine", _flat(_segments(points))
+        line = _segments(points)
+        return "affine", _flat(isotone(line) if rises else line)
+    shaped = separable(points) if candidate == "separable" else points
+    if rises:
+        shaped = isotone(shaped)
     if candidate == "cubic":
-        return "cubic", np.column_stack([points, _slopes(points)])
-    if candidate == "affine":
-        return "affine", _flat(points)
-    return "loglog", _flat(points)
+        return "cubic", np.column_stack([shaped, _slopes(shaped)])
+    form: Form = "affine" if candidate == "affine" else "harmonic" if candidate == "harmonic" else "loglog"
+    return form, _flat(shaped)
 
 
-def choose(points: Table, candidates: Sequence[str]) -> str:
-    """The candidate with the least mean error, in log space, on held-out points; ties go to the first."""
+def choose(points: Table, candidates: Sequence[str], *, rises: bool = False) -> str:
+    """The candidate with the least mean error, in log space, on held-out points; ties go to the first.
+
+    The worst tenth of each candidate's errors is left out of its mean: one outlier among the cells would
+    otherwise choose the form of all.
+    """
     if len(candidates) == 1 or len(points) < 4:
         return candidates[0]
-    errors = {c: _error(points, c) for c in candidates}
+    errors = {c: _error(points, c, rises) for c in candidates}
     return min(candidates, key=lambda c: errors[c])
+
+
+def fitted_to(points: Table, sought: Sought) -> tuple[str, Form, Table]:
+    """The candidate that cross-validation chooses for a law, its form and its knots."""
+    if not sought.axes:
+        return "constant", "loglog", _flat(points)
+    candidate = choose(points, sought.candidates, rises=sought.rises)
+    return candidate, *fitted(points, candidate, rises=sought.rises)
 
 
 def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
@@ -48,15 +68,17 @@ def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
     return [np.sort(part) for part in np.array_split(order, min(count, n))]
 
 
-def _error(points: Table, candidate: str) -> float:
-    residuals = []
+def _error(points: Table, candidate: str, rises: bool) -> float:
+    found = [np.empty(0)]
     for held in folds(len(points), _INNER_FOLDS, seed=1):
         train = np.delete(points, held, axis=0)
-        form, knots = fitted(train, candidate)
-        for row in points[held]:
-            if covers(train, row[:-1], np.inf):
-                residuals.append(abs(np.log(row[-1] / evaluate(knots, row[:-1], form))))
-    return float(np.mean(residuals)) if residuals else np.inf
+        target = points[held]
+        target = target[covers(train, target[:, :-1], np.inf)]
+        if len(target):
+            form, knots = fitted(train, candidate, rises=rises)
+            found.append(np.abs(np.log(target[:, -1] / evaluate(knots, target[:, :-1], form))))
+    errors = np.sort(np.concatenate(found))
+    return float(errors[: math.ceil(_TRUSTED * errors.size)].mean()) if errors.size else np.inf
 
 
 def _flat(points: Table) -> Table:
@@ -68,11 +90,9 @@ def _slopes(points: Table) -> Table:
     from scipy.interpolate import PchipInterpolator
 
     slopes = np.zeros(len(points))
-    curves = np.unique(points[:, :-2], axis=0) if points.shape[1] > 2 else np.zeros((1, 0))
-    for outer in curves:
-        rows = np.flatnonzero((points[:, :-2] == outer).all(axis=1))
-        if rows.size > 1:
-            x, y = np.log(points[rows, -2]), np.log(points[rows, -1])
+    for rows in curves(points):
+        x, y = np.log(points[rows, -2]), np.log(points[rows, -1])
+        if x.size > 1:
             slopes[rows] = PchipInterpolator(x, y).derivative()(x)
     return slopes
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from gridstone.fit.cells import Sought, noise, points
+from gridstone.fit.cells import Sought, points
 from gridstone.fit.difficulty import difficulty
-from gridstone.fit.form import choose, fitted, folds
-from gridstone.model.interpolate import around, covers, evaluate, octaves_outside
+from gridstone.fit.form import fitted_to, folds
+from gridstone.model.interpolate import covers, evaluate, largest_around, octaves_outside
 
 if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
@@ -58,7 +58,7 @@ def at_random(sought: Sought) -> list[Held]:
     held = []
     for number, indices in enumerate(folds(len(table), _FOLDS)):
         train = np.delete(table, indices, axis=0)
-        inside = [i for i in indices if covers(train, table[i, : len(sought.axes)], np.inf)]
+        inside = indices[covers(train, table[indices, : len(sought.axes)], np.inf)]
         held += _predict("random", number, train, table[inside], sought)
     return held
 
@@ -83,17 +83,17 @@ def at_other_sites(sought: Sought) -> list[Held]:
     for number, site in enumerate(sites if len(sites) > 1 else ()):
         here = sought.cells["site"] == site
         train, target = points(sought.cells[~here], sought.axes), points(sought.cells[here], sought.axes)
-        inside = [i for i, row in enumerate(target) if covers(train, row[: len(sought.axes)])]
+        inside = covers(train, target[:, : len(sought.axes)])
         held += _predict("site", number, train, target[inside], sought)
     return held
 
 
 def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought) -> list[Held]:
     d = len(sought.axes)
-    floor, _ = noise(sought.cells, sought.axes)
-    values = train[:, : d + 1]
-    form, knots = fitted(values, choose(values, sought.candidates) if d else "loglog")
-    hard = np.column_stack([values, difficulty(values, form, floor)])
+    at = target[:, :d]
+    _, form, knots = fitted_to(train[:, : d + 1], sought)
+    hard = np.column_stack([train, difficulty(train, form)])
+    predicted, around, octaves = evaluate(knots, at, form), largest_around(hard, at), octaves_outside(train, at)
     return [
         Held(
             kind=kind,
@@ -102,9 +102,9 @@ def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought)
             measured=float(row[d]),
             lo=float(row[d + 1]),
             hi=float(row[d + 2]),
-            predicted=evaluate(knots, row[:d], form),
-            difficulty=float(around(hard, row[:d])[:, -1].max()),
-            octaves=octaves_outside(train, row[:d]),
+            predicted=float(predicted[i]),
+            difficulty=float(around[i]),
+            octaves=float(octaves[i]),
         )
-        for row in target
+        for i, row in enumerate(target)
     ]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "host_time"
 FORM = "time over log threads and log bytes; gathers and chases: n times one access over their coordinates"
-NEEDS = "host/*"
+PROBES = ("host/stream", "host/gather", "host/pointer_chase", "host/memcpy", "host/file")
 
 _STREAMED_ARRAYS = {"copy": 2, "scale": 2, "add": 3, "triad": 3}
 _CANDIDATES = ("loglog", "cubic", "affine")
@@ -33,9 +33,10 @@ def _stream(rows: pd.DataFrame, pattern: str) -> Sought:
     keys = {"kind": f"stream/{pattern}"}
     if rows["bytes"].nunique() == 1:
         table = cells(rows, inverse=True, threads=rows["threads"])
-        return Sought(keys=keys, axes=("threads",), unit="s/B", cells=table, free={"n": (float(moved[0]), None)})
+        free, candidates = {"n": (float(moved[0]), None)}, ("loglog", "harmonic")
+        return Sought(keys=keys, axes=("threads",), unit="s/B", cells=table, candidates=candidates, free=free)
     table = cells(rows, factor=moved, inverse=True, threads=rows["threads"], n=moved)
-    return Sought(keys=keys, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES)
+    return Sought(keys=keys, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES, rises=True)
 
 
 def _gather(frame: pd.DataFrame) -> list[Sought]:
@@ -45,7 +46,17 @@ def _gather(frame: pd.DataFrame) -> list[Sought]:
     row = rows["row_bytes"].to_numpy(float)
     table = cells(rows, factor=row, inverse=True, granule=row, threads=rows["threads"], working_set=rows["footprint"])
     axes = ("granule", "threads", "working_set")
-    return [Sought(keys={"kind": "gather"}, axes=axes, unit="s", cells=table, free={"n": (1.0, None)})]
+    return [
+        Sought(
+            keys={"kind": "gather"},
+            axes=axes,
+            unit="s",
+            cells=table,
+            candidates=("loglog", "cubic", "separable"),
+            rises=True,
+            free={"n": (1.0, None)},
+        )
+    ]
 
 
 def _chase(frame: pd.DataFrame) -> list[Sought]:
@@ -53,7 +64,8 @@ def _chase(frame: pd.DataFrame) -> list[Sought]:
     if rows.empty:
         return []
     table = cells(rows, working_set=rows["footprint"])
-    return [Sought(keys={"kind": "chase"}, axes=("working_set",), unit="s", cells=table, free={"n": (1.0, None)})]
+    keys, free = {"kind": "chase"}, {"n": (1.0, None)}
+    return [Sought(keys=keys, axes=("working_set",), unit="s", cells=table, rises=True, free=free)]
 
 
 def _memcpy(frame: pd.DataFrame) -> list[Sought]:
@@ -62,7 +74,8 @@ def _memcpy(frame: pd.DataFrame) -> list[Sought]:
         return []
     size = rows["bytes"].to_numpy(float)
     table = cells(rows, factor=size, inverse=True, threads=rows["threads"], n=size)
-    return [Sought(keys={"kind": "memcpy"}, axes=("threads", "n"), unit="s", cells=table, candidates=_CANDIDATES)]
+    keys, axes = {"kind": "memcpy"}, ("threads", "n")
+    return [Sought(keys=keys, axes=axes, unit="s", cells=table, candidates=_CANDIDATES, rises=True)]
 
 
 def _files(frame: pd.DataFrame) -> list[Sought]:
@@ -74,5 +87,5 @@ def _files(frame: pd.DataFrame) -> list[Sought]:
             size = these["bytes"].to_numpy(float)
             keys = {"kind": f"file/{method}/{tier}"}
             table = cells(these, factor=size, inverse=True, n=size)
-            found.append(Sought(keys=keys, axes=("n",), unit="s", cells=table, candidates=_CANDIDATES))
+            found.append(Sought(keys=keys, axes=("n",), unit="s", cells=table, candidates=_CANDIDATES, rises=True))
     return found

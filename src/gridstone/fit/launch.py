@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "launch_overhead"
 FORM = "kernels and synchronisation: n times one call; graphs: a start plus a cost per node between breakpoints"
-NEEDS = "launch/kernel, launch/graph or launch/sync"
+PROBES = ("launch/kernel", "launch/graph", "launch/sync")
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
@@ -32,6 +32,7 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 unit="s",
                 cells=cells(rows, n=rows["count"]),
                 candidates=("affine", "segments", "cubic"),
+                rises=True,
             )
         )
     return found

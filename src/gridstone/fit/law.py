@@ -12,7 +12,7 @@ import numpy as np
 from gridstone.fit.cells import Sought, noise, points
 from gridstone.fit.conformal import interval, summary, with_intervals
 from gridstone.fit.difficulty import difficulty
-from gridstone.fit.form import choose, fitted
+from gridstone.fit.form import fitted_to
 from gridstone.fit.holdout import Held, at_other_sites, at_random, at_the_frontier
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFuncti
         record |= {"arrays": key, "quality": _quality(rows)}
         laws.append(record)
         arrays |= {f"{key}/{part}": table for part, table in tables.items()}
-        holdout += [_row(name, sought, *entry) for entry in rows]
+        holdout += _rows(name, sought, rows)
         intervals += rows
     record = {"form": form, "quality": _quality(intervals), "laws": laws}
     return FittedFunction(record=record, arrays=arrays, holdout=holdout)
@@ -56,10 +56,9 @@ def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFuncti
 def _law(sought: Sought, held: Sequence[Held], pooled: Sequence[Held]) -> tuple[dict[str, Any], dict[str, Table]]:
     table = points(sought.cells, sought.axes)
     values = table[:, : len(sought.axes) + 1]
-    candidate = choose(values, sought.candidates) if sought.axes else "constant"
-    form, knots = fitted(values, candidate)
+    candidate, form, knots = fitted_to(values, sought)
     floor, origin = noise(sought.cells, sought.axes)
-    hard = difficulty(values, form, floor)
+    hard = difficulty(table, form)
     bounds = interval(held, pooled if sought.axes else [])
     record = {
         "keys": dict(sought.keys),
@@ -67,6 +66,7 @@ def _law(sought: Sought, held: Sequence[Held], pooled: Sequence[Held]) -> tuple[
         "unit": sought.unit,
         "form": form,
         "chosen": candidate,
+        "rises": sought.rises,
         "interval": {**bounds, "half_width": max(floor, bounds["factor"] * float(np.median(hard)))},
         "noise_floor": {"value": floor, "from": origin},
         "domain": {a: [float(table[:, i].min()), float(table[:, i].max())] for i, a in enumerate(sought.axes)},
@@ -83,23 +83,26 @@ def _quality(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any]:
     return {**by_kind, "absent": {kind: why for kind, why in _WHY_ABSENT.items() if by_kind[kind] is None}}
 
 
-def _row(name: str, sought: Sought, held: Held, lo: float, hi: float) -> dict[str, Any]:
-    at = sought.cells
-    for axis, value in zip(sought.axes, held.coordinates, strict=True):
-        at = at[at[axis] == value]
-    return {
-        "function": name,
-        "law": json.dumps(dict(sought.keys), sort_keys=True),
-        "probe": str(at["probe"].iloc[0]),
-        "cell_id": str(at["cell_id"].iloc[0]),
-        "axes": json.dumps(dict(zip(sought.axes, held.coordinates, strict=True))),
-        "unit": sought.unit,
-        "measured": held.measured,
-        "lo": held.lo,
-        "hi": held.hi,
-        "predicted": held.predicted,
-        "pred_lo": lo,
-        "pred_hi": hi,
-        "kind": held.kind,
-        "fold": held.fold,
-    }
+def _rows(name: str, sought: Sought, rows: Sequence[tuple[Held, float, float]]) -> list[dict[str, Any]]:
+    """The rows of holdout.parquet: where several runs hold a cell, they name that of the first."""
+    once = sought.cells.drop_duplicates(list(sought.axes) or ["probe"])
+    cells = dict(zip(once[list(sought.axes)].itertuples(index=False, name=None), once.index, strict=True))
+    return [
+        {
+            "function": name,
+            "law": json.dumps(dict(sought.keys), sort_keys=True),
+            "probe": str(once.loc[cells[held.coordinates], "probe"]),
+            "cell_id": str(once.loc[cells[held.coordinates], "cell_id"]),
+            "axes": json.dumps(dict(zip(sought.axes, held.coordinates, strict=True))),
+            "unit": sought.unit,
+            "measured": held.measured,
+            "lo": held.lo,
+            "hi": held.hi,
+            "predicted": held.predicted,
+            "pred_lo": lo,
+            "pred_hi": hi,
+            "kind": held.kind,
+            "fold": held.fold,
+        }
+        for held, lo, hi in rows
+    ]

@@ -17,23 +17,37 @@ FORM = (
     "chase: cycles per dependent access over log working set and log granule; "
     "streams: larger of one access's latency and bytes / bandwidth(log working set)"
 )
-NEEDS = "latency/* or bandwidth/*"
+PROBES = (
+    "latency/pointer_chase",
+    "latency/shared",
+    "latency/constant",
+    "latency/readonly",
+    "latency/texture",
+    "latency/host_memory",
+    "bandwidth/dram",
+    "bandwidth/l2",
+    "bandwidth/l1",
+    "bandwidth/shared",
+)
 
 _STREAMED_ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
-_LINE = 128
-_SPACES = {
-    "latency/shared": "shared",
-    "latency/constant": "constant",
-    "latency/readonly": "readonly",
-    "latency/texture": "texture",
-    "latency/host_memory": "host",
+# space: the axis values that narrow its probe, and the bytes between dependent accesses
+_SPACES: dict[str, tuple[str, dict[str, str], float]] = {
+    "shared": ("latency/shared", {"form": "address"}, 4.0),
+    "constant": ("latency/constant", {}, 64.0),
+    "readonly": ("latency/readonly", {}, 128.0),
+    "texture": ("latency/texture", {}, 128.0),
+    "host": ("latency/host_memory", {}, 128.0),
 }
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """Ladders of dependent accesses, and streams by pattern."""
     ladder = _ladder(usable(frame, "latency/pointer_chase", "latency"))
-    others = [_space(usable(frame, probe, "latency"), space) for probe, space in _SPACES.items()]
+    others = [
+        _space(usable(frame, probe, "latency", **axes), space, granule)
+        for space, (probe, axes, granule) in _SPACES.items()
+    ]
     streams = [_stream(frame, pattern) for pattern in _STREAMED_ARRAYS]
     on_chip = [_on_chip(usable(frame, f"bandwidth/{space}", "bandwidth"), space) for space in ("l1", "shared")]
     return [law for law in (ladder, *others, *streams, *on_chip) if law is not None]
@@ -49,13 +63,13 @@ def _ladder(rows: pd.DataFrame) -> Sought | None:
     return _chase("global", ("granule", "working_set"), table, rows, granule, levels(curve[:, 0], curve[:, 1]))
 
 
-def _space(rows: pd.DataFrame, space: str) -> Sought | None:
+def _space(rows: pd.DataFrame, space: str, granule: float) -> Sought | None:
     rows = rows[rows["sm_mhz"] > 0]
     if rows.empty:
         return None
     table = cells(rows, working_set=rows["footprint"])
     typical = {space: float(table["working_set"].min())}
-    return _chase(space, ("working_set",), table, rows, float(_LINE), typical)
+    return _chase(space, ("working_set",), table, rows, granule, typical)
 
 
 def _chase(
@@ -72,6 +86,7 @@ def _chase(
         axes=axes,
         unit="cycle",
         cells=table,
+        rises=True,
         free={"bytes": (granule, None)},
         parameters={"clock_hz": clock, "granule": granule, "levels": typical},
     )
@@ -110,6 +125,7 @@ def _rate(keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typi
         axes=axes,
         unit="s/B",
         cells=fastest,
+        candidates=("loglog", "cubic", "harmonic"),
         free={"bytes": (smallest, None)},
         parameters={"levels": typical},
     )

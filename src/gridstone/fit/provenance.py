@@ -48,6 +48,27 @@ def provenance(
     }
 
 
+def unfed(rows: pd.DataFrame, probes: Sequence[str]) -> dict[str, str]:
+    """Why each of these probes, of which no row could be used, fed nothing."""
+    why = {}
+    for probe in probes:
+        cells = rows[rows["probe"] == probe].drop_duplicates(["run_id", "cell_id"])
+        if cells.empty:
+            why[probe] = "not in the runs"
+            continue
+        counts = ", ".join(f"{count} {status}" for status, count in cells["status"].value_counts().items())
+        reasons = cells["reason"].dropna()
+        first = f" ({reasons.iloc[0]})" if len(reasons) else ""
+        why[probe] = f"no usable row: {counts}{first}"
+    return why
+
+
+def told(unfed: Mapping[str, str]) -> str:
+    """`not in the runs: copy/device, copy/mapped`: probes that fed nothing, in one line, by reason."""
+    reasons = dict.fromkeys(unfed.values())
+    return "; ".join(f"{reason}: {', '.join(p for p, w in unfed.items() if w == reason)}" for reason in reasons)
+
+
 def _each(column: pd.Series[Any]) -> list[str]:
     return sorted(str(v) for v in column.dropna().unique())
 

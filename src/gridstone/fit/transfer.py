@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "transfer_time"
 FORM = "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better"
-NEEDS = "copy/host_device or copy/device"
+PROBES = ("copy/host_device", "copy/mapped", "copy/device")
 
 _WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
 _CANDIDATES = ("affine", "segments", "cubic", "loglog")
@@ -26,6 +26,9 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
             # A copy both ways counts the bytes of both; within the device each is read and written.
             law = _copy(rows[rows["method"] == method], src, dst, method, duplex, 2 if duplex else 1)
             found.append(law)
+        in_place = usable(frame, "copy/mapped", "bandwidth", direction=direction)
+        if len(in_place):
+            found.append(_copy(in_place, src, dst, "mapped", duplex, 1))
     within = usable(frame, "copy/device", "bandwidth")
     if len(within):
         found.append(_copy(within, "device", "device", "device", False, 2))
@@ -40,4 +43,6 @@ def _copy(rows: pd.DataFrame, src: str, dst: str, method: str, duplex: bool, cou
         unit="s",
         cells=cells(rows, factor=moved, inverse=True, bytes=rows["bytes"]),
         candidates=_CANDIDATES,
+        # Copies both ways do fall, between the sizes at which either way changes its protocol.
+        rises=not duplex,
     )

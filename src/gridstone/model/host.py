@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
-from gridstone.model.prediction import Extrapolate, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
 
 def host_time(
@@ -12,10 +14,10 @@ def host_time(
     /,
     *,
     kind: str,
-    n: float,
-    threads: float = 1,
-    working_set: float | None = None,
-    granule: float | None = None,
+    n: Amount,
+    threads: Amount = 1,
+    working_set: Amount | None = None,
+    granule: Amount | None = None,
     extrapolate: Extrapolate = "refuse",
 ) -> Prediction:
     """Seconds of host work.
@@ -28,7 +30,7 @@ def host_time(
     """
     law = model.function("host_time").law(kind=kind)
     given = {"threads": threads, "working_set": working_set, "granule": granule, "n": n}
-    x: dict[str, float] = {}
+    x: dict[str, Amount] = {}
     for name in law.axes:
         value = given[name]
         if value is None:
@@ -38,6 +40,6 @@ def host_time(
     for name in ("working_set", "granule"):
         if given[name] is not None and name not in law.axes:
             raise UsageError(f"host_time: kind={kind} takes no {name}")
-    if threads != 1 and "threads" not in law.axes:
+    if np.any(threads != 1) and "threads" not in law.axes:
         raise UsageError(f"host_time: kind={kind} was measured with one thread only")
     return law.total("n", n, extrapolate, **x) if "n" in law.free else law.at(extrapolate, **x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gridstone.model.artifact import Artifact
-from gridstone.model.prediction import Extrapolate, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
 
 def launch_overhead(
@@ -11,7 +11,7 @@ def launch_overhead(
     /,
     *,
     mode: str,
-    n: float = 1,
+    n: Amount = 1,
     extrapolate: Extrapolate = "refuse",
 ) -> Prediction:
     """Seconds for `n` empty operations.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gridstone.model.interpolate import Form, Table, around, covers, evaluate, octaves_outside
-from gridstone.model.prediction import Extrapolate, OutOfDomain, Prediction
+from gridstone.model.interpolate import Form, Table, covers, evaluate, largest_around, octaves_outside, rows_at
+from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain
 
 Box = Mapping[str, tuple[float | None, float | None]]
 
@@ -49,75 +49,67 @@ class Law:
         sides = {name: (float(column.min()), float(column.max())) for name, column in columns.items()}
         return {**sides, **self.free}
 
-    def at(self, extrapolate: Extrapolate = "refuse", **x: float) -> Prediction:
-        """The law at the coordinates `x` (one per axis), in `unit`.
+    def at(self, extrapolate: Extrapolate = "refuse", **x: Amount) -> Prediction:
+        """The law at the coordinates `x` (one per axis, numbers or arrays that broadcast), in `unit`.
 
-        A measured point answers with what was measured. Raises OutOfDomain outside the box or in a gap of the
-        grid, unless `extrapolate="flag"`.
+        At a measured point the interval holds that measurement's own too. Raises OutOfDomain where any
+        coordinate lies outside the box or in a gap of the grid, unless `extrapolate="flag"`.
         """
-        coordinates = [float(x[name]) for name in self.axes]
-        self._refuse_nonsense(dict(zip(self.axes, coordinates, strict=True)))
-        measured = self._measured(coordinates)
-        if measured is not None:
-            return measured
-        inside = covers(self.points, coordinates)
-        if not inside and extrapolate == "refuse":
-            raise OutOfDomain(self._refusal(coordinates))
-        value = evaluate(self.knots, coordinates, self.form)
-        width = max(self.noise, self.factor * float(around(self.points, coordinates)[:, -1].max()))
-        if not inside:
-            width += self.per_octave * max(1.0, octaves_outside(self.points, coordinates))
+        given = np.broadcast_arrays(*(np.asarray(x[name], dtype=float) for name in self.axes)) if self.axes else []
+        shape = given[0].shape if given else ()
+        at = np.stack([part.ravel() for part in given], axis=1) if given else np.empty((1, 0))
+        for name, column in zip(self.axes, at.T, strict=True):
+            _refuse_nonsense(name, column)
+        d = len(self.axes)
+        inside = covers(self.points, at)
+        if extrapolate == "refuse" and not inside.all():
+            raise OutOfDomain(self._refusal(at[~inside][0]))
+        hit = rows_at(self.points, at)
+        measured, cells = hit >= 0, self.points[hit]
+        value = evaluate(self.knots, at, self.form)
+        width = np.maximum(self.noise, self.factor * largest_around(self.points, at))
+        outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))
+        width = np.where(measured, self.noise, np.where(inside, width, width + outside))
+        lo, hi = value * np.exp(-width), value * np.exp(width)
+        lo = np.where(measured, np.minimum(lo, cells[:, d + 1]), lo)
+        hi = np.where(measured, np.maximum(hi, cells[:, d + 2]), hi)
+        source = np.where(measured, "measured", np.where(inside, "interpolated", "extrapolated"))
         return Prediction(
-            value=value,
-            lo=value * math.exp(-width),
-            hi=value * math.exp(width),
+            value=plain(value.reshape(shape)),
+            lo=plain(lo.reshape(shape)),
+            hi=plain(hi.reshape(shape)),
             unit=self.unit,
-            in_domain=inside,
-            source="interpolated" if inside else "extrapolated",
+            in_domain=plain(inside.reshape(shape)),
+            source=plain(source.reshape(shape)),
             level=self.level,
         )
 
-    def total(self, name: str, amount: float, extrapolate: Extrapolate = "refuse", **x: float) -> Prediction:
+    def total(self, name: str, amount: Amount, extrapolate: Extrapolate = "refuse", **x: Amount) -> Prediction:
         """The law at `x` times `amount` of the argument `name`, in which it is proportional; seconds.
 
         Raises OutOfDomain as `at` does, for `name` too.
         """
-        self._refuse_nonsense({name: amount})
+        amounts = np.asarray(amount, dtype=float)
+        _refuse_nonsense(name, amounts)
         lo, hi = self.free[name]
-        within = (lo is None or amount >= lo) and (hi is None or amount <= hi)
-        if not within and extrapolate == "refuse":
-            raise OutOfDomain(_outside(name, amount, (lo, hi)))
-        answer = self.at(extrapolate, **x).times(amount, unit="s")
-        return answer if within else answer.outside()
+        within = (amounts >= (-math.inf if lo is None else lo)) & (amounts <= (math.inf if hi is None else hi))
+        if extrapolate == "refuse" and not within.all():
+            raise OutOfDomain(_outside(name, float(amounts[~within].ravel()[0]), (lo, hi)))
+        return self.at(extrapolate, **x).times(amounts, unit="s").only_where(within)
 
-    def _measured(self, x: list[float]) -> Prediction | None:
-        d = len(x)
-        hit = np.flatnonzero((self.points[:, :d] == x).all(axis=1))
-        if hit.size == 0:
-            return None
-        value, lo, hi = (float(v) for v in self.points[hit[0], d : d + 3])
-        return Prediction(
-            value=value,
-            lo=min(lo, value * math.exp(-self.noise)),
-            hi=max(hi, value * math.exp(self.noise)),
-            unit=self.unit,
-            in_domain=True,
-            source="measured",
-            level=0.95,
-        )
-
-    def _refusal(self, x: list[float]) -> str:
+    def _refusal(self, x: Table) -> str:
         for name, value in zip(self.axes, x, strict=True):
             lo, hi = self.box[name]
             if lo is not None and hi is not None and not lo <= value <= hi:
                 return _outside(name, value, (lo, hi))
-        asked = ", ".join(f"{n}={v:g}" for n, v in zip(self.axes, x, strict=True))
+        asked = ", ".join(f"{n}={v:.10g}" for n, v in zip(self.axes, x, strict=True))
         return f"{asked} lies in a gap between the measured cells; {_ADVICE}"
 
-    def _refuse_nonsense(self, x: Mapping[str, float]) -> None:
-        for name, value in x.items():
-            if not (math.isfinite(value) and value > 0):
-                raise OutOfDomain(f"{name}={value:g} is not a positive number")
+
+def _refuse_nonsense(name: str, values: Table) -> None:
+    wrong = ~(np.isfinite(values) & (values > 0))
+    if wrong.any():
+        raise OutOfDomain(f"{name}={float(values[wrong].ravel()[0]):g} is not a positive number")
 
 
 _ADVICE = 'measure there, or accept a widened interval with extrapolate="flag"'

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact, Function
 from gridstone.model.law import Law
-from gridstone.model.prediction import Extrapolate, OutOfDomain, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction
 
 # Levels that global memory passes through; the other spaces have an address space or a path of their own.
 GLOBAL_LEVELS = ("l1", "l2", "dram")
@@ -18,10 +20,10 @@ def memory_time(
     /,
     *,
     pattern: str,
-    bytes: float,
-    working_set: float | None = None,
+    bytes: Amount,
+    working_set: Amount | None = None,
     level: str | None = None,
-    granule: float | None = None,
+    granule: Amount | None = None,
     unit: Literal["s", "cycle"] = "s",
     extrapolate: Extrapolate = "refuse",
 ) -> Prediction:
@@ -32,14 +34,15 @@ def memory_time(
     GPU, and take the larger of one access's latency and bytes over bandwidth (Little's law). working_set:
     bytes that the accesses range over; `bytes` where not given. level: instead of a working set, the place
     where the data lie: l1, l2, dram (a working set that is typical of it), or shared, constant, readonly,
-    texture, host. granule: bytes between successive dependent accesses, by default the ladder's own stride.
+    texture, host. granule: bytes between successive dependent accesses, by default the ladder's own stride
+    (the model lists it as the least `bytes`).
     unit: seconds at the SM clock that the ladder ran at, or, for `chase`, SM cycles.
 
     Raises UsageError for an unknown word or a contradiction, OutOfDomain outside the measured box.
     """
     function = model.function("memory_time")
     if level is not None and working_set is not None and level in GLOBAL_LEVELS:
-        raise UsageError(f"memory_time: give level={level} or working_set={working_set:g}, not both")
+        raise UsageError(f"memory_time: give level={level} or working_set=, not both")
     if pattern == "chase":
         return _chase(function, bytes, working_set, level, granule, unit, extrapolate)
     if granule is not None:
@@ -54,28 +57,32 @@ def memory_time(
     # Beyond the ladder an access costs what it costs at its end: no stream of that size is bound by it.
     ladder = function.law(pattern="chase", space="global")
     points = ladder.points[:, ladder.axes.index("working_set")]
-    end = min(max(size, float(points.min())), float(points.max()))
+    end = np.clip(size, points.min(), points.max())
     return stream.at_least(_hop(ladder, end, ladder.parameters["granule"], "s", "flag"))
 
 
 def _chase(
     function: Function,
-    bytes: float,
-    working_set: float | None,
+    bytes: Amount,
+    working_set: Amount | None,
     level: str | None,
-    granule: float | None,
+    granule: Amount | None,
     unit: Literal["s", "cycle"],
     extrapolate: Extrapolate,
 ) -> Prediction:
     law = _law(function, "chase", level)
     size = _working_set(law, bytes, working_set, level)
-    step = float(law.parameters["granule"]) if granule is None else granule
-    if bytes < step:
-        raise OutOfDomain(f"bytes={bytes:g} is less than one access of granule={step:g}")
-    return _hop(law, size, step, unit, extrapolate).times(bytes / step, unit=unit)
+    own = float(law.parameters["granule"])
+    if granule is not None and "granule" not in law.axes and np.any(granule != own):
+        raise UsageError(f"memory_time: level={level} was measured with granule={own:g} only")
+    step = own if granule is None else granule
+    count = np.asarray(bytes, dtype=float) / np.asarray(step, dtype=float)
+    if not np.all(count >= 1):
+        raise OutOfDomain(f"bytes={np.min(bytes):g} is less than one access of granule={np.max(step):g}")
+    return _hop(law, size, step, unit, extrapolate).times(count, unit=unit)
 
 
-def _hop(law: Law, size: float, step: float, unit: Literal["s", "cycle"], extrapolate: Extrapolate) -> Prediction:
+def _hop(law: Law, size: Amount, step: Amount, unit: Literal["s", "cycle"], extrapolate: Extrapolate) -> Prediction:
     """One dependent access. The laws are in cycles, which repeat from run to run where clocks do not."""
     cycles = law.at(extrapolate, **_only(law, working_set=size, granule=step))
     return cycles if unit == "cycle" else cycles.times(1 / float(law.parameters["clock_hz"]), unit="s")
@@ -89,7 +96,7 @@ def _law(function: Function, pattern: str, level: str | None) -> Law:
     return function.law(pattern=pattern, space=space)
 
 
-def _working_set(law: Law, bytes: float, working_set: float | None, level: str | None) -> float:
+def _working_set(law: Law, bytes: Amount, working_set: Amount | None, level: str | None) -> Amount:
     if working_set is not None or level is None:
         return bytes if working_set is None else working_set
     typical = law.parameters.get("levels", {})
@@ -101,5 +108,5 @@ def _working_set(law: Law, bytes: float, working_set: float | None, level: str |
     return float(typical[level])
 
 
-def _only(law: Law, **x: float) -> dict[str, float]:
+def _only(law: Law, **x: Amount) -> dict[str, Amount]:
     return {name: value for name, value in x.items() if name in law.axes}

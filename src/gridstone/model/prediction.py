@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gridstone.errors import GridstoneError
 
 Extrapolate = Literal["refuse", "flag"]
-Source = Literal["measured", "interpolated", "extrapolated"]
+Amount = float | NDArray[np.float64]
 
 
 class ModelError(GridstoneError):
@@ -21,36 +24,57 @@ class OutOfDomain(GridstoneError):
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A value with its interval, in the SI unit `unit`.
+    """A value with its interval, in the SI unit `unit`; arrays where arguments were arrays, else scalars.
 
     value, lo, hi: the answer and the interval that holds it with the probability `level` (0.95 where the
     held-out cells are enough to support it). in_domain: False only for an extrapolation that was asked for.
     source: `measured` for a point that the runs hold, else `interpolated` or `extrapolated`.
     """
 
-    value: float
-    lo: float
-    hi: float
+    value: Amount
+    lo: Amount
+    hi: Amount
     unit: str
-    in_domain: bool
-    source: Source
+    in_domain: bool | NDArray[np.bool_]
+    source: str | NDArray[np.str_]
     level: float
 
-    def times(self, factor: float, *, unit: str) -> Prediction:
+    def times(self, factor: Amount, *, unit: str) -> Prediction:
         """The answer scaled by a positive factor, into another unit."""
-        return replace(self, value=self.value * factor, lo=self.lo * factor, hi=self.hi * factor, unit=unit)
+        value, lo, hi, _ = np.broadcast_arrays(self.value * factor, self.lo * factor, self.hi * factor, self.in_domain)
+        inside, source = (np.broadcast_to(part, value.shape) for part in (self.in_domain, self.source))
+        return replace(
+            self,
+            value=plain(value),
+            lo=plain(lo),
+            hi=plain(hi),
+            unit=unit,
+            in_domain=plain(inside),
+            source=plain(source),
+        )
 
     def at_least(self, floor: Prediction) -> Prediction:
         """The larger of two answers, value and interval alike; in domain only where both are."""
-        larger = self if self.value >= floor.value else floor
+        larger = np.greater_equal(self.value, floor.value)
         return replace(
-            larger,
-            lo=max(self.lo, floor.lo),
-            hi=max(self.hi, floor.hi),
-            in_domain=self.in_domain and floor.in_domain,
+            self,
+            value=plain(np.maximum(self.value, floor.value)),
+            lo=plain(np.maximum(self.lo, floor.lo)),
+            hi=plain(np.maximum(self.hi, floor.hi)),
+            in_domain=plain(np.logical_and(self.in_domain, floor.in_domain)),
+            source=plain(np.where(larger, self.source, floor.source)),
             level=min(self.level, floor.level),
         )
 
-    def outside(self) -> Prediction:
-        """The same answer, marked as one that the measured box does not hold."""
-        return replace(self, in_domain=False, source="extrapolated")
+    def only_where(self, within: bool | NDArray[np.bool_]) -> Prediction:
+        """The same answer, marked as an extrapolation where it is not within the measured box."""
+        return replace(
+            self,
+            in_domain=plain(np.logical_and(self.in_domain, within)),
+            source=plain(np.where(within, self.source, "extrapolated")),
+        )
+
+
+def plain(array: Any) -> Any:
+    """An array as it is, and one without dimensions as the Python value that it holds."""
+    return array.item() if np.ndim(array) == 0 and hasattr(array, "item") else array

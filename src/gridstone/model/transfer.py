@@ -6,7 +6,7 @@ from typing import Literal
 
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
-from gridstone.model.prediction import Extrapolate, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
 Place = Literal["host", "device"]
 
@@ -17,7 +17,7 @@ def transfer_time(
     *,
     src: Place,
     dst: Place,
-    bytes: float,
+    bytes: Amount,
     method: str = "pinned",
     duplex: bool = False,
     extrapolate: Extrapolate = "refuse",
