@@ -127,7 +127,7 @@ from pathlib import Path
 from gridstone import observed, probe
 from gridstone.clock import ObservedClock, Work
 
-METRICS = {"time": 2.0, "power": 3.0}
+METRICS = {"time": 2.0, "energy": 3.0}
 
 
 @probe(

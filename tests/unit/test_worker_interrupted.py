@@ -1,0 +1,141 @@
+"""Runs that are stopped: no finished cell is lost, nobody is left behind, and --resume does exactly the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from faulty_cells import CELLS, STEADY, environment, written
+
+import gridstone
+
+VISITS = 2  # that a cell of no spread gets in the quick profile
+PATIENCE_S = 60
+
+
+class Stage:
+    """A folder with steady cells, one of whose visits hangs, and the runs of it."""
+
+    def __init__(self, place: Path, hang_at: int) -> None:
+        self.bench = written(place / "steady", steady=STEADY)
+        self.out, self.visits, self.pipe = place / "out", place / "visits", place / "pipe"
+        self.hang_at = hang_at
+        self.visits.touch()
+        os.mkfifo(self.pipe)
+        self._heard = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        variables = environment(
+            GRIDSTONE_TEST_VISITS=str(self.visits),
+            GRIDSTONE_TEST_HANG_AT=str(self.hang_at),
+            GRIDSTONE_TEST_PIPE=str(self.pipe),
+        )
+        command = [sys.executable, "-m", "gridstone", "run", *options, "--no-report", "--json"]
+        return subprocess.Popen(
+            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.out.parent
+        )
+
+    def begin(self) -> subprocess.Popen[str]:
+        return self.start("steady", "--bench", str(self.bench), "--out", str(self.out), "--profile", "quick")
+
+    def hanging_child(self) -> int:
+        """Waits until a cell hangs; a descriptor that becomes readable when its process ends."""
+        ready, _, _ = select.select([self._heard], [], [], PATIENCE_S)
+        assert ready, "no cell hangs"
+        return os.pidfd_open(int(os.read(self._heard, 100)))
+
+    def run(self) -> Path:
+        (folder,) = self.out.iterdir()
+        return folder
+
+    def rows(self) -> pd.DataFrame:
+        try:
+            return gridstone.load(self.run())
+        except gridstone.store.StoreError as error:
+            assert "no results there yet" in str(error)
+            return pd.DataFrame({"cell_id": [], "metric": [], "t_utc": []})
+
+    def close(self) -> None:
+        os.close(self._heard)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    made = Stage(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("stage", "deadly", "finished"),
+    [
+        (1, signal.SIGKILL, 0),
+        (CELLS + 3, signal.SIGINT, 2),
+        (VISITS * CELLS, signal.SIGKILL, CELLS - 1),
+    ],
+    indirect=["stage"],
+)
+def test_a_stopped_run_goes_on_where_it_was(stage: Stage, deadly: signal.Signals, finished: int) -> None:
+    running = stage.begin()
+    child = stage.hanging_child()
+    running.send_signal(deadly)
+    _, said = running.communicate(timeout=PATIENCE_S)
+    ended, _, _ = select.select([child], [], [], PATIENCE_S)
+    os.close(child)
+    assert ended, "the measuring process outlives its parent"
+
+    info = json.loads((stage.run() / "run.json").read_text())
+    if deadly == signal.SIGINT:
+        assert running.returncode == 130
+        assert said.splitlines()[-1] == f"interrupted; go on with: gridstone run --resume {stage.run()}"
+        assert info["status"] == "interrupted"
+    else:
+        assert running.returncode == -deadly
+        assert info["status"] == "running"
+    before = stage.rows()
+    assert before["cell_id"].nunique() == finished
+    assert len(before) == 2 * finished
+
+    made, stage.hang_at = stage.visits.stat().st_size, 0
+    resumed = stage.start("--resume", str(stage.run()))
+    _, said = resumed.communicate(timeout=PATIENCE_S)
+    assert resumed.returncode == 0, said
+    assert stage.visits.stat().st_size - made == VISITS * (CELLS - finished)
+    after = stage.rows()
+    assert len(after) == 2 * CELLS
+    assert not after.duplicated(["cell_id", "metric"]).any()
+    assert set(after["status"]) == {"ok"}
+    kept = after.merge(before, on=["cell_id", "metric", "t_utc"])
+    assert len(kept) == len(before)
+    info = json.loads((stage.run() / "run.json").read_text())
+    assert info["status"] == "complete"
+    assert sorted(p.name for p in stage.run().iterdir()) == ["logs", "run.json", "steady"]
+
+
+@pytest.mark.parametrize("stage", [CELLS + 3], indirect=True)
+def test_a_run_that_goes_on_is_not_resumed_beside_itself(stage: Stage) -> None:
+    running = stage.begin()
+    child = stage.hanging_child()
+    info = (stage.run() / "run.json").read_text()
+    second = stage.start("--resume", str(stage.run()))
+    _, said = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert said == f"gridstone: {stage.run()}: another gridstone process is writing this run: wait for it\n"
+    compact = [sys.executable, "-m", "gridstone", "compact", str(stage.run())]
+    merged = subprocess.run(compact, env=environment(), capture_output=True, text=True)
+    assert merged.returncode == 2
+    assert "another gridstone process is writing this run" in merged.stderr
+    assert (stage.run() / "run.json").read_text() == info
+    assert running.poll() is None
+    running.kill()
+    running.communicate()
+    select.select([child], [], [], PATIENCE_S)
+    os.close(child)
