@@ -63,6 +63,8 @@ def parse(model: HardwareModel, function: str, arguments: list[str]) -> dict[str
             raise UsageError(f"{function} has no argument {name}{nearest(name, parameters)}")
         if not equals:
             raise UsageError(f"{function}: {name} has no value: write {name}=VALUE")
+        if name in given:
+            raise UsageError(f"{function}: {name} is given twice")
         given[name] = _value(name, value, parameters[name].annotation)
     missing = [n for n, p in parameters.items() if p.default is inspect.Parameter.empty and n not in given]
     if missing:

@@ -60,7 +60,8 @@ def _ladder(rows: pd.DataFrame) -> Sought | None:
     table = cells(rows, granule=rows["stride"], working_set=rows["footprint"])
     granule = float(table["granule"].min())
     curve = points(table[table["granule"] == granule], ["working_set"])
-    return _chase("global", ("granule", "working_set"), table, rows, granule, levels(curve[:, 0], curve[:, 1]))
+    typical = {level: [at, at] for level, at in levels(curve[:, 0], curve[:, 1]).items()}
+    return _chase("global", ("granule", "working_set"), table, rows, granule, typical)
 
 
 def _space(rows: pd.DataFrame, space: str, granule: float) -> Sought | None:
@@ -68,7 +69,7 @@ def _space(rows: pd.DataFrame, space: str, granule: float) -> Sought | None:
     if rows.empty:
         return None
     table = cells(rows, working_set=rows["footprint"])
-    typical = {space: float(table["working_set"].min())}
+    typical = {space: [float(table["working_set"].min())] * 2}
     return _chase(space, ("working_set",), table, rows, granule, typical)
 
 
@@ -78,7 +79,7 @@ def _chase(
     table: pd.DataFrame,
     rows: pd.DataFrame,
     granule: float,
-    typical: dict[str, float],
+    typical: dict[str, list[float]],
 ) -> Sought:
     clock = float(rows["sm_mhz"].median()) * 1e6
     return Sought(
@@ -98,14 +99,16 @@ def _stream(frame: pd.DataFrame, pattern: str) -> Sought | None:
 
     l2 = usable(frame, "bandwidth/l2", "bandwidth", pattern=pattern)
     dram = usable(frame, "bandwidth/dram", "bandwidth", pattern=pattern)
-    parts, typical = [], {}
+    parts: list[pd.DataFrame] = []
+    typical: dict[str, list[float]] = {}
     if len(l2):
         table = cells(l2, inverse=True, working_set=l2["footprint"])
-        typical["l2"] = float(table.loc[table["value"].idxmin(), "working_set"])
+        # Beyond the fastest footprint, one that is read again costs no less; below it, starting up counts.
+        typical["l2"] = [float(table["working_set"].min()), float(table.loc[table["value"].idxmin(), "working_set"])]
         parts.append(table)
     if len(dram):
         table = cells(dram, inverse=True, working_set=_STREAMED_ARRAYS[pattern] * dram["bytes"])
-        typical["dram"] = float(table["working_set"].max())
+        typical["dram"] = [float(table["working_set"].min()), float(table["working_set"].max())]
         parts.append(table)
     if not parts:
         return None
@@ -116,7 +119,7 @@ def _on_chip(rows: pd.DataFrame, space: str) -> Sought | None:
     return _rate({"pattern": "read", "space": space}, (), cells(rows, inverse=True), {}) if len(rows) else None
 
 
-def _rate(keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typical: dict[str, float]) -> Sought:
+def _rate(keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typical: dict[str, list[float]]) -> Sought:
     """A stream at its best access width, unrolling and occupancy, proportional to the bytes that it moves."""
     fastest = best(table, axes)
     smallest = float(np.min(fastest["working_set"])) if axes else 1.0

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +138,11 @@ def _arrays(path: Path, digest: Any) -> dict[str, Any]:
         raise ModelError(f"{path}: cannot be read ({error.strerror}): fit the model again") from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise ModelError(f"{path}: truncated, or of another fit than {JSON_NAME}: copy the folder again")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: no arrays of a model ({error}): fit the model again") from error
 
 
 def _facts(record: Mapping[str, Any]) -> Facts:
@@ -157,6 +161,10 @@ def _function(name: str, record: Mapping[str, Any], arrays: Mapping[str, Any]) -
 
 
 def _law(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> Law:
+    for part, columns in (("knots", 2), ("points", 4)):
+        shape = arrays[f"{record['arrays']}/{part}"].shape
+        if len(shape) != 2 or shape[0] == 0 or shape[1] != len(record["axes"]) + columns:
+            raise TypeError(f"{record['arrays']}/{part} has the shape {shape}")
     return Law(
         keys=record["keys"],
         axes=tuple(record["axes"]),

@@ -81,21 +81,27 @@ class Law:
             unit=self.unit,
             in_domain=plain(inside.reshape(shape)),
             source=plain(source.reshape(shape)),
-            level=self.level,
+            level=plain(np.where(measured, _OWN_LEVEL, self.level).reshape(shape)),
         )
 
-    def total(self, name: str, amount: Amount, extrapolate: Extrapolate = "refuse", **x: Amount) -> Prediction:
+    def total(
+        self, name: str, amount: Amount, extrapolate: Extrapolate = "refuse", least: Amount = 0.0, **x: Amount
+    ) -> Prediction:
         """The law at `x` times `amount` of the argument `name`, in which it is proportional; seconds.
 
-        Raises OutOfDomain as `at` does, for `name` too.
+        least: what `amount` must reach at these `x`, beside the box of `name`. Raises OutOfDomain as `at` does,
+        for `name` too.
         """
-        amounts = np.asarray(amount, dtype=float)
-        _refuse_nonsense(name, amounts)
         lo, hi = self.free[name]
-        within = (amounts >= (-math.inf if lo is None else lo)) & (amounts <= (math.inf if hi is None else hi))
+        amounts, least = np.broadcast_arrays(np.asarray(amount, dtype=float), np.maximum(least, lo or 0.0))
+        _refuse_nonsense(name, amounts)
+        nearest = np.clip(amounts, least, math.inf if hi is None else hi)
+        within = amounts == nearest
         if extrapolate == "refuse" and not within.all():
-            raise OutOfDomain(_outside(name, float(amounts[~within].ravel()[0]), (lo, hi)))
-        return self.at(extrapolate, **x).times(amounts, unit="s").only_where(within)
+            raise OutOfDomain(_outside(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
+        octaves = np.abs(np.log2(amounts / nearest))
+        widening = np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves))
+        return self.at(extrapolate, **x).times(amounts, unit="s").widened(widening)
 
     def _refusal(self, x: Table) -> str:
         for name, value in zip(self.axes, x, strict=True):
@@ -112,6 +118,8 @@ def _refuse_nonsense(name: str, values: Table) -> None:
         raise OutOfDomain(f"{name}={float(values[wrong].ravel()[0]):g} is not a positive number")
 
 
+# What the interval of a measured cell covers.
+_OWN_LEVEL = 0.95
 _ADVICE = 'measure there, or accept a widened interval with extrapolate="flag"'
 
 

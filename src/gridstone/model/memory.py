@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from gridstone.errors import UsageError
-from gridstone.model.artifact import Artifact, Function
+from gridstone.model.artifact import Artifact, Function, nearest
 from gridstone.model.law import Law
 from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction
 
@@ -50,8 +50,10 @@ def memory_time(
     if unit != "s":
         raise UsageError("memory_time: unit=cycle belongs to pattern=chase; a stream takes seconds")
     law = _law(function, pattern, level)
+    if "working_set" not in law.axes:
+        return law.total("bytes", bytes, extrapolate)
     size = _working_set(law, bytes, working_set, level)
-    stream = law.total("bytes", bytes, extrapolate, **_only(law, working_set=size))
+    stream = law.total("bytes", bytes, extrapolate, least=size, working_set=size)
     if not function.has(pattern="chase", space="global") or law.keys["space"] != "global":
         return stream
     # Beyond the ladder an access costs what it costs at its end: no stream of that size is bound by it.
@@ -89,6 +91,9 @@ def _hop(law: Law, size: Amount, step: Amount, unit: Literal["s", "cycle"], extr
 
 
 def _law(function: Function, pattern: str, level: str | None) -> Law:
+    known = [*GLOBAL_LEVELS, *(law.keys["space"] for law in function.laws if law.keys["space"] != "global")]
+    if level is not None and level not in known:
+        raise UsageError(f"memory_time: level={level} is not in this model{nearest(level, set(known))}")
     space = "global" if level is None or level in GLOBAL_LEVELS else level
     # Streams within one SM are measured by probes of their own, so L1 is a space to them and not a footprint.
     if level == "l1" and function.has(pattern=pattern, space="l1"):
@@ -99,13 +104,12 @@ def _law(function: Function, pattern: str, level: str | None) -> Law:
 def _working_set(law: Law, bytes: Amount, working_set: Amount | None, level: str | None) -> Amount:
     if working_set is not None or level is None:
         return bytes if working_set is None else working_set
-    typical = law.parameters.get("levels", {})
-    if "working_set" not in law.axes:
-        return bytes
+    typical = law.parameters["levels"]
     if level not in typical:
         pattern = law.keys["pattern"]
         raise UsageError(f"memory_time: {level} was not told apart for {pattern}: give working_set=BYTES")
-    return float(typical[level])
+    smallest, largest = typical[level]
+    return np.clip(bytes, smallest, largest)
 
 
 def _only(law: Law, **x: Amount) -> dict[str, Amount]:

@@ -37,12 +37,12 @@ class Prediction:
     unit: str
     in_domain: bool | NDArray[np.bool_]
     source: str | NDArray[np.str_]
-    level: float
+    level: Amount
 
     def times(self, factor: Amount, *, unit: str) -> Prediction:
         """The answer scaled by a positive factor, into another unit."""
-        value, lo, hi, _ = np.broadcast_arrays(self.value * factor, self.lo * factor, self.hi * factor, self.in_domain)
-        inside, source = (np.broadcast_to(part, value.shape) for part in (self.in_domain, self.source))
+        value, lo, hi = (np.asarray(part * factor) for part in (self.value, self.lo, self.hi))
+        inside, source, level = (np.broadcast_to(p, value.shape) for p in (self.in_domain, self.source, self.level))
         return replace(
             self,
             value=plain(value),
@@ -51,6 +51,7 @@ class Prediction:
             unit=unit,
             in_domain=plain(inside),
             source=plain(source),
+            level=plain(level),
         )
 
     def at_least(self, floor: Prediction) -> Prediction:
@@ -63,13 +64,16 @@ class Prediction:
             hi=plain(np.maximum(self.hi, floor.hi)),
             in_domain=plain(np.logical_and(self.in_domain, floor.in_domain)),
             source=plain(np.where(larger, self.source, floor.source)),
-            level=min(self.level, floor.level),
+            level=plain(np.minimum(self.level, floor.level)),
         )
 
-    def only_where(self, within: bool | NDArray[np.bool_]) -> Prediction:
-        """The same answer, marked as an extrapolation where it is not within the measured box."""
+    def widened(self, by: Amount) -> Prediction:
+        """The interval widened by `by` in log space; where that is not 0, the answer is an extrapolation."""
+        within = np.equal(by, 0)
         return replace(
             self,
+            lo=plain(self.lo * np.exp(-np.asarray(by))),
+            hi=plain(self.hi * np.exp(by)),
             in_domain=plain(np.logical_and(self.in_domain, within)),
             source=plain(np.where(within, self.source, "extrapolated")),
         )
