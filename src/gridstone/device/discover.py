@@ -108,7 +108,7 @@ def _choose(handles: list[Any], selector: str | None) -> Any:
 def _match(handles: list[Any], entry: str) -> Any | None:
     if entry.isdigit():
         return handles[int(entry)] if int(entry) < len(handles) else None
-    found = [h for h in handles if text(nvml().nvmlDeviceGetUUID(h)).startswith(entry)]
+    found = [h for h in handles if entry and text(nvml().nvmlDeviceGetUUID(h)).startswith(entry)]
     return found[0] if len(found) == 1 else None
 
 
