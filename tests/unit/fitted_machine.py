@@ -60,7 +60,7 @@ def geometric(low: int, high: int, per_octave: int) -> list[int]:
 
 GPU_CELLS: dict[str, list[tuple[Mapping[str, Any], str, str, float]]] = {
     "latency/pointer_chase": [
-        ({"footprint": f, "stride": 128}, "latency", "cycle/hop", chase_cycles(f)) for f in geometric(1024, 2**30, 8)
+        ({"footprint": f, "stride": 128}, "latency", "cycle/hop", chase_cycles(f)) for f in geometric(1024, 2**30, 4)
     ],
     "latency/shared": [
         ({"footprint": f, "form": form}, "latency", "cycle/hop", cycles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,19 @@ def test_intervals_of_a_fitted_law_cover_fresh_measurements(count, noise):
         covered += ((answer.lo <= measured) & (measured <= answer.hi))[answer.in_domain].tolist()
     assert len(covered) > 300
     assert np.mean(covered) >= 0.95 - 0.03
+
+
+def test_a_held_out_cell_has_no_part_in_its_prediction():
+    sought, _, _ = simulated(7, 40, 0.01)
+    before = {h.coordinates: h for h in at_random(sought)}
+    cells = sought.cells.copy()
+    cells.loc[20, ["value", "lo", "hi"]] *= 3
+    after = {h.coordinates: h for h in at_random(replace(sought, cells=cells))}
+    changed = (float(cells.loc[20, "x"]),)
+    assert after[changed].measured == pytest.approx(3 * before[changed].measured)
+    assert after[changed].predicted == before[changed].predicted
+    assert after[changed].difficulty == before[changed].difficulty
+    assert any(after[x].predicted != before[x].predicted for x in before)
 
 
 def test_too_few_cells_borrow_the_scores_of_their_function_and_say_so():

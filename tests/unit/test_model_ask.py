@@ -60,6 +60,7 @@ def test_without_a_function_it_lists_what_there_is():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["transfer_time", "src=host", "src=device"], "src is given twice"),
         (["memory_tim"], "did you mean memory_time"),
         (["transfer_time", "sorce=host"], "no argument sorce.*did you mean src"),
         (["transfer_time", "src=host", "dst=device"], "needs bytes="),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from fitted_machine import (
     GPU_CELLS,
@@ -47,6 +48,57 @@ def test_streams_run_at_the_best_bandwidth_of_their_working_set(model, working_s
     assert answer.value == pytest.approx(2 * working_set / stream_bandwidth(working_set), rel=0.02)
     assert answer.lo <= answer.value <= answer.hi
     assert answer.in_domain
+
+
+def test_arrays_are_answered_as_their_elements_are(model):
+    sizes = 2.0 ** np.linspace(3, 29, 40)
+    ask = {
+        "transfer_time": [{"src": "host", "dst": "device", "bytes": s} for s in sizes],
+        "launch_overhead": [{"mode": "cupy/submit", "n": s} for s in sizes],
+        "memory_time": [{"pattern": "read", "bytes": 2.0**29, "working_set": max(s, 2.0**20)} for s in sizes],
+        "host_time": [{"kind": "gather", "granule": g, "n": 9, "working_set": 2**28} for g in np.geomspace(64, 1024)],
+    }
+    for function, questions in ask.items():
+        one_by_one = [getattr(model, function)(**q) for q in questions]
+        columns = {k: np.array([q[k] for q in questions]) for k, v in questions[0].items() if isinstance(v, float)}
+        together = getattr(model, function)(**{**questions[0], **columns})
+        for part in ("value", "lo", "hi", "in_domain", "source", "level"):
+            column = getattr(together, part)
+            assert column.shape == (len(questions),)
+            assert column.tolist() == pytest.approx([getattr(a, part) for a in one_by_one])
+        assert isinstance(one_by_one[0].value, float) and isinstance(one_by_one[0].in_domain, bool)
+
+
+def test_one_element_outside_refuses_the_array_and_is_named(model):
+    sizes = np.array([[64.0, 4096.0], [2.0**31, 8.0]])
+    with pytest.raises(OutOfDomain, match=r"^bytes=2147483648 is outside"):
+        model.transfer_time(src="host", dst="device", bytes=sizes)
+    answer = model.transfer_time(src="host", dst="device", bytes=sizes, extrapolate="flag")
+    assert answer.in_domain.tolist() == [[True, True], [False, True]]
+    assert answer.source.tolist() == [["measured", "measured"], ["extrapolated", "measured"]]
+
+
+def test_a_longer_copy_never_takes_less(model):
+    sizes = np.unique(np.concatenate([2.0 ** np.linspace(2, 30, 2000), 2.0 ** np.arange(2, 31)]))
+    for words in ({"src": "host", "dst": "device"}, {"src": "device", "dst": "host", "method": "mapped"}):
+        assert (np.diff(model.transfer_time(**words, bytes=sizes).value) >= 0).all()
+
+
+def test_a_stream_is_at_least_one_pass_over_its_working_set(model):
+    with pytest.raises(OutOfDomain, match=r"^bytes=1048576 is outside what was measured \(at least 8589934592\)"):
+        model.memory_time(pattern="read", bytes=2**20, working_set=2**33)
+    narrow = model.memory_time(pattern="read", bytes=2**33, working_set=2**33)
+    wide = model.memory_time(pattern="read", bytes=2**30, working_set=2**33, extrapolate="flag")
+    assert (wide.in_domain, wide.source) == (False, "extrapolated")
+    assert wide.hi / wide.lo > narrow.hi / narrow.lo
+
+
+def test_a_level_stands_for_the_working_set_in_it_that_is_nearest_to_the_bytes(model):
+    for size, working_set in ((2**30, 2**30), (2**35, 2**33), (2**28, 2**28)):
+        by_level = model.memory_time(pattern="read", bytes=size, level="dram")
+        assert by_level == model.memory_time(pattern="read", bytes=size, working_set=working_set)
+    with pytest.raises(OutOfDomain, match=r"^bytes=1048576"):
+        model.memory_time(pattern="read", bytes=2**20, level="dram")
 
 
 def test_a_stream_takes_at_least_one_access(model):
@@ -142,6 +194,8 @@ def test_sizes_that_are_no_sizes_are_refused_even_when_flagged(model, size):
         ("memory_time", {"pattern": "read", "bytes": 1, "level": "l2", "working_set": 5}, "not both"),
         ("memory_time", {"pattern": "read", "bytes": 1, "granule": 4}, "granule belongs to pattern=chase"),
         ("memory_time", {"pattern": "copy", "bytes": 1, "level": "l1"}, "was not told apart"),
+        ("memory_time", {"pattern": "chase", "bytes": 9, "level": "sharde"}, "level=sharde .*did you mean shared"),
+        ("memory_time", {"pattern": "chase", "bytes": 9, "level": "shared", "granule": 8}, "granule=4 only"),
         ("transfer_time", {"src": "host", "dst": "host", "bytes": 1}, "memcpy"),
         ("transfer_time", {"src": "device", "dst": "host", "bytes": 1, "method": "pageable"}, "not measured together"),
         ("launch_overhead", {"mode": "cupi/submit"}, "did you mean cupy/submit"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fitted_machine import model_folder
 
@@ -36,9 +39,7 @@ def test_a_consumer_imports_numpy_and_nothing_else():
     source = str(Path(gridstone.__file__).parents[1])
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {source!r})\n{_PROBE}", str(model_folder())]
     # -S keeps out what the environment's own start-up files import; numpy then needs its path said.
-    import numpy
-
-    site = str(Path(numpy.__file__).parents[1])
+    site = str(Path(np.__file__).parents[1])
     command[2] = f"import sys; sys.path.append({site!r})\n" + command[2]
     done = subprocess.run([command[0], "-S", *command[1:]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -52,6 +53,20 @@ def edit(folder: Path, change) -> None:
     path.write_text(json.dumps(document))
 
 
+def replace_arrays(folder: Path, content: bytes) -> None:
+    """Other arrays, with the hash that fits them."""
+    (folder / "arrays.npz").write_bytes(content)
+    edit(folder, lambda d: d.update(arrays_sha256=hashlib.sha256(content).hexdigest()))
+
+
+def without_a_law(folder: Path, keep=None) -> bytes:
+    with np.load(folder / "arrays.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "memory_time/0/knots"}
+    packed = io.BytesIO()
+    np.savez(packed, **arrays, **({} if keep is None else {"memory_time/0/knots": keep}))
+    return packed.getvalue()
+
+
 BREAKAGES = {
     "no folder": (lambda f: shutil.rmtree(f), "no such folder"),
     "no model.json": (lambda f: (f / "model.json").unlink(), "not a gridstone model"),
@@ -62,6 +77,9 @@ BREAKAGES = {
     "another format": (lambda f: edit(f, lambda d: d.update(format=99)), "model format 99"),
     "truncated arrays": (lambda f: (f / "arrays.npz").write_bytes((f / "arrays.npz").read_bytes()[:100]), "truncated"),
     "arrays of another fit": (lambda f: edit(f, lambda d: d.update(arrays_sha256="0" * 64)), "another fit"),
+    "arrays that are no archive": (lambda f: replace_arrays(f, b"PK\x03\x04 and then nothing"), "no arrays of a model"),
+    "arrays of one law too few": (lambda f: replace_arrays(f, without_a_law(f)), "damaged or edited"),
+    "arrays of the wrong shape": (lambda f: replace_arrays(f, without_a_law(f, keep=np.ones((2, 9)))), "has the shape"),
     "a key is gone": (lambda f: edit(f, lambda d: d.pop("functions")), "damaged or edited"),
     "a law is damaged": (
         lambda f: edit(f, lambda d: d["functions"]["memory_time"]["laws"][0].pop("axes")),

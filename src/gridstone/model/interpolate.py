@@ -35,7 +35,7 @@ def evaluate(knots: Table, x: Table, form: Form) -> Table:
         return np.full(len(x), knots[0, 0])
     if x.shape[1] == 1:
         return _curve(knots[:, 0], knots[:, 1], knots[:, 2], x[:, 0], form)
-    along, starts = _slices(knots)
+    along, starts = _slices(knots, x.shape[1])
     left, right = _bracket(along, x[:, 0])
     if along.size > 1:
         # Beyond the grid the outermost two slices say how it goes on.
@@ -54,7 +54,7 @@ def covers(table: Table, x: Table, widest: float = WIDEST_STEP) -> Mask:
     """(k,): whether `x` (k, d) lies between points in every coordinate, none further apart than `widest` times."""
     if x.shape[1] == 0:
         return np.ones(len(x), dtype=bool)
-    along, starts = _slices(table)
+    along, starts = _slices(table, x.shape[1])
     left, right = _bracket(along, x[:, 0])
     inside = (along[0] <= x[:, 0]) & (x[:, 0] <= along[-1]) & (along[right] <= widest * along[left])
     if x.shape[1] > 1:
@@ -68,7 +68,7 @@ def largest_around(table: Table, x: Table) -> Table:
     """(k,): the largest of the last column over the points that bracket `x` (k, d); beyond the rim, at the rim."""
     if x.shape[1] == 0:
         return np.full(len(x), table[0, -1])
-    along, starts = _slices(table)
+    along, starts = _slices(table, x.shape[1])
     most = np.full(len(x), -np.inf)
     for index in _bracket(along, x[:, 0]):
         if x.shape[1] == 1:
@@ -83,7 +83,7 @@ def octaves_outside(table: Table, x: Table) -> Table:
     """(k,): how many doublings `x` (k, d) lies outside the points, summed over the coordinates; 0 inside."""
     if x.shape[1] == 0:
         return np.zeros(len(x))
-    along, starts = _slices(table)
+    along, starts = _slices(table, x.shape[1])
     here = np.abs(np.log2(x[:, 0] / np.clip(x[:, 0], along[0], along[-1])))
     if x.shape[1] == 1:
         return np.asarray(here)
@@ -98,7 +98,7 @@ def rows_at(table: Table, x: Table) -> Indices:
     """(k,): the row of the table whose coordinates are exactly `x` (k, d), or -1."""
     if x.shape[1] == 0:
         return np.zeros(len(x), dtype=np.intp)
-    along, starts = _slices(table)
+    along, starts = _slices(table, x.shape[1])
     at = np.minimum(np.searchsorted(along, x[:, 0]), along.size - 1)
     found = np.where(along[at] == x[:, 0], starts[at], -1)
     if x.shape[1] > 1:
@@ -108,8 +108,10 @@ def rows_at(table: Table, x: Table) -> Indices:
     return np.asarray(found)
 
 
-def _slices(table: Table) -> tuple[Table, Indices]:
-    """The values of the outermost coordinate, and the row where each begins, followed by the end."""
+def _slices(table: Table, coordinates: int) -> tuple[Table, Indices]:
+    """The values of the outermost of so many coordinates, and the row where each begins, followed by the end."""
+    if coordinates == 1:
+        return table[:, 0], np.arange(len(table) + 1)
     changes = np.flatnonzero(np.diff(table[:, 0])) + 1
     starts = np.concatenate([[0], changes, [len(table)]])
     return table[starts[:-1], 0], starts

@@ -68,8 +68,10 @@ class Law:
         measured, cells = hit >= 0, self.points[hit]
         value = evaluate(self.knots, at, self.form)
         width = np.maximum(self.noise, self.factor * largest_around(self.points, at))
-        outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))
-        width = np.where(measured, self.noise, np.where(inside, width, width + outside))
+        if not inside.all():
+            outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))
+            width = np.where(inside, width, width + outside)
+        width = np.where(measured, self.noise, width)
         lo, hi = value * np.exp(-width), value * np.exp(width)
         lo = np.where(measured, np.minimum(lo, cells[:, d + 1]), lo)
         hi = np.where(measured, np.maximum(hi, cells[:, d + 2]), hi)
