@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+_LISTS = ("samples", "visits")
+
 
 def show(
     folder: RunFolder,
@@ -70,7 +72,7 @@ def _chosen(rows: pd.DataFrame, glob: str | None, metric: str | None) -> pd.Data
 def _ordered(rows: pd.DataFrame, sort: str | None, axes: dict[str, list[str]]) -> pd.DataFrame:
     from gridstone.plan import suggestion
 
-    known = [c for c in rows.columns if c != "samples"]
+    known = [c for c in rows.columns if c not in _LISTS]
     if sort is not None and sort not in known:
         raise UsageError(f"--sort {sort}: there is no such column{suggestion(sort, known)}")
     every = list(dict.fromkeys(name for names in axes.values() for name in names if name in rows))
@@ -97,10 +99,10 @@ def _table(probe: str, group: pd.DataFrame, axes: list[str]) -> Table:
 
 
 def _record(row: dict[Any, Any], axes: dict[str, list[str]]) -> dict[str, Any]:
-    """A row without its raw samples and without the axes of other probes."""
+    """A row without its raw samples, their visits and the axes of other probes."""
     mine = axes.get(row["probe"], [])
     foreign = {name for names in axes.values() for name in names} - set(mine)
-    return {k: _null(v) for k, v in row.items() if k != "samples" and k not in foreign}
+    return {k: _null(v) for k, v in row.items() if k not in (*_LISTS, *foreign)}
 
 
 def _null(value: Any) -> Any:

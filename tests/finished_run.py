@@ -10,7 +10,7 @@ from faulty_cells import MACHINE, written
 from gridstone.declaration import Cell
 from gridstone.measure import failed
 from gridstone.plan import Request, cells, load_probes
-from gridstone.store import Run
+from gridstone.store import Row, Run
 
 SAMPLE = '''
 """A small bench."""
@@ -59,9 +59,22 @@ def finished_run(folder: Path, bench: Path, status: str = "ok") -> Run:
     return run
 
 
-def _rows(cell: Cell, value: float, status: str) -> list[object]:
+def _rows(cell: Cell, bandwidth: float, status: str) -> list[Row]:
     reason = None if status == "ok" else "machine code: nvdisasm is missing: pip install nvidia-cuda-nvdisasm"
-    blank = failed(cell, status, reason or "", MACHINE, "R")
-    plain = [replace(row, reason=reason, t_utc="2026-11-24T10:15:00Z") for row in blank]
-    some = {"lo": 0.99 * value, "hi": 1.01 * value, "n": 3, "visits": [3], "limit": 1e10, "limit_kind": "a datasheet"}
-    return [replace(row, value=value, samples=[value] * 3, **some) for row in plain]
+    carried, timed = failed(cell, status, reason or "", MACHINE, "R")
+    limited = replace(carried, limit=1e10, limit_kind="a datasheet")
+    return [_with(limited, bandwidth, reason), _with(timed, int(cell.axes["bytes"]) / bandwidth, reason)]
+
+
+def _with(row: Row, value: float, reason: str | None) -> Row:
+    return replace(
+        row,
+        reason=reason,
+        t_utc="2026-11-24T10:15:00Z",
+        value=value,
+        lo=0.99 * value,
+        hi=1.01 * value,
+        n=3,
+        samples=[value] * 3,
+        visits=[2, 1],
+    )
