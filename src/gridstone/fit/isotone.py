@@ -41,4 +41,4 @@ def _pooled(values: Table) -> Table:
         while blocks and median(blocks[-1]) > median(block):
             block = sorted(blocks.pop() + block)
         blocks.append(block)
-    return np.exp(np.concatenate([np.full(len(block), median(block)) for block in blocks]))
+    return np.asarray(np.exp(np.concatenate([np.full(len(block), median(block)) for block in blocks])))
