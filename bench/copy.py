@@ -119,7 +119,7 @@ def mapped(gpu, *, direction, bytes):
 
 @probe(
     None,
-    bytes=pow2("4KiB", "4GiB", per_octave=1),
+    bytes=pow2("4KiB", "4GiB", per_octave=4, quick=1, multiple=4),
     measures=[bandwidth(), seconds()],
     needs=[gpu_memory(lambda axes: 2 * axes["bytes"])],
     fits="transfer",
