@@ -18,7 +18,7 @@ _FEW_THREADS = replace(_THREADS, standard=tuple(sorted({1, 4, 16, 64, _ALL})))
 _ONE_AND_ALL = replace(_THREADS, standard=tuple(sorted({1, _ALL})))
 _ENOUGH_CORES = cores(lambda axes: axes["threads"])
 _SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
-_BUDGET_S = 0.08  # the family has many cells, and a busy host would make each of them take its whole budget
+_BUDGET = 0.3  # the family has many cells, and on a busy host each of them takes its whole budget
 _FACTOR = 3.0
 _LINE = 64
 _WORDS = _LINE // 8
@@ -43,7 +43,7 @@ def _link(ring):
 @probe(
     None,
     runner="on_host",
-    budget_s=_BUDGET_S,
+    budget=_BUDGET,
     pattern=values(["copy", "scale", "add", "triad"], quick=["copy", "triad"]),
     threads=_THREADS,
     bytes=values(
@@ -98,7 +98,7 @@ def stream(host, *, pattern, threads, bytes):
 @probe(
     None,
     runner="on_host",
-    budget_s=_BUDGET_S,
+    budget=_BUDGET,
     row_bytes=values([64, 512, 4096], quick=[64, 4096], full=[8, 64, 256, 512, 1024, 4096, 65536], open=True, unit="B"),
     threads=_ONE_AND_ALL,
     footprint=values(
@@ -149,7 +149,7 @@ def gather(host, *, row_bytes, threads, footprint):
 @probe(
     None,
     runner="on_host",
-    budget_s=_BUDGET_S,
+    budget=_BUDGET,
     footprint=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=8, multiple=_LINE),
     measures=Metric(name="latency", unit="s/hop", better="lower", reduce=lambda s: s.seconds),
     needs=[host_memory(lambda axes: 2 * axes["footprint"])],
@@ -180,7 +180,7 @@ def pointer_chase(host, *, footprint):
 @probe(
     None,
     runner="on_host",
-    budget_s=_BUDGET_S,
+    budget=_BUDGET,
     bytes=pow2("4KiB", "256MiB", per_octave=2, quick=1, full=4),
     threads=_FEW_THREADS,
     measures=[bandwidth(), seconds()],
@@ -208,7 +208,7 @@ def memcpy(host, *, bytes, threads):
 @probe(
     None,
     runner="on_host",
-    budget_s=_BUDGET_S,
+    budget=_BUDGET,
     method=["write", "read"],
     tier=["page_cache", "storage"],
     bytes=pow2("4KiB", "16MiB", every=4, per_octave=4, quick=1, full=8),

@@ -133,7 +133,7 @@ METRICS = {"time": 2.0, "energy": 3.0}
 @probe(
     None,
     runner="on_host",
-    budget_s=60.0,  # so that a slow machine makes as many visits as a fast one
+    budget=200.0,  # so that a slow machine makes as many visits as a fast one
     number=[1, 2, 3, 4, 5, 6],
     measures=[observed(name=name, unit="1") for name in METRICS],
 )

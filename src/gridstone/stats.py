@@ -85,7 +85,7 @@ class Stopping:
     """
 
     target: float = 0.01
-    budget_s: float = 0.4
+    budget_s: float = 0.3
     samples: int = 5
     least: int = 3
     most: int = 12

@@ -48,7 +48,7 @@ class Probe:
     where: Callable[..., bool] | None = None
     fits: str | None = None
     l2: str = "warm"
-    budget_s: float | None = None
+    budget: float = 1.0
 
     @property
     def family(self) -> str:
@@ -140,14 +140,15 @@ def probe(
     runner: str = "on_cupy",
     fits: str | None = None,
     l2: str = "warm",
-    budget_s: float | None = None,
+    budget: float = 1.0,
     **axes: Axis | Sequence[Value],
 ) -> Callable[[Callable[..., Any]], Probe]:
     """Declare a probe: `@probe("latency/constant.cu", footprint=pow2("1KiB", "64KiB"), measures=...)`.
 
     source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are
     compiled in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric
-    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample. All
+    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample.
+    budget: what a cell may take, as a multiple of the profile's seconds per cell. All
     further keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
@@ -182,7 +183,7 @@ def probe(
             where=where,
             fits=fits,
             l2=l2,
-            budget_s=budget_s,
+            budget=budget,
         )
 
     return wrap

@@ -27,9 +27,7 @@ class Gathering:
     _failure: Failure | None = None
 
     def __post_init__(self) -> None:
-        if self.cell.probe.budget_s is not None:
-            longer = max(self.stopping.budget_s, self.cell.probe.budget_s)
-            self.stopping = replace(self.stopping, budget_s=longer)
+        self.stopping = replace(self.stopping, budget_s=self.stopping.budget_s * self.cell.probe.budget)
         if self.compiled is not None and self.compiled.binary is None:
             reason = self.compiled.error or "the kernel does not compile"
             self._failure = Failure(status="crashed", reason=reason)
