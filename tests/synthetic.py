@@ -335,6 +335,11 @@ def _copy() -> Cells:
                     {"direction": direction, "method": method, "bytes": size},
                     [rate, _seconds(time)],
                 )
+    for direction, top in (("h2d", 51.3e9), ("d2h", 52.6e9)):
+        for size in _octaves(4, GIB, 1):
+            time = 2.2e-6 + size / top
+            rate = _rate(size / time, PCIE_PEAK, "PCIe 5 x16 after line coding")
+            yield "copy/mapped", {"direction": direction, "bytes": size}, [rate, _seconds(time)]
     for size in _octaves(4 * KIB, 4 * GIB, 1):
         time = 1.9e-6 + 2 * size / 4.25e12
         yield "copy/device", {"bytes": size}, [_rate(2 * size / time), _seconds(time)]

@@ -1,5 +1,7 @@
 """Bandwidth of DRAM, L2, L1 and shared memory beside their limits."""
 
+import math
+
 from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.report import (
     Fact,
@@ -21,21 +23,21 @@ FAMILY = "bandwidth"
 ORDER = 10
 PROBES = tuple(f"bandwidth/{name}" for name in "dram dram_regime l2 l1 shared".split())
 
-_BYTES_PER_S = Scale(label="bandwidth", unit="B/s", zero=True)
+_PATTERNS = ("read", "write", "copy", "scale", "triad")
+_BYTES_PER_S = Scale(label="bandwidth", unit="B/s", start=0)
 
 
 def section(rows):
     dram = measured(rows, "bandwidth/dram", "bandwidth")
     claims = _dram_claims(dram)
-    panels = [*_dram(dram), *_regimes(rows), *_l2(rows), *_on_chip(rows)]
+    panels = [*_dram(dram), *_regimes(rows), *_l2(rows, dram), *_on_chip(rows)]
     heading = f"DRAM reaches {listing(claims)}" if claims else _chip_claim(rows)
-    read = _best(dram, pattern="read")
     return Section(
         heading=heading,
         lead=_lead(dram),
         panels=tuple(panels),
         facts=tuple(_facts(rows, dram)),
-        headline=_headline(read) if read is not None and read["limit"] == read["limit"] else None,
+        headline=_headline(rows, dram),
     )
 
 
@@ -45,17 +47,29 @@ def _best(rows, **axes):
     return best(rows)
 
 
-def _headline(read):
-    return f"DRAM read reaches {percent(read['value'] / read['limit'])} of its limit"
+def _headline(rows, dram):
+    read = _share(_best(dram, pattern="read"))
+    if not read:
+        return None
+    spaces = {"L1": "bandwidth/l1", "shared memory": "bandwidth/shared"}
+    others = {name: _share(best(measured(rows, probe, "bandwidth"))) for name, probe in spaces.items()}
+    reached = [
+        f"DRAM read reaches {read} of its limit",
+        *(f"{name} {share}" for name, share in others.items() if share),
+    ]
+    return listing(reached)
+
+
+def _share(row):
+    return percent(row["value"] / row["limit"]) if row is not None and row["limit"] == row["limit"] else None
 
 
 def _dram_claims(dram):
     found = []
     for pattern, doing in (("read", "reading"), ("write", "writing"), ("copy", "copying")):
-        row = _best(dram, pattern=pattern)
-        if row is not None and row["limit"] == row["limit"]:
-            of = "" if found else " of its limit"
-            found.append(f"{percent(row['value'] / row['limit'])}{of} {doing}")
+        share = _share(_best(dram, pattern=pattern))
+        if share:
+            found.append(f"{share}{'' if found else ' of its limit'} {doing}")
     return found
 
 
@@ -74,7 +88,7 @@ def _lead(dram):
         return ""
     largest = good["bytes"].max()
     return (
-        f"Arrays of up to {format_bytes(int(largest))}; effective bytes, each array counted once. "
+        f"Arrays of up to {format_bytes(int(largest))}; the bytes that the program asks for, each array counted once. "
         f"Limit: {format_value(good['limit'].iloc[0], 'B/s')}, {good['limit_kind'].iloc[0]}."
     )
 
@@ -82,31 +96,36 @@ def _lead(dram):
 def _dram(dram):
     if dram.empty:
         return []
-    limits = _limits(dram)
     ladders = {
         "bytes": ("array size", "B", "the best over vector width, unroll and occupancy"),
         "warps": ("warps per SM", "", "on the largest arrays"),
-        "vector": ("bytes per access", "", "on the largest arrays"),
+        "vector": ("bytes per access", "B", "on the largest arrays"),
         "unroll": ("accesses in flight per thread", "", "on the largest arrays"),
     }
-    panels = []
-    for axis, (name, unit, scope) in ladders.items():
+    pictured = {}
+    for axis in ladders:
         chosen = dram if axis == "bytes" else _largest(dram)
-        if axis not in chosen or chosen[axis].nunique() < 2:
-            continue
+        if axis in chosen and chosen[axis].nunique() > 1:
+            pictured[axis] = series(chosen, x=axis, by=["pattern"], first=_PATTERNS)
+    lowest = min((v for listed in pictured.values() for one in listed for v in one.lo), default=0.0)
+    y = Scale(label="bandwidth", unit="B/s", start=math.floor(lowest / 1e11) * 1e11)
+    panels = []
+    for axis, listed in pictured.items():
+        name, unit, scope = ladders[axis]
         svg = lines(
-            series(chosen, x=axis, by=["pattern"]),
+            listed,
             x=Scale(label=name, unit=unit, log=True),
-            y=Scale(label="bandwidth", unit="B/s"),
-            limits=limits,
+            y=y,
+            limits=_limits(dram),
             alt=f"DRAM bandwidth by {name}",
         )
-        panels.append(Panel(svg=svg, caption=f"DRAM by {name}, {scope}. Dashed: the limit."))
+        caption = f"DRAM by {name}, {scope}; the vertical axis starts at {amount(y.start, 'B/s')}."
+        panels.append(Panel(svg=svg, caption=caption))
     return panels or [_patterns(dram)]
 
 
 def _patterns(dram):
-    rows = [row for pattern in dram["pattern"].unique() if (row := _best(dram, pattern=pattern)) is not None]
+    rows = [row for pattern in _PATTERNS if (row := _best(dram, pattern=pattern)) is not None]
     entries = [Dot(label=row["pattern"], value=row["value"], lo=row["lo"], hi=row["hi"]) for row in rows]
     if not entries:
         entries = [
@@ -121,10 +140,11 @@ def _largest(rows):
     return nearest(rows, "bytes", float(rows["bytes"].max()))
 
 
-def _limits(rows):
+def _limits(rows, of=""):
     known = rows["limit"].dropna().unique()
-    unit = rows["unit"].iloc[0]
-    return [Limit(label=f"limit {format_value(float(known[0]), unit)}", y=float(known[0]))] if len(known) == 1 else []
+    if len(known) != 1:
+        return []
+    return [Limit(label=f"{of}limit {format_value(float(known[0]), rows['unit'].iloc[0])}", y=float(known[0]))]
 
 
 def _regimes(rows):
@@ -139,26 +159,27 @@ def _regimes(rows):
             value=row["value"],
             lo=row["lo"],
             hi=row["hi"],
-            group=row["pattern"],
             flawed=row["status"] != "ok",
         )
-        for row in chosen.sort_values(["pattern", "regime"]).to_dict("records")
+        for row in chosen.sort_values(["pattern", "regime"], ascending=[False, True]).to_dict("records")
     ]
     svg = dots(entries, x=_BYTES_PER_S, alt="DRAM bandwidth in bursts and at power equilibrium, with the power drawn")
     return [Panel(svg=svg, caption="In a burst from rest, and sustained at power equilibrium, with the power drawn.")]
 
 
-def _l2(rows):
+def _l2(rows, dram):
     chosen = measured(rows, "bandwidth/l2", "bandwidth")
     if chosen.empty:
         return []
     svg = lines(
-        series(chosen, x="footprint", by=["pattern"]),
+        series(chosen, x="footprint", by=["pattern"], first=_PATTERNS),
         x=Scale(label="footprint", unit="B", log=True),
         y=_BYTES_PER_S,
+        limits=_limits(dram, "DRAM ") if len(dram) else [],
         alt="Bandwidth over the footprint, from L2 into DRAM",
     )
-    return [Panel(svg=svg, caption="All SMs pass over one footprint around L1: L2 while it fits, DRAM beyond.")]
+    caption = "All SMs pass over one footprint, around L1: L2 while it fits, DRAM beyond. Small ones are over too soon."
+    return [Panel(svg=svg, caption=caption)]
 
 
 def _on_chip(rows):
@@ -167,7 +188,7 @@ def _on_chip(rows):
         chosen = measured(rows, f"bandwidth/{space}", "bandwidth_sm")
         if chosen.empty:
             continue
-        per_clock = Scale(label="bytes per SM and clock", unit="B/cycle", zero=True)
+        per_clock = Scale(label="bytes per SM and clock", unit="B/cycle", start=0)
         alt = f"{name} bandwidth per SM and clock by warps and bytes per access"
         if chosen["warps"].nunique() > 1:
             svg = lines(
@@ -189,7 +210,7 @@ def _on_chip(rows):
                 for row in chosen.sort_values("vector").to_dict("records")
             ]
             svg = dots(entries, x=per_clock, alt=alt)
-        panels.append(Panel(svg=svg, caption=f"{name}, by bytes per access. Clock: that of each sample."))
+        panels.append(Panel(svg=svg, caption=f"{name}, by bytes per access, at the clock of each sample."))
     return panels
 
 

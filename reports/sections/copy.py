@@ -1,13 +1,16 @@
 """Contiguous copies between host and device, and within the device."""
 
+import pandas
+
 from gridstone.figure import Limit, Scale, lines
 from gridstone.report import Fact, Panel, Section, amount, best, label, listing, measured, series
 from gridstone.units import format_value
 
 FAMILY = "copy"
 ORDER = 40
-PROBES = ("copy/host_device", "copy/device")
+PROBES = ("copy/host_device", "copy/mapped", "copy/device")
 
+_METHODS = ("pinned", "pageable", "mapped")
 _BYTES = Scale(label="bytes copied", unit="B", log=True)
 _BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
 
@@ -29,7 +32,8 @@ def section(rows):
             if inside is None
             else (f"Copies within the device reach {amount(inside['value'], 'B/s')}")
         )
-    return Section(heading=heading, panels=(*_directions(host), *_device(rows)), facts=tuple(_facts(tops)))
+    panels = (*_directions(host, measured(rows, "copy/mapped", "bandwidth")), *_device(rows))
+    return Section(heading=heading, panels=panels, facts=tuple(_facts(tops)))
 
 
 def _best(rows, direction):
@@ -51,10 +55,13 @@ def _facts(tops):
         )
 
 
-def _directions(host):
+def _directions(host, mapped):
+    """A panel per direction; a kernel's walk over mapped memory is one more method beside the copy engines."""
     panels = []
+    copied = [host, mapped.assign(method="mapped")] if len(mapped) else [host]
     for direction in ("h2d", "d2h", "both"):
-        chosen = host[host["direction"] == direction] if len(host) else host
+        parts = [part[part["direction"] == direction] for part in copied if len(part)]
+        chosen = pandas.concat(parts) if parts else host
         if chosen.empty:
             continue
         name = label({"direction": direction})
@@ -63,15 +70,19 @@ def _directions(host):
             [Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0]))] if len(known) else []
         )
         svg = lines(
-            series(chosen, x="bytes", by=["method"]),
+            series(chosen, x="bytes", by=["method"], first=_METHODS),
             x=_BYTES,
             y=_BANDWIDTH,
             limits=ceiling,
             alt=f"Bandwidth of copies {name} over their size",
         )
-        detail = " Bytes of both ways are added up." if direction == "both" else ""
-        methods = " and ".join(sorted(str(m) for m in chosen["method"].unique()))
-        panels.append(Panel(svg=svg, caption=f"Copies {name}: {methods} host memory.{detail}"))
+        methods = [method for method in _METHODS if (chosen["method"] == method).any()]
+        caption = f"Copies {name}: {listing(methods)} host memory."
+        if direction == "both":
+            caption += " Bytes of both ways are added up."
+        if "mapped" in methods:
+            caption += " Mapped: read or written by a kernel over PCIe."
+        panels.append(Panel(svg=svg, caption=caption))
     return panels
 
 

@@ -1,14 +1,14 @@
 """The host itself: memory bandwidth, gathers, the ladder of its caches, copies and files."""
 
 from gridstone.figure import Dot, Level, Scale, dots, lines
-from gridstone.report import Panel, Section, amount, best, label, measured, plateaus, series, trusted
-from gridstone.units import format_seconds
+from gridstone.report import Panel, Section, amount, best, label, measured, nearest, plateaus, series, trusted
+from gridstone.units import format_bytes
 
 FAMILY = "host"
 ORDER = 50
 PROBES = tuple(f"host/{name}" for name in "stream gather pointer_chase memcpy file".split())
 
-_BANDWIDTH = Scale(label="bandwidth", unit="B/s", zero=True)
+_BANDWIDTH = Scale(label="bandwidth", unit="B/s", start=0)
 
 
 def section(rows):
@@ -81,23 +81,25 @@ def _ladder(rows, levels):
         series(chosen, x="footprint"),
         x=Scale(label="footprint", unit="B", log=True),
         y=Scale(label="time per dependent load", unit="s", log=True),
-        levels=[Level(label=format_seconds(p.value), start=p.start, end=p.end, y=p.value) for p in levels],
+        levels=[Level(label=amount(p.value, "s"), start=p.start, end=p.end, y=p.value) for p in levels],
         alt="Latency of a dependent load on the host over the footprint",
     )
-    return [Panel(svg=svg, caption="One thread follows a shuffled ring. Grey bars: plateaus.")]
+    return [Panel(svg=svg, caption="One thread follows a shuffled ring of addresses. Grey bars: plateaus.")]
 
 
 def _gather(rows):
     chosen = measured(rows, "host/gather", "bandwidth")
     if chosen.empty:
         return []
+    largest = chosen["footprint"].max()
+    chosen = nearest(chosen, "footprint", float(largest))
     svg = lines(
         series(chosen, x="row_bytes", by=["threads"]),
         x=Scale(label="bytes per row", unit="B", log=True),
         y=Scale(label="bandwidth", unit="B/s", log=True),
         alt="Bandwidth of random gathers on the host over the bytes per row",
     )
-    return [Panel(svg=svg, caption="Rows gathered at random, the best footprint of each.")]
+    return [Panel(svg=svg, caption=f"Rows gathered at random from {format_bytes(int(largest))}.")]
 
 
 def _memcpy(rows):
@@ -110,7 +112,7 @@ def _memcpy(rows):
         y=Scale(label="bandwidth", unit="B/s", log=True),
         alt="Bandwidth of memory copies on the host over their size",
     )
-    return [Panel(svg=svg, caption="memcpy by size and threads.")]
+    return [Panel(svg=svg, caption="memcpy by size and threads; each byte counts once.")]
 
 
 def _file(rows):

@@ -28,8 +28,12 @@ def section(rows):
     if near and far:
         claims = [c for c in claims if c[0] != "L2"]
         claims[1:1] = [("near L2", near[0]), ("far L2", far[0])]
-        facts += [_fact("l2_latency_near", near), _fact("l2_latency_far", far)]
-    panels += [*_by_sm(rows), *_spaces(rows, facts)]
+        clock = trusted(rows[rows["probe"] == "latency/l2_by_sm"])["sm_mhz"].median()
+        facts += [
+            _fact("l2_latency_near", near, _time(near[0], clock)),
+            _fact("l2_latency_far", far, _time(far[0], clock)),
+        ]
+    panels += [*_by_sm(rows), *_host(rows), *_spaces(rows, facts)]
     heading = _claim(claims) if claims else _other(facts)
     return Section(heading=heading, lead=_lead(rows, levels), panels=tuple(panels), facts=tuple(facts))
 
@@ -77,13 +81,18 @@ def _level_facts(rows, levels):
         first = next((p for n, p in levels if n == name), None)
         if first:
             part = trusted(_chase(rows)).sort_values("footprint").iloc[first.first : first.last + 1]
-            facts.append(_fact(f"{name.lower()}_latency", median_of(part)))
+            estimate = median_of(part)
+            facts.append(_fact(f"{name.lower()}_latency", estimate, _time(estimate[0], part["sm_mhz"].median())))
     return facts
 
 
-def _fact(quantity, estimate):
+def _fact(quantity, estimate, detail=""):
     value, lo, hi, n = estimate
-    return Fact(quantity=quantity, value=value, lo=lo, hi=hi, n=n, unit="cycle/hop", better="lower")
+    return Fact(quantity=quantity, value=value, lo=lo, hi=hi, n=n, unit="cycle/hop", better="lower", detail=detail)
+
+
+def _time(cycles, mhz):
+    return f"{amount(cycles / mhz / 1e6, 's')} at {mhz:.0f} MHz" if mhz == mhz else ""
 
 
 def _ladder(rows, levels):
@@ -102,12 +111,17 @@ def _ladder(rows, levels):
         alt="Latency of a dependent load over the footprint: " + listing([m.label for m in marks]) + " cycles",
     )
     caption = (
-        "One thread follows a shuffled ring of addresses. Line: median; band: 95 % interval of the median. Grey "
-        "bars: plateaus, found where neighbouring footprints agree within 6 % for at least 0.7 doublings."
+        "One thread follows a shuffled ring of addresses. Grey bars: plateaus, found where neighbouring footprints "
+        f"agree within 6 % for at least 0.7 doublings. {_widest(chosen)}"
     )
     if several:
         caption += " A longer stride touches more pages per byte and so shows the TLBs."
     return Panel(svg=svg, caption=caption, wide=True)
+
+
+def _widest(chosen):
+    half = ((chosen["hi"] - chosen["lo"]) / chosen["value"] / 2).max()
+    return f"The widest 95 % interval is ± {100 * half:.2g} % of its median." if half == half else ""
 
 
 def _by_sm(rows):
@@ -122,7 +136,7 @@ def _by_sm(rows):
     svg = lines(
         pictured,
         x=Scale(label="SM that loads"),
-        y=Scale(label="cycles per load", zero=True),
+        y=Scale(label="cycles per load", unit="cycles", start=0),
         joined=False,
         alt="Latency of an L2 hit by SM, lines in the near and in the far partition",
     )
@@ -136,14 +150,18 @@ def _spaces(rows, facts):
         chosen = measured(rows, f"latency/{space}", "latency")
         if chosen.empty:
             continue
-        steps = trusted(chosen).sort_values("footprint")
+        forms = _forms(chosen)
+        steps = trusted(forms[0][1]).sort_values("footprint")
         found = plateaus(steps["footprint"].astype(float).tolist(), steps["value"].tolist())
         names = {"constant": ("constant_l1_latency", "constant_l15_latency")}.get(space, (f"{space}_latency",))
         if found and found[0].first > 1:
             found = []  # the nearest level was not seen, so the order says nothing
         for name, level in zip(names, found, strict=False):
-            facts.append(_fact(name, median_of(steps.iloc[level.first : level.last + 1])))
-        pictured += [replace(s, label=space) for s in series(chosen, x="footprint")]
+            facts.append(_fact(name, median_of(steps.iloc[level.first : level.last + 1]), _other_form(forms)))
+        title = "read-only" if space == "readonly" else space
+        for form, part in forms:
+            name = f"{title}, by {form}" if form else title
+            pictured += [replace(s, label=name) for s in series(part, x="footprint")]
     if pictured:
         svg = lines(
             pictured,
@@ -151,8 +169,23 @@ def _spaces(rows, facts):
             y=Scale(label="cycles per dependent load", unit="cycle", log=True),
             alt="Latency of shared, constant, read-only and texture loads over the footprint",
         )
-        panels.append(Panel(svg=svg, caption="The other ways to memory, the same chase through each."))
-    return [*panels, *_host(rows)]
+        caption = "The other ways to memory, the same chase through each."
+        if any("by index" in one.label for one in pictured):
+            caption += " By index: with the address arithmetic of an array access, as published values have it."
+        panels.append(Panel(svg=svg, caption=caption))
+    return panels
+
+
+def _forms(chosen):
+    """(form, rows), the index form first: it is the one that others have published about."""
+    if "form" not in chosen or chosen["form"].isna().all():
+        return [("", chosen)]
+    return sorted(chosen.groupby("form"), key=lambda one: (one[0] != "index", one[0]))
+
+
+def _other_form(forms):
+    parts = [f"{form} form {estimate[0]:.4g}" for form, part in forms if form and (estimate := median_of(part))]
+    return ", ".join(parts)
 
 
 def _host(rows):
@@ -170,7 +203,7 @@ def _host(rows):
         for row in chosen.sort_values("footprint").to_dict("records")
     ]
     svg = dots(
-        entries, x=Scale(label="cycles per dependent load", unit="cycle"), alt="Latency of host memory over PCIe"
+        entries, x=Scale(label="cycles per dependent load", unit="cycles"), alt="Latency of host memory over PCIe"
     )
     return [Panel(svg=svg, caption="Pinned host memory read by the GPU, by footprint.")]
 

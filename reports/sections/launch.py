@@ -7,7 +7,7 @@ FAMILY = "launch"
 ORDER = 30
 PROBES = ("launch/kernel", "launch/graph", "launch/sync")
 
-_TIME = Scale(label="time", unit="s", zero=True)
+_TIME = Scale(label="time", unit="s", start=0)
 
 
 def section(rows):

@@ -37,11 +37,11 @@ def _dots(label: str = "read") -> str:
         Dot(label=label, value=4.5e12, lo=4.4e12, hi=4.6e12),
         Dot(label="write", value=4.1e12, lo=4.0e12, hi=4.2e12, group="b", flawed=True),
     ]
-    return dots(listed, x=Scale(label="bandwidth", unit="B/s", zero=True), alt="Bandwidth by pattern")
+    return dots(listed, x=Scale(label="bandwidth", unit="B/s", start=0), alt="Bandwidth by pattern")
 
 
 def _scattered() -> str:
-    x, y = Scale(label="SM"), Scale(label="cycles", zero=True)
+    x, y = Scale(label="SM"), Scale(label="cycles", start=0)
     return lines([_series("near", 200), _series("far", 400)], x=x, y=y, joined=False, alt="L2 by SM")
 
 

@@ -66,7 +66,7 @@ def page(run: Path) -> Page:
 
 
 def test_the_page_says_what_was_reached_and_what_failed(page: Page) -> None:
-    assert "DRAM read reaches 95 % of its limit." in page.text
+    assert "DRAM read reaches 95 % of its limit" in page.text
     for status in ("skipped", "crashed", "timeout", "unverified", "throttled", "impossible"):
         assert status in page.text
     assert "killed by signal 11 (SIGSEGV)" in page.text

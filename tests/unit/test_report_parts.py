@@ -71,7 +71,7 @@ def test_a_table_keeps_every_row_and_its_raw_values(rows: pd.DataFrame) -> None:
 
 
 def test_labels_name_numbers_and_not_words() -> None:
-    assert label({"direction": "h2d", "bytes": 4096, "warps": 8}) == "host to device, bytes 4 KiB, warps 8"
+    assert label({"direction": "h2d", "bytes": 4096, "warps": 8}) == "host to device, 4 KiB, 8 warps"
 
 
 def test_the_command_keeps_the_axes_that_speak_of_its_probes() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridstone.figure.direct import shortened
 from gridstone.figure.scale import Scale, apply
 from gridstone.figure.style import FLAW, HALF, INK, PAGE, PALETTE
 from gridstone.figure.svg import draw
@@ -52,8 +53,7 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
             )
         apply(axes.xaxis, x, [d.hi for d in listed])
         axes.set_xlim(0, 1.3 * max(d.hi for d in listed))
-        axes.xaxis.set_major_locator(_few_ticks())
-        axes.set_yticks(range(len(listed)), [_short(d.label) for d in listed])
+        axes.set_yticks(range(len(listed)), [shortened(d.label, _LONGEST) for d in listed])
         axes.set_ylim(len(listed) - 0.4, -0.6)
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(visible=False, axis="y")
@@ -61,13 +61,3 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
 
     height = max(1.5, 0.75 + 0.27 * len(listed))
     return draw(paint, size=(HALF[0], height), alt=alt)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
-
-
-def _few_ticks() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(5, steps=[1, 2, 5, 10])

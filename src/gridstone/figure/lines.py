@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridstone.figure.direct import name_ends
 from gridstone.figure.scale import Scale, apply
 from gridstone.figure.style import FLAW, HALF, INK, MUTED, PAGE, PALETTE, WIDE
 from gridstone.figure.svg import draw
@@ -74,7 +74,7 @@ def lines(
         axes.grid(visible=False, axis="x")
         seaborn.despine(ax=axes, left=True)
         if len(series) > 1:
-            _legend(axes, [s.label for s in series], wide)
+            _names(axes, series)
 
     return draw(paint, size=WIDE if wide else HALF, alt=alt)
 
@@ -92,8 +92,12 @@ def _band(axes: Any, series: Sequence[Series], joined: bool) -> None:
 
 
 def _points(axes: Any, series: Sequence[Series], joined: bool) -> None:
-    """All series in one call: seaborn's cost is per call, not per point."""
+    """All series in one call, without ticks meanwhile: seaborn's cost is per call and per tick, not per point."""
     import seaborn
+    from matplotlib.ticker import NullLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(NullLocator())
 
     which = [index for index, one in enumerate(series) for _ in one.x]
     xs, ys = [v for one in series for v in one.x], [v for one in series for v in one.y]
@@ -111,13 +115,13 @@ def _points(axes: Any, series: Sequence[Series], joined: bool) -> None:
 
 
 def _level(axes: Any, level: Level) -> None:
-    axes.hlines(level.y, level.start, level.end, color=INK, linewidth=3.4, alpha=0.16, zorder=1)
+    """A bar under the plateau and its name below: a ladder climbs, so that below its steps nothing is drawn."""
+    axes.hlines(level.y, level.start, level.end, color=INK, linewidth=6, alpha=0.14, zorder=1)
     axes.annotate(
         level.label,
-        ((level.start * level.end) ** 0.5, level.y),
+        (level.start, level.y),
         textcoords="offset points",
-        xytext=(0, -14),
-        ha="center",
+        xytext=(1, -15),
         color=INK,
         fontsize=9,
     )
@@ -127,33 +131,18 @@ def _limit(axes: Any, limit: Limit) -> None:
     axes.axhline(limit.y, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
         limit.label,
-        (1, limit.y),
+        (0, limit.y),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         xytext=(0, 4),
-        ha="right",
         color=MUTED,
         fontsize=8,
+        bbox={"facecolor": PAGE, "edgecolor": "none", "pad": 0.8},
     )
 
 
-def _legend(axes: Any, labels: list[str], wide: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    room = 110 if wide else 48  # characters in a row, a key's line counted as five
-    most = max(1, min(len(labels), room // (5 + max(map(len, labels)))))
-    columns = math.ceil(len(labels) / math.ceil(len(labels) / most))
-    keys = [
-        Line2D([], [], color=_colour(index), marker="o", markersize=4, label=name) for index, name in enumerate(labels)
-    ]
-    axes.legend(
-        handles=keys,
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=columns,
-        frameon=False,
-        borderaxespad=0.2,
-        handlelength=1.4,
-        columnspacing=1.6,
-        labelcolor=INK,
-    )
+def _names(axes: Any, series: Sequence[Series]) -> None:
+    drawn = [(index, one) for index, one in enumerate(series) if one.x]
+    names = [one.label for _, one in drawn]
+    ends = [(one.x[-1], one.y[-1]) for _, one in drawn]
+    name_ends(axes, names, ends, [_colour(index) for index, _ in drawn])

@@ -13,19 +13,18 @@ from gridstone.units import format_bytes, format_si, format_value
 class Scale:
     """An axis: its label, the SI unit of its values, and whether equal steps are equal ratios.
 
-    A logarithmic axis in bytes, or of powers of two alone, ticks at powers of two. zero: a linear axis that
-    starts at zero.
+    A logarithmic axis in bytes, or of powers of two alone, ticks at powers of two. start: where a linear axis begins.
     """
 
     label: str
     unit: str = ""
     log: bool = False
-    zero: bool = False
+    start: float | None = None
 
 
 def apply(axis: Any, scale: Scale, values: list[float]) -> None:
     """Set scale, ticks and label of a matplotlib XAxis or YAxis for the values that it shows."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     which: Literal["x", "y"] = axis.axis_name
     axes = axis.axes
@@ -38,10 +37,14 @@ def apply(axis: Any, scale: Scale, values: list[float]) -> None:
         set_scale("log")
         axis.set_major_locator(_ratios(values))
         axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, scale.unit)))
     axis.set_label_text(scale.label)
-    if scale.zero:
-        (axes.set_xlim if which == "x" else axes.set_ylim)(0, 1.08 * max(values, default=1.0))
+    axis.label.set_visible(True)  # seaborn hides the label of an axis that has no ticks yet
+    if scale.start is not None:
+        most = max(values, default=scale.start + 1)
+        (axes.set_xlim if which == "x" else axes.set_ylim)(scale.start, most + 0.08 * (most - scale.start))
 
 
 def tick(value: float, unit: str) -> str:

@@ -46,7 +46,9 @@ def panel(rows: pd.DataFrame, axes: Sequence[str]) -> Panel:
     svg = lines(
         series(rows, x=x, by=by),
         x=Scale(label=x.replace("_", " "), unit="B" if x in BYTE_AXES else "", log=bool(spread)),
-        y=Scale(label=f"{name}, {unit}", unit=unit, log=bool(high), zero=not high),
+        y=Scale(
+            label=f"{name}, {unit}", unit=unit, log=bool(high), start=None if high or rows["value"].min() < 0 else 0
+        ),
         limits=_limits(rows),
         alt=f"{alt} over {x}",
     )

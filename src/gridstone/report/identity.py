@@ -24,9 +24,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """title: the device. groups: entries under a heading each."""
+    """title: the device. dateline: when, where and how it was measured. groups: entries under a heading each."""
 
     title: str
+    dateline: str
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
 
 
@@ -34,10 +35,21 @@ def card(rows: pd.DataFrame, info: Mapping[str, Any]) -> Card:
     """The card of a run; anything that run.json does not say is a dash."""
     gpu, host = _part(info, "gpu"), _part(info, "host")
     device = _device(rows, gpu, host)
-    groups = [("Run", _run(rows, info)), ("Host", _host(rows, host, info))]
+    groups = [("Host", _host(rows, host, info)), ("Run", _run(rows, info))]
     if gpu or rows["device_uuid"].notna().any():
-        groups[:0] = [("GPU", _gpu(gpu)), ("While it was measured", _seen(rows))]
-    return Card(title=device, groups=tuple(groups))
+        groups[:0] = [("GPU", _gpu(gpu)), ("Seen while it was measured", _seen(rows))]
+    return Card(title=device, dateline=_dateline(rows, info), groups=tuple(groups))
+
+
+def _dateline(rows: pd.DataFrame, info: Mapping[str, Any]) -> str:
+    first, last = (str(rows["t_utc"].agg(which)) for which in ("min", "max"))
+    began = str(info.get("started_utc") or first)
+    parts = [f"{began[:10]}, {began[11:16]} to {str(info.get('updated_utc') or last)[11:16]} UTC"]
+    names = rows["host"].dropna()
+    parts += [f"on {names.iloc[0]}"] if len(names) else []
+    profile = _part(info, "request").get("profile")
+    parts += [f"{profile} profile"] if profile else []
+    return ", ".join(parts)
 
 
 def _device(rows: pd.DataFrame, gpu: Mapping[str, Any], host: Mapping[str, Any]) -> str:

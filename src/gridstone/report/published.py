@@ -18,12 +18,16 @@ Verdict = Literal["normal", "low", "impossible"]
 _HOPPER = ("H100", "H200", "H800", "H20", "GH200")
 _WORDS = {"l1": "L1", "l15": "L1.5", "l2": "L2", "dram": "DRAM", "pcie5": "PCIe 5", "h2d": "host to device"}
 _TOLERANCE = 0.10  # two correct measurements of one chip at different clocks differ by less
+_ALIKE = 0.05  # beyond this a difference wants an explanation
 _INCREDIBLE = 0.25  # nobody beats a latency in cycles on the same architecture by more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A range from one source. `scope` says whom it binds: the whole `architecture`, or that `device` alone."""
+    """A range from one source. `scope` says whom it binds: the whole `architecture`, or that `device` alone.
+
+    note: what the value is. differs: why a correct value of ours may lie elsewhere.
+    """
 
     quantity: str
     device: str
@@ -34,6 +38,17 @@ class Published:
     source: str
     quality: str
     note: str
+    differs: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """One published range beside our value: where ours lies (`alike`, `7 % above`), and why."""
+
+    range: str
+    place: str
+    why: str
+    published: Published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +59,10 @@ class Comparison:
     ours: str
     interval: str
     n: int
+    detail: str
     verdict: Verdict | None
     why: str
-    sources: tuple[tuple[str, Published], ...]
+    sources: tuple[Beside, ...]
 
 
 @cache
@@ -110,14 +126,24 @@ def _compare(fact: Fact, rows: Sequence[Published]) -> Comparison:
         ours=format_value(fact.value, fact.unit),
         interval=_span(fact.lo, fact.hi, fact.unit),
         n=fact.n,
+        detail=fact.detail,
         verdict=word,
         why=why,
-        sources=tuple((_range(p), p) for p in rows),
+        sources=tuple(_beside(fact.value, p) for p in rows),
     )
 
 
-def _range(row: Published) -> str:
-    return _span(row.low, row.high, row.unit)
+def _beside(value: float, row: Published) -> Beside:
+    place, why = "alike", ""
+    if value > row.high * (1 + _ALIKE):
+        place = f"here {percent(value / row.high - 1)} above"
+    elif value < row.low * (1 - _ALIKE):
+        place = f"here {percent(1 - value / row.low)} below"
+    if row.quality == "suspect":
+        place, why = f"{place}, suspect", row.note
+    elif place != "alike":
+        why = row.differs or "not explained"
+    return Beside(range=_span(row.low, row.high, row.unit), place=place, why=why, published=row)
 
 
 def _span(low: float, high: float, unit: str) -> str:

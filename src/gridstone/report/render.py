@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gridstone.content import folder
-from gridstone.report.family import Chapter, chapters
+from gridstone.report.family import chapters
 from gridstone.report.identity import card
+from gridstone.report.provenance import provenance
 from gridstone.report.published import comparisons, is_hopper
 from gridstone.report.runs import Selection, select
-from gridstone.report.speed import Bar, bars
-from gridstone.report.verdict import counts, troubles
-from gridstone.report.words import percent
+from gridstone.report.speed import bars
+from gridstone.report.verdict import counts, headline, remarks, troubles
 from gridstone.store import write_atomically
 
 
@@ -43,6 +41,7 @@ def page(selection: Selection) -> str:
     written = list(chapters(rows, selection.axes, info))
     ceilings = bars(rows, selection.axes)
     facts = [fact for chapter in written for fact in chapter.section.facts]
+    beside = comparisons(facts, identity.title) if is_hopper(identity.title, info) else []
     reports = folder("reports")
     script = (reports / "report.js").read_text(encoding="utf-8")
     # Only these are taken as markup: our own files, and drawings whose text was escaped when they were made.
@@ -56,14 +55,14 @@ def page(selection: Selection) -> str:
     return environment.get_template("report.html.j2").render(
         card=identity,
         headline=headline(written, ceilings),
+        remarks=remarks(rows, ceilings, beside, info),
         counts=counts(rows),
         cells=int(rows["cell_id"].nunique()),
         troubles=troubles(rows),
         bars=ceilings,
-        widest=max((bar.hi for bar in ceilings), default=1.0),
         chapters=written,
-        comparisons=comparisons(facts, identity.title) if is_hopper(identity.title, info) else [],
-        infos=[json.dumps(one, indent=2, ensure_ascii=False) for one in selection.infos],
+        comparisons=beside,
+        records=[provenance(one) for one in selection.infos],
         runs=[str(one.get("run_id", "")) for one in selection.infos],
         left_out=selection.left_out,
         style=Markup((reports / "style.css").read_text(encoding="utf-8")),
@@ -71,17 +70,6 @@ def page(selection: Selection) -> str:
         script_digest=_digest(script),
         picture=Markup,
     )
-
-
-def headline(written: Sequence[Chapter], ceilings: Sequence[Bar]) -> str:
-    """The first claim fit for the top of the page: a section's own, else the best share of a limit."""
-    offered = [c.section.headline for c in written if c.section.headline]
-    if offered:
-        return offered[0]
-    if ceilings:
-        top = max(ceilings, key=lambda bar: bar.share)
-        return f"{top.probe} reaches {percent(top.share)} of its limit"
-    return written[0].section.heading if written else "Nothing could be measured"
 
 
 def _digest(script: str) -> str:

@@ -23,7 +23,10 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """A number that the section stands for, under the name that `reports/published.csv` uses; SI units."""
+    """A number that the section stands for, under the name that `reports/published.csv` uses; SI units.
+
+    detail: how it was measured, where that decides with which published value it may be compared.
+    """
 
     quantity: str
     value: float
@@ -33,6 +36,7 @@ class Fact:
     unit: str
     better: Better
     limit: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

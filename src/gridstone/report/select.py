@@ -18,14 +18,17 @@ _WORDS = {
     "both": "both ways at once",
     "cuda_core": "cuda-core",
 }
+_COUNTED = {"threads": "threads", "warps": "warps", "vector": "per access", "row_bytes": "per row", "count": "nodes"}
 
 
 def measured(rows: pd.DataFrame, probe: str, metric: str, **axes: object) -> pd.DataFrame:
     """The rows of a metric that have a value, where each named axis has the given value."""
-    chosen = rows[(rows["probe"] == probe) & (rows["metric"] == metric) & rows["value"].notna()]
+    if not set(axes) <= set(rows.columns):
+        return rows[:0]
+    wanted = (rows["probe"] == probe) & (rows["metric"] == metric) & rows["value"].notna()
     for name, value in axes.items():
-        chosen = chosen[(chosen[name] == value).fillna(False)] if name in chosen else chosen[:0]
-    return chosen
+        wanted &= (rows[name] == value).fillna(False)
+    return rows[wanted]
 
 
 def trusted(rows: pd.DataFrame) -> pd.DataFrame:
@@ -64,28 +67,37 @@ def nearest(rows: pd.DataFrame, axis: str, value: float) -> pd.DataFrame:
     return rows[distance == distance.min()]
 
 
-def series(rows: pd.DataFrame, *, x: str, by: Sequence[str] = ()) -> list[Series]:
-    """A series per combination of the `by` axes; at each x the best value over all other axes, ok cells first."""
+def series(rows: pd.DataFrame, *, x: str, by: Sequence[str] = (), first: Sequence[str] = ()) -> list[Series]:
+    """A series per combination of the `by` axes; at each x the best value over all other axes, ok cells first.
+
+    Words of `first` lead in that order, so that a word keeps its place, and with it its colour, from one figure to
+    the next; then numbers by size, then other words by name.
+    """
     wanted = [name for name in by if name in rows]
     if rows.empty or x not in rows:
         return []
+    narrow = rows[list(dict.fromkeys([x, *wanted, "better", "status", "value", "lo", "hi"]))]
     groups: list[tuple[Any, pd.DataFrame]] = (
-        list(rows.groupby(wanted, sort=False, dropna=False)) if wanted else [((), rows)]
+        list(narrow.groupby(wanted, sort=False, dropna=False)) if wanted else [((), narrow)]
     )
-    ordered = sorted(groups, key=lambda g: tuple((isinstance(v, str), v) for v in g[0])) if wanted else groups
-    return [_one(label(dict(zip(wanted, key, strict=True))), group, x) for key, group in ordered]
+    rank = {word: place for place, word in enumerate(first)}
+    groups.sort(key=lambda g: [(rank.get(v, len(rank)), isinstance(v, str), v) for v in g[0]])
+    return [_one(label(dict(zip(wanted, key, strict=True))), group, x) for key, group in groups]
 
 
 def label(axes: dict[str, Any]) -> str:
-    """Axis values in words: `write, vector 16 B, warps 8`; a number stands behind the name of its axis."""
-    return ", ".join(_in_words(name, value) for name, value in axes.items())
+    """Axis values in words: `write, 16 B per access, 8 warps`; numbers of other axes stand behind the axis' name."""
+    return ", ".join(in_words(name, value) for name, value in axes.items())
 
 
-def _in_words(name: str, value: Any) -> str:
+def in_words(name: str, value: Any) -> str:
+    """One axis value as a person says it."""
     if isinstance(value, str):
         return _WORDS.get(value, value.replace("_", " "))
-    shown = format_bytes(int(value)) if name in BYTE_AXES else str(value)
-    return f"{name.replace('_', ' ')} {shown}"
+    shown = format_bytes(int(value)) if name in BYTE_AXES else f"{value:g}" if isinstance(value, float) else str(value)
+    if name in _COUNTED:
+        return f"{shown} {_COUNTED[name] if value != 1 else _COUNTED[name].removesuffix('s')}"
+    return shown if name == "bytes" else f"{name.replace('_', ' ')} {shown}"
 
 
 def _one(name: str, group: pd.DataFrame, x: str) -> Series:

@@ -35,14 +35,13 @@ class Bar:
 def bars(rows: pd.DataFrame, axes: Mapping[str, Sequence[str]]) -> list[Bar]:
     """A bar per probe and value of its first worded axis, for the first metric that has a limit; best first."""
     limited = trusted(rows[rows["limit"].notna() & rows["value"].notna()])
-    found = []
+    found: list[Bar | None] = []
     for probe, metrics in limited.groupby("probe", sort=True):
         group = metrics[metrics["metric"] == metrics["metric"].iloc[0]]
         split = _split(group, axes.get(str(probe), ()))
         parts = [part for _, part in group.groupby(split, sort=False)] if split else [group]
-        ranked = [_bar(part, split, axes.get(str(probe), ())) for part in parts]
-        found += sorted((b for b in ranked if b), key=lambda b: -b.share)
-    return found
+        found += [_bar(part, split, axes.get(str(probe), ())) for part in parts]
+    return sorted(filter(None, found), key=lambda bar: -bar.share)
 
 
 def _split(group: pd.DataFrame, names: Sequence[str]) -> str | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gridstone.report.family import Chapter
+from gridstone.report.published import Comparison
+from gridstone.report.speed import Bar
+from gridstone.report.words import percent
 from gridstone.store import STATUSES
 
 if TYPE_CHECKING:
@@ -31,12 +36,49 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Cells of a probe that share a status and a reason."""
+    """Cells that share a status and a reason, and how many of them each probe has."""
 
-    probe: str
     status: str
     reason: str
     cells: int
+    probes: tuple[tuple[str, int], ...]
+
+
+def headline(written: Sequence[Chapter], ceilings: Sequence[Bar]) -> str:
+    """The first claim fit for the top of the page: a section's own, else the best share of a limit."""
+    offered = [c.section.headline for c in written if c.section.headline]
+    if offered:
+        return offered[0]
+    if ceilings:
+        return f"{ceilings[0].probe} reaches {percent(ceilings[0].share)} of its limit"
+    return written[0].section.heading if written else "Nothing could be measured"
+
+
+def remarks(
+    rows: pd.DataFrame, ceilings: Sequence[Bar], beside: Sequence[Comparison], info: Mapping[str, Any]
+) -> list[str]:
+    """Whether the headline can be leaned on: the limits, the clock, published values, a GPU that is missing."""
+    found = []
+    if len(ceilings) > 1:
+        low, high = (percent(bar.share) for bar in (ceilings[-1], ceilings[0]))
+        found.append(f"{len(ceilings)} limits are reached to between {low} and {high}")
+    clocks = rows["sm_mhz"].dropna()
+    if len(clocks):
+        held = int(rows.loc[rows["throttle"].fillna("") != "", "cell_id"].nunique())
+        seen = (
+            f"{clocks.min():.0f} to {clocks.max():.0f} MHz"
+            if clocks.min() < clocks.max()
+            else f"{clocks.max():.0f} MHz"
+        )
+        by = f"something held it back in {held} cells" if held else "nothing held it back"
+        found.append(f"The SM clock was {seen}; {by}")
+    judged = [one for one in beside if one.verdict]
+    if judged:
+        normal = sum(one.verdict == "normal" for one in judged)
+        found.append(f"{normal} of {len(judged)} values that others have published are met")
+    if info.get("no_gpu"):
+        found.append(f"No GPU was measured: {info['no_gpu']}")
+    return found
 
 
 def counts(rows: pd.DataFrame) -> list[Count]:
@@ -52,13 +94,14 @@ def counts(rows: pd.DataFrame) -> list[Count]:
 
 
 def troubles(rows: pd.DataFrame) -> list[Trouble]:
-    """Everything that is not ok, grouped by probe, status and reason, in the order of the probes."""
+    """Everything that is not ok, grouped by status and reason; what asks for attention first, then by size."""
     bad = rows[rows["status"] != "ok"]
     cells = bad.assign(reason=bad["reason"].fillna("no reason was recorded")).drop_duplicates(
         ["cell_id", "status", "reason"]
     )
-    grouped = cells.groupby(["probe", "status", "reason"]).size()
-    return [
-        Trouble(probe=str(probe), status=str(status), reason=str(reason), cells=int(count))
-        for (probe, status, reason), count in grouped.items()
-    ]
+    found = []
+    for (status, reason), group in cells.groupby(["status", "reason"]):
+        probes = tuple((str(probe), int(count)) for probe, count in group["probe"].value_counts(sort=False).items())
+        found.append(Trouble(status=str(status), reason=str(reason), cells=len(group), probes=tuple(sorted(probes))))
+    severity = {status: rank for rank, status in enumerate(STATUSES)}
+    return sorted(found, key=lambda t: (-severity[t.status], -t.cells, t.reason))
