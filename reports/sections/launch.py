@@ -26,7 +26,7 @@ def section(rows):
         facts.insert(0, _fact("launch_latency_stream", submit))
     return Section(
         heading=", ".join(claims) or "No launch of this run is ok",
-        panels=(*_kernels(kernel), *_graphs(rows), *_sync(rows)),
+        panels=(*_kernels(kernel), *_sync(rows), *_graphs(rows)),
         facts=tuple(facts),
     )
 

@@ -30,12 +30,11 @@ def draw(paint: Callable[[Any], None], *, size: tuple[float, float], alt: str) -
     salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
     with matplotlib.rc_context(theme(salt)):
         figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         paint(figure.add_subplot())
         out = io.StringIO()
-        figure.savefig(
-            out, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        )
+        # Not savefig: it lays the figure out and draws it once more before.
+        canvas.print_svg(out, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return inline(out.getvalue(), alt=alt, prefix=f"f{salt}")
 
 
