@@ -30,8 +30,8 @@ def section(rows):
         claims[1:1] = [("near L2", near[0]), ("far L2", far[0])]
         clock = trusted(rows[rows["probe"] == "latency/l2_by_sm"])["sm_mhz"].median()
         facts += [
-            _fact("l2_latency_near", near, _time(near[0], clock)),
-            _fact("l2_latency_far", far, _time(far[0], clock)),
+            _fact("l2_latency_near", near, clock),
+            _fact("l2_latency_far", far, clock),
         ]
     panels += [*_by_sm(rows), *_host(rows), *_spaces(rows, facts)]
     heading = _claim(claims) if claims else _other(facts)
@@ -82,17 +82,25 @@ def _level_facts(rows, levels):
         if first:
             part = trusted(_chase(rows)).sort_values("footprint").iloc[first.first : first.last + 1]
             estimate = median_of(part)
-            facts.append(_fact(f"{name.lower()}_latency", estimate, _time(estimate[0], part["sm_mhz"].median())))
+            facts.append(_fact(f"{name.lower()}_latency", estimate, part["sm_mhz"].median()))
     return facts
 
 
-def _fact(quantity, estimate, detail=""):
+def _fact(quantity, estimate, mhz, detail=""):
     value, lo, hi, n = estimate
-    return Fact(quantity=quantity, value=value, lo=lo, hi=hi, n=n, unit="cycle/hop", better="lower", detail=detail)
-
-
-def _time(cycles, mhz):
-    return f"{amount(cycles / mhz / 1e6, 's')} at {mhz:.0f} MHz" if mhz == mhz else ""
+    known = mhz == mhz
+    time = f"{amount(value / mhz / 1e6, 's')} at {mhz:.0f} MHz" if known else ""
+    return Fact(
+        quantity=quantity,
+        value=value,
+        lo=lo,
+        hi=hi,
+        n=n,
+        unit="cycle/hop",
+        better="lower",
+        detail=", ".join(filter(None, (time, detail))),
+        sm_mhz=float(mhz) if known else None,
+    )
 
 
 def _ladder(rows, levels):
@@ -157,7 +165,8 @@ def _spaces(rows, facts):
         if found and found[0].first > 1:
             found = []  # the nearest level was not seen, so the order says nothing
         for name, level in zip(names, found, strict=False):
-            facts.append(_fact(name, median_of(steps.iloc[level.first : level.last + 1]), _other_form(forms)))
+            part = steps.iloc[level.first : level.last + 1]
+            facts.append(_fact(name, median_of(part), part["sm_mhz"].median(), _other_form(forms)))
         title = "read-only" if space == "readonly" else space
         for form, part in forms:
             name = f"{title}, by {form}" if form else title
@@ -184,8 +193,9 @@ def _forms(chosen):
 
 
 def _other_form(forms):
-    parts = [f"{form} form {estimate[0]:.4g}" for form, part in forms if form and (estimate := median_of(part))]
-    return ", ".join(parts)
+    (first, _), *others = forms
+    parts = [f"by {form} {estimate[0]:.4g}" for form, part in others if (estimate := median_of(part))]
+    return ", ".join([f"by {first}", *parts]) if parts else ""
 
 
 def _host(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -115,6 +116,15 @@ def test_suspect_sources_are_shown_and_do_not_count() -> None:
     assert found.verdict == "normal" and len(found.sources) == 2
     (alone,) = comparisons([_fact(650)], "NVIDIA H200", ranges[1:])
     assert alone.verdict is None
+
+
+@pytest.mark.parametrize(("value", "expected"), [(258, "normal"), (290, "normal"), (330, "low")])
+def test_a_path_with_its_own_clock_counts_more_cycles_at_a_faster_sm(value: float, expected: str) -> None:
+    known = replace(_range(258, 258), sm_mhz=1755)
+    (found,) = comparisons([replace(_fact(value), sm_mhz=1980)], "NVIDIA H200", [known])
+    assert found.verdict == expected
+    (unclocked,) = comparisons([_fact(290)], "NVIDIA H200", [known])
+    assert unclocked.verdict == "low"
 
 
 def test_a_device_range_binds_that_device_alone() -> None:

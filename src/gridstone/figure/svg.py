@@ -34,7 +34,7 @@ def draw(paint: Callable[[Any], None], *, size: tuple[float, float], alt: str) -
         paint(figure.add_subplot())
         out = io.StringIO()
         # Not savefig: it lays the figure out and draws it once more before.
-        canvas.print_svg(out, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        canvas.print_svg(out, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
     return inline(out.getvalue(), alt=alt, prefix=f"f{salt}")
 
 

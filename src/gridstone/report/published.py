@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,8 @@ _INCREDIBLE = 0.25  # nobody beats a latency in cycles on the same architecture 
 class Published:
     """A range from one source. `scope` says whom it binds: the whole `architecture`, or that `device` alone.
 
-    note: what the value is. differs: why a correct value of ours may lie elsewhere.
+    note: what the value is. differs: why a correct value of ours may lie elsewhere. sm_mhz: the clock that its cycles
+    were counted at, where the path keeps a clock of its own, so that another SM clock counts other cycles.
     """
 
     quantity: str
@@ -39,6 +40,7 @@ class Published:
     quality: str
     note: str
     differs: str = ""
+    sm_mhz: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,14 @@ def published(path: Path | None = None) -> tuple[Published, ...]:
     """The rows of `reports/published.csv`."""
     with (path or folder("reports") / "published.csv").open(newline="", encoding="utf-8") as file:
         return tuple(
-            Published(**{**row, "low": float(row["low"]), "high": float(row["high"])})  # type: ignore[arg-type]
+            Published(
+                **{  # type: ignore[arg-type]
+                    **row,
+                    "low": float(row["low"]),
+                    "high": float(row["high"]),
+                    "sm_mhz": float(row["sm_mhz"]) if row["sm_mhz"] else None,
+                }
+            )
             for row in csv.DictReader(file)
         )
 
@@ -119,8 +128,16 @@ def _binds(row: Published, device: str) -> bool:
     return row.scope == "architecture" or row.device.split()[0] in device.replace("-", " ").split()
 
 
+def _at_clock(row: Published, mhz: float | None) -> Published:
+    """The range at our SM clock: the part of a path in the SM's clock keeps its cycles, the other part its time."""
+    if row.sm_mhz is None or mhz is None:
+        return row
+    ratio = mhz / row.sm_mhz
+    return replace(row, low=row.low * min(1, ratio), high=row.high * max(1, ratio))
+
+
 def _compare(fact: Fact, rows: Sequence[Published]) -> Comparison:
-    word, why = verdict(fact, [p for p in rows if p.quality != "suspect"])
+    word, why = verdict(fact, [_at_clock(p, fact.sm_mhz) for p in rows if p.quality != "suspect"])
     return Comparison(
         quantity=" ".join(_WORDS.get(word, word) for word in fact.quantity.split("_")),
         ours=format_value(fact.value, fact.unit),

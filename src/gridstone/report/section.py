@@ -25,7 +25,8 @@ class Panel:
 class Fact:
     """A number that the section stands for, under the name that `reports/published.csv` uses; SI units.
 
-    detail: how it was measured, where that decides with which published value it may be compared.
+    detail: how it was measured, where that decides with which published value it may be compared. sm_mhz: the clock
+    that cycles were counted at.
     """
 
     quantity: str
@@ -37,6 +38,7 @@ class Fact:
     better: Better
     limit: float | None = None
     detail: str = ""
+    sm_mhz: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

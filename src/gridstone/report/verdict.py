@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gridstone.report.family import Chapter
 from gridstone.report.published import Comparison
 from gridstone.report.speed import Bar
-from gridstone.report.words import percent
+from gridstone.report.words import listing, percent
 from gridstone.store import STATUSES
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ _MEANING = {
     "unverified": "their result or machine code does not hold what it should",
     "impossible": "their value is above a physical limit",
 }
+
+
+_FEW = 3  # more names than these do not fit into a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +77,9 @@ def remarks(
         found.append(f"The SM clock was {seen}; {by}")
     judged = [one for one in beside if one.verdict]
     if judged:
-        normal = sum(one.verdict == "normal" for one in judged)
-        found.append(f"{normal} of {len(judged)} values that others have published are met")
+        missed = [one.quantity for one in judged if one.verdict != "normal"]
+        but = f", all but {listing(missed)}" if 0 < len(missed) <= _FEW else ""
+        found.append(f"{len(judged) - len(missed)} of {len(judged)} values that others have published are met{but}")
     if info.get("no_gpu"):
         found.append(f"No GPU was measured: {info['no_gpu']}")
     return found
