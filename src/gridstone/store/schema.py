@@ -115,17 +115,17 @@ def check(arrow: pa.Table, where: str) -> None:
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
             "read it with the gridstone version that its run.json names"
         )
-    axes = axes_of(arrow.schema)
+    axes, names = axes_of(arrow.schema), arrow.column_names
     for column in (*COLUMNS, *axes):
-        flaw = _flaw(arrow, column, axis=column in axes)
+        flaw = _flaw(arrow, names, column, axis=column in axes)
         if flaw is not None:
             raise StoreError(
                 f"{where}: the column {column} {flaw}: the file is damaged or was edited: remove it and use --resume"
             )
 
 
-def _flaw(arrow: pa.Table, column: str, *, axis: bool) -> str | None:
-    found = arrow.column_names.count(column)
+def _flaw(arrow: pa.Table, names: list[str], column: str, *, axis: bool) -> str | None:
+    found = names.count(column)
     if found != 1:
         return "is missing" if found == 0 else "is there twice"
     values = arrow.column(column)
