@@ -130,6 +130,7 @@ def dram(gpu, *, pattern, form, bytes, vector, unroll, warps):
     limit=dram_peak,
     sass={"sm_80+": [_loads(), _stores()]},
     needs=[gpu_memory(lambda axes: 24 << 30)],
+    budget=10.0,  # a visit is over when power has settled, which takes seconds
 )
 def dram_regime(gpu, *, pattern, regime):
     """DRAM bandwidth in bursts from rest, and at power equilibrium, with the power drawn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class KnownCrew:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
+    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0) -> Visit | Failure:
         KnownCrew.asked.append(samples)
         if KnownCrew.status in ("crashed", "timeout"):
             return Failure(status=KnownCrew.status, reason="out of luck")
@@ -82,9 +83,8 @@ class KnownCrew:
             samples=Samples(seconds=seconds, work=work),
             readings=(SLOWED,) if KnownCrew.status == "throttled" else (),
             verified=KnownCrew.status != "unverified",
-            sampling_s=0.0,
         )
-        return Visit(taken=taken, wall_s=KnownCrew.wall_s)
+        return Visit(taken=taken, work_s=KnownCrew.wall_s, wall_s=KnownCrew.wall_s)
 
 
 @pytest.fixture
@@ -162,10 +162,12 @@ def test_disabled_benchmarks_take_one_sample_and_keep_no_statistics(site: pytest
 def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     visit = KnownCrew.visit
 
-    def interrupt_the_second(crew: KnownCrew, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
+    def interrupt_the_second(
+        crew: KnownCrew, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0
+    ) -> Visit | Failure:
         if KnownCrew.asked:
             raise KeyboardInterrupt
-        return visit(crew, cell, samples, cubin)
+        return visit(crew, cell, samples, cubin, turn)
 
     monkeypatch.setattr(KnownCrew, "visit", interrupt_the_second)
     ran = site.inline_run("probes", no_reraise_ctrlc=True)
@@ -178,10 +180,10 @@ def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, mo
 def test_the_profile_decides_how_often_a_cell_is_visited(
     site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KnownCrew, "wall_s", 0.0)
+    monkeypatch.setattr(KnownCrew, "wall_s", 0.07)
     for profile in ("quick", "standard"):
         site.runpytest("probes", "-k", "1000", f"--gridstone-profile={profile}")
-        assert len(KnownCrew.asked) == PROFILES[profile].most  # these samples never come within any target
+        assert len(KnownCrew.asked) == math.ceil(PROFILES[profile].budget_s / 0.07)  # far from any target until then
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def test_visits_end_with_their_number_or_the_budget() -> None:
     assert rule.enough([WILD], 3.0)
 
 
+def test_the_interval_is_looked_at_when_the_visits_have_grown_by_a_quarter() -> None:
+    rule = Stopping(target=0.01, budget_s=1.0, least=3)
+    assert [count for count in range(1, 20) if rule.enough([ALIKE] * count, 0.0)] == [3, 4, 5, 6, 8, 10, 12, 15, 19]
+
+
 def test_visits_that_give_nothing_cannot_hold_a_cell_forever() -> None:
     rule = Stopping(least=3, most=6)
     assert not rule.enough([[float("nan")]] * 3, 0.0)

@@ -21,12 +21,11 @@ Watch = Callable[[], Reading | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """Samples of one visit to a cell, the readings taken with them, the verdict on the result, and the seconds."""
+    """Samples of one visit to a cell, the readings taken with them, and the verdict on the result."""
 
     samples: Samples
     readings: tuple[Reading, ...]
     verified: bool | None
-    sampling_s: float
 
 
 def take(work: Work, count: int, watch: Watch, axes: Mapping[str, Value]) -> Taken:
@@ -55,9 +54,8 @@ def take(work: Work, count: int, watch: Watch, axes: Mapping[str, Value]) -> Tak
     if regime != "burst":  # the power sensor averages over tens of milliseconds: it says nothing of a burst
         power = np.array([r.power_w for r in readings[1:] if r and r.power_w is not None])
         samples = replace(samples, observed={**samples.observed, "power": power})
-    sampling_s = time.perf_counter() - start
     verified = work.verify() if work.verify else None
-    return Taken(samples=samples, readings=tuple(filter(None, readings)), verified=verified, sampling_s=sampling_s)
+    return Taken(samples=samples, readings=tuple(filter(None, readings)), verified=verified)
 
 
 def join(parts: list[Samples]) -> Samples:

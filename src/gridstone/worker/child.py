@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -19,8 +20,8 @@ from gridstone import content
 from gridstone.clock import Work
 from gridstone.declaration import Probe, Unavailable
 from gridstone.device import Telemetry
-from gridstone.measure import Taken, Watch, take, values
-from gridstone.worker.job import Failure, Job, Ready, Start
+from gridstone.measure import Watch, take, values
+from gridstone.worker.job import Failure, Job, Ready, Start, Visit
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_REASON = 400
@@ -72,9 +73,10 @@ def _jobs(connection: Connection[Any, Any]) -> Iterator[Job]:
             yield connection.recv()
 
 
-def _visit(job: Job, context: Any, watch: Watch) -> Taken:
+def _visit(job: Job, context: Any, watch: Watch) -> Visit:
     probe = _probe(job)
     context.begin(job.cubin, probe.l2)
+    start = time.perf_counter()
     work = probe.body(context, **job.axes)
     if not isinstance(work, Work):
         raise TypeError(f"{probe.name} returned a {type(work).__name__} and no work to time")
@@ -84,11 +86,12 @@ def _visit(job: Job, context: Any, watch: Watch) -> Taken:
         if work.close:
             work.close()
         del work
+        work_s = time.perf_counter() - start
         context.end()
     for metric in probe.metrics:  # what is wrong with a metric is wrong with this cell, and shows here
         with contextlib.suppress(Unavailable):
             values(metric, [taken])
-    return taken
+    return Visit(taken=taken, work_s=work_s)
 
 
 def _probe(job: Job) -> Probe:

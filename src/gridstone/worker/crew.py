@@ -1,4 +1,4 @@
-"""Children, one per runner, that measure cells for a parent which survives whatever happens to them."""
+"""Children that measure cells for a parent which survives whatever happens to them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 
 from gridstone import content
 from gridstone.declaration import Cell, Machine
-from gridstone.measure import Taken
 from gridstone.worker.job import Failure, Job, Ready, Start, Visit
 
 _START_S = 60.0  # importing the runner and opening the device, on a slow file system
 _GRACE_S = 5.0
+_GPU_PROCESSES = 3  # short copies and launches differ by a tenth from one CUDA context to the next
 
 
 class Child:
@@ -58,7 +58,7 @@ class Child:
             self._ready = True
         return None
 
-    def visit(self, job: Job, timeout_s: float) -> Taken | Failure:
+    def visit(self, job: Job, timeout_s: float) -> Visit | Failure:
         """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
         answer = self._ask(job, timeout_s)
         assert not isinstance(answer, Ready)
@@ -87,13 +87,13 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def _ask(self, message: Start | Job, allowed: float) -> Ready | Taken | Failure:
+    def _ask(self, message: Start | Job, allowed: float) -> Ready | Visit | Failure:
         try:
             self.connection.send(message)
             if not self.connection.poll(allowed):
                 self.kill()
                 return Failure(status="timeout", reason=f"no answer within {allowed:g} s")
-            answer: Ready | Taken | Failure = self.connection.recv()
+            answer: Ready | Visit | Failure = self.connection.recv()
         except (EOFError, OSError):
             return Failure(status="crashed", reason=self._epitaph())
         if isinstance(answer, Failure):
@@ -115,11 +115,14 @@ class Child:
 
 
 class Crew:
-    """Visits cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.visit(cell, 5)`."""
+    """Visits cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.visit(cell, 5)`.
+
+    There is one process per runner, or several for runners of a GPU, which take turns at the visits to a cell.
+    """
 
     def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float = 60.0) -> None:
         self.machine, self.log_dir, self.timeout_s = machine, log_dir, timeout_s
-        self._children: dict[str, Child] = {}
+        self._children: dict[tuple[str, int], Child] = {}
 
     def __enter__(self) -> Crew:
         return self
@@ -133,10 +136,14 @@ class Crew:
         """Process ids of the living children."""
         return {child.process.pid for child in self._children.values()}
 
-    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None) -> Visit | Failure:
-        """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure."""
+    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0) -> Visit | Failure:
+        """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
+
+        turn: how many visits the cell has had; decides which process makes this one.
+        """
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
-        child = self._child(cell)
+        key = (cell.probe.runner, turn % _GPU_PROCESSES if cell.probe.on_gpu else 0)
+        child = self._children[key] if key in self._children else self._start(cell, key)
         for other in self._children.values():
             if other is not child:
                 other.pause()
@@ -145,18 +152,17 @@ class Crew:
         start = time.perf_counter()
         answer = unopened or child.visit(job, self.timeout_s)
         wall = time.perf_counter() - start
-        if isinstance(answer, Taken):
-            return Visit(taken=answer, wall_s=wall)
-        del self._children[cell.probe.runner]
+        if isinstance(answer, Failure):
+            del self._children[key]
         return replace(answer, wall_s=wall)
 
-    def _child(self, cell: Cell) -> Child:
-        runner = cell.probe.runner
-        if runner not in self._children:
-            file = content.folder("runners") / f"{runner}.py"
-            start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu)
-            self._children[runner] = Child(start=start, log=self.log_dir / f"{runner}.log")
-        return self._children[runner]
+    def _start(self, cell: Cell, key: tuple[str, int]) -> Child:
+        runner, number = key
+        file = content.folder("runners") / f"{runner}.py"
+        start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu)
+        name = f"{runner}-{number}" if cell.probe.on_gpu else runner
+        self._children[key] = Child(start=start, log=self.log_dir / f"{name}.log")
+        return self._children[key]
 
 
 def _signal_name(number: int) -> str:

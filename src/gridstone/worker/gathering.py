@@ -61,7 +61,7 @@ class Gathering:
         if self._failure is not None:
             return
         binary = self.compiled.binary if self.compiled else None
-        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None)
+        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None, len(self._visits))
         if isinstance(answer, Visit):
             self._visits.append(answer)
         else:
@@ -76,7 +76,7 @@ class Gathering:
             return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
         taken = [visit.taken for visit in self._visits]
         wall = sum(visit.wall_s for visit in self._visits)
-        overhead = wall - sum(visit.sampling_s for visit in taken)
+        overhead = wall - sum(visit.work_s for visit in self._visits)
         try:
             made = rows(self.cell, taken, code, self.machine, self.run_id)
         except Exception as error:  # a limit that a probe declares may fail on what came out

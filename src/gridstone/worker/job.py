@@ -38,10 +38,15 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """What one visit gave, and how long it took with its set-up."""
+    """What one visit gave, and the seconds it took.
+
+    work_s: what the probe itself was busy for: its set-up, warm-up, samples and verification. wall_s: from the
+    parent's request to the answer.
+    """
 
     taken: Taken
-    wall_s: float
+    work_s: float
+    wall_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ def provenance(machine: Machine) -> dict[str, Any]:
         "gpu": None if machine.gpu is None else device.identity(machine.gpu.uuid) | _facts(machine),
         "no_gpu": machine.no_gpu or None,
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
-        "command": sys.argv,
+        "command": ["gridstone", *sys.argv[1:]],
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(("CUDA_", "GRIDSTONE_", "NUMBA_"))},
     }
 
