@@ -68,7 +68,7 @@ def _stream(gpu, pattern, size, *, vector, unroll, warps=64, form="persistent", 
         block=threads,
         args=[target, first, second, np.uint32(tiles), np.uint32(passes), sums],
         work=_ARRAYS[pattern] * size * passes,
-        poison=lambda: written.data.memset(0xFF, written.nbytes),
+        poison=lambda: gpu.memset(written, 0xFF),
         verify=verify,
     )
 
@@ -88,7 +88,7 @@ def _on_chip(gpu, space, *, vector, unroll, warps):
         args=[memory, np.uint32(footprint), np.uint32(rounds), folded],
         work=gpu.multiprocessors * rounds * footprint,
         shared=footprint if space == "shared" else 0,
-        poison=lambda: folded.data.memset(0xFF, folded.nbytes),
+        poison=lambda: gpu.memset(folded, 0xFF),
         verify=lambda: bool((folded.get() == expected.ravel()).all()),
     )
 

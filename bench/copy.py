@@ -38,14 +38,14 @@ class _Way:
 
     def poison(self):
         if self._outbound:
-            self.device.data.memset(0xFF, self._size)
+            self._gpu.memset(self.device, 0xFF)
         else:
             self.host[:] = 0xFF
 
     def verify(self):
         self._gpu.synchronize()
         if not self._outbound:  # what came back is judged on the device, which takes no time
-            self.device.data.memset(0xFF, self._size)
+            self._gpu.memset(self.device, 0xFF)
             self._to_device(self._gpu.stream)
         return self._gpu.mismatches(self.device, 1, 0) == 0
 
@@ -136,6 +136,6 @@ def device(gpu, *, bytes):
     return gpu.call(
         enqueue,
         work=2 * bytes,
-        poison=lambda: target.data.memset(0xFF, bytes),
+        poison=lambda: gpu.memset(target, 0xFF),
         verify=lambda: gpu.mismatches(target, 1, 0) == 0,
     )

@@ -149,8 +149,8 @@ def l2_by_sm(gpu, *, src_sm):
 
     def observe():
         gpu.support("ring.cu", "self_addresses", 16, 128, [memory, np.uint64(stride), np.uint32(lines)])
-        taken.data.memset_async(0, 4, gpu.stream)
-        spent.data.memset_async(0, 12 * lines, gpu.stream)
+        gpu.memset(taken, 0)
+        gpu.memset(spent, 0)
         args = [memory, np.uint64(stride), np.uint32(lines), np.uint32(src_sm), taken, spent]
         gpu.enqueue(gpu.kernel, 8 * gpu.multiprocessors, 32, args)
         first, second, chain = spent.get().reshape(lines, 3).T.astype(np.float64)

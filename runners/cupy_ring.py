@@ -51,7 +51,7 @@ def ring_of_offsets(gpu: Any, footprint: int, stride: int, unit: int) -> Ring:
     """Each place holds the offset of the next in units of `unit` bytes, as uint32."""
     order = Order(n=footprint // stride)
     words = gpu.alloc(footprint).view(np.uint32)
-    words.data.memset(0, footprint)
+    gpu.memset(words, 0)
     args = [words, np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits), np.uint32(unit)]
     gpu.support("ring.cu", "ring_of_offsets", 4 * gpu.multiprocessors, 256, args)
     return Ring(gpu, Walk(order=order, base=0, stride=stride // unit), words, stride)

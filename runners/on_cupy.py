@@ -78,6 +78,10 @@ class Gpu:
         """`size` bytes of page-locked host memory as a NumPy uint8 array that the GPU can address."""
         return self._memory.pinned(int(size))
 
+    def memset(self, array: Any, value: int) -> None:
+        """Enqueue: every byte of a device array becomes `value`. The stream does not wait for a plain cudaMemset."""
+        cp.cuda.runtime.memsetAsync(array.data.ptr, value, array.nbytes, self.stream.ptr)
+
     def floats(self, size: int) -> Any:
         """`size` bytes of device memory holding the checkable values of support/arrays.cu."""
         array = self.alloc(size).view(cp.float32)
@@ -283,7 +287,7 @@ class Gpu:
         """Overwrite more memory than L2 holds."""
         if self._scratch is None:
             self._scratch = cp.empty(4 * max(self.facts.l2, 32 << 20), dtype=cp.uint8)
-        cp.cuda.runtime.memsetAsync(self._scratch.data.ptr, 0, self._scratch.nbytes, self.stream.ptr)
+        self.memset(self._scratch, 0)
 
 
 def _config(grid: int, block: int, shared: int) -> LaunchConfig:

@@ -20,6 +20,7 @@ from gridstone.worker.job import Failure, Job, Ready, Start, Visit
 
 _START_S = 60.0  # importing the runner and opening the device, on a slow file system
 _GRACE_S = 5.0
+_TURN_S = 0.5
 _GPU_PROCESSES = 3  # short copies and launches differ by a tenth from one CUDA context to the next
 
 
@@ -90,7 +91,7 @@ class Child:
     def _ask(self, message: Start | Job, allowed: float) -> Ready | Visit | Failure:
         try:
             self.connection.send(message)
-            if not self.connection.poll(allowed):
+            if not self._answers_within(allowed):
                 self.kill()
                 return Failure(status="timeout", reason=f"no answer within {allowed:g} s")
             answer: Ready | Visit | Failure = self.connection.recv()
@@ -99,6 +100,14 @@ class Child:
         if isinstance(answer, Failure):
             self.kill()
         return answer
+
+    def _answers_within(self, allowed: float) -> bool:
+        """Waits in short turns: a Ctrl-C that comes just before a wait begins is seen when that wait ends."""
+        until = time.monotonic() + allowed
+        while (left := until - time.monotonic()) > 0:
+            if self.connection.poll(min(left, _TURN_S)):
+                return True
+        return False
 
     def _epitaph(self) -> str:
         """Why a process that hung up did so."""
