@@ -18,7 +18,7 @@ def wrong(gpu, *, fault):
     out = gpu.alloc(4).view(np.uint32)
     if fault == "memory":
         gpu.alloc(1 << 42)
-    return gpu.launch(grid=1, block=32, args=[out], work=1, poison=lambda: out.data.memset(0xFF, 4),
+    return gpu.launch(grid=1, block=32, args=[out], work=1, poison=lambda: gpu.memset(out, 0xFF),
                       verify=lambda: int(out.get()[0]) == 1)
 
 
