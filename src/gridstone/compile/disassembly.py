@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from gridstone.compile.elf import sections
 from gridstone.compile.tools import ToolMissing, nvdisasm
@@ -46,27 +48,36 @@ def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().split("\n")[0]
         raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
-    code = sections(cubin)
-    listed = json.loads(done.stdout)[1]
-    return {f["function-name"]: _function(f, code[f".text.{f['function-name']}"]) for f in listed}
+    return functions(json.loads(done.stdout)[1], sections(cubin))
 
 
-def _function(listing: dict[str, list[dict[str, str]]], text: bytes) -> list[Instruction]:
-    found = []
-    for index, item in enumerate(listing["sass-instructions"]):
-        address = INSTRUCTION_BYTES * index
-        control = int.from_bytes(text[address : address + INSTRUCTION_BYTES], "little") >> 105
-        found.append(
-            Instruction(
-                address=address,
-                predicate=item.get("predicate", ""),
-                opcode=item["opcode"],
-                operands=tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip()),
-                wait=control >> 11 & 0x3F,
-                sets=control >> 5 & 0x7,
-            )
-        )
+def functions(listed: Iterable[Mapping[str, Any]], code: Mapping[str, bytes]) -> dict[str, list[Instruction]]:
+    """The instructions of each function with a section of its own, from nvdisasm's listing and the sections by name.
+
+    Up to CUDA 13.2 nvdisasm lists a subroutine, such as a division, apart from the kernel in whose section it lies.
+    """
+    found: dict[str, list[Instruction]] = {}
+    text = b""
+    for function in listed:
+        name = function["function-name"]
+        if f".text.{name}" in code:
+            text = code[f".text.{name}"]
+            found[name] = owner = []
+        for item in function["sass-instructions"]:
+            owner.append(_instruction(item, INSTRUCTION_BYTES * len(owner), text))
     return found
+
+
+def _instruction(item: Mapping[str, str], address: int, text: bytes) -> Instruction:
+    control = int.from_bytes(text[address : address + INSTRUCTION_BYTES], "little") >> 105
+    return Instruction(
+        address=address,
+        predicate=item.get("predicate", ""),
+        opcode=item["opcode"],
+        operands=tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip()),
+        wait=control >> 11 & 0x3F,
+        sets=control >> 5 & 0x7,
+    )
 
 
 @cache
