@@ -57,6 +57,7 @@ def functions(listed: Iterable[Mapping[str, Any]], code: Mapping[str, bytes]) ->
     Up to CUDA 13.2 nvdisasm lists a subroutine, such as a division, apart from the kernel in whose section it lies.
     """
     found: dict[str, list[Instruction]] = {}
+    owner: list[Instruction] = []
     text = b""
     for function in listed:
         name = function["function-name"]
