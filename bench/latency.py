@@ -143,7 +143,7 @@ def texture(gpu, *, footprint):
 )
 def l2_by_sm(gpu, *, src_sm):
     """Latency from one SM to lines in the near and in the far partition of L2, told apart line by line."""
-    lines, stride = 2048, 4096 + 128  # no power of two: L2 chooses the slice by a hash of the address
+    lines, stride = 1024, 4096 + 128  # no power of two: L2 chooses the slice by a hash of the address
     memory = gpu.alloc(lines * stride)
     taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)
 
@@ -156,7 +156,7 @@ def l2_by_sm(gpu, *, src_sm):
         first, second, chain = spent.get().reshape(lines, 3).T.astype(np.float64)
         if not chain.all():
             raise RuntimeError("the wanted SM ran no block of the grid")
-        settled = chain / 64
+        settled = chain / 16
         return _two_groups(first - np.median(second - settled))
 
     return gpu.observe(observe)

@@ -25,24 +25,20 @@ class Memory:
     """Device and page-locked host memory for one visit at a time."""
 
     def __init__(self) -> None:
-        self._device: Any = None
-        self._pinned: Any = None
-        self._block: Any = None
-        self._page_locked: Any = None
+        free, total = cp.cuda.runtime.memGetInfo()
+        share = int(min(_DEVICE_SHARE * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
+        self._block = cp.cuda.alloc(share)
+        self._device = _arena.Arena(self._block.ptr, share)
+        self._page_locked = np.frombuffer(cp.cuda.alloc_pinned_memory(_PINNED), dtype=np.uint8, count=_PINNED)
+        self._pinned = _arena.Arena(int(self._page_locked.ctypes.data), _PINNED)
 
     def restart(self) -> None:
         """All arrays of the last visit are gone."""
-        for arena in (self._device, self._pinned):
-            if arena is not None:
-                arena.restart()
+        self._device.restart()
+        self._pinned.restart()
 
     def device(self, size: int) -> Any:
         """`size` bytes of device memory as a CuPy uint8 array, not initialised."""
-        if self._device is None:
-            free, total = cp.cuda.runtime.memGetInfo()
-            share = int(min(_DEVICE_SHARE * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
-            self._block = cp.cuda.alloc(share)
-            self._device = _arena.Arena(self._block.ptr, share)
         address = self._device.take(size)
         if address is None:
             return cp.empty(size, dtype=cp.uint8)
@@ -51,9 +47,6 @@ class Memory:
 
     def pinned(self, size: int) -> Any:
         """`size` bytes of page-locked host memory as a NumPy uint8 array that the GPU can address."""
-        if self._pinned is None:
-            self._page_locked = np.frombuffer(cp.cuda.alloc_pinned_memory(_PINNED), dtype=np.uint8, count=_PINNED)
-            self._pinned = _arena.Arena(int(self._page_locked.ctypes.data), _PINNED)
         address = self._pinned.take(size) if size <= _PINNED // 4 else None
         if address is None:
             return np.frombuffer(cp.cuda.alloc_pinned_memory(size), dtype=np.uint8, count=size)

@@ -40,9 +40,7 @@ class Gpu:
         self.cp = cp
         self.device = Device(0)
         self.device.set_current()
-        self.stream = cp.cuda.Stream(non_blocking=True)
-        self.stream.use()
-        self.core_stream = self.device.create_stream(self.stream)
+        self._renew_stream()
         self._memory = _memory.Memory()
         self._support: dict[str, Any] = {}
         self._stamps = cp.zeros(_SLOTS * STAMP.itemsize, dtype=cp.uint8)
@@ -55,7 +53,11 @@ class Gpu:
         self._scratch: Any = None
 
     def begin(self, cubin: bytes | None, l2: str) -> None:
-        """Make ready for one cell: its kernel, and whether L2 is flushed before every sample."""
+        """Make ready for a visit to a cell: its kernel, whether L2 is flushed before every sample, a new stream.
+
+        Short copies differ by a tenth from one stream to the next.
+        """
+        self._renew_stream()
         self.cubin = cubin
         self._object = None if cubin is None else ObjectCode.from_cubin(cubin)
         self.kernel = None if self._object is None else self._object.get_kernel("probe")
@@ -67,6 +69,11 @@ class Gpu:
         self._object = self.kernel = None
         self._textures.clear()
         self._memory.restart()
+
+    def _renew_stream(self) -> None:
+        self.stream = cp.cuda.Stream(non_blocking=True)
+        self.stream.use()
+        self.core_stream = self.device.create_stream(self.stream)
 
     # Memory
 

@@ -77,4 +77,5 @@ def _with(row: Row, value: float, reason: str | None) -> Row:
         n=3,
         samples=[value] * 3,
         visits=[2, 1],
+        processes=[71, 72],
     )

@@ -11,7 +11,7 @@ __device__ __forceinline__ unsigned once(u64& p) {
 
 // Every line holds its own address, stored just before by all SMs: a store leaves it in the partition that its
 // memory belongs to, and the first load brings it to the partition of the loading SM. Per line: the first load,
-// the second, and 64 loads as the difference of a chain of 80 and one of 16. The first two hold the clock's cost.
+// the second, and 16 loads as the difference of a chain of 32 and one of 16. The first two hold the clock's cost.
 extern "C" __global__ void probe(u64 memory, u64 stride, unsigned lines, unsigned target_sm, unsigned* taken,
                                  unsigned* cycles) {
     if (smid() != target_sm || atomicExch(taken, 1u)) return;
@@ -21,7 +21,7 @@ extern "C" __global__ void probe(u64 memory, u64 stride, unsigned lines, unsigne
         const unsigned first = once(p), second = once(p);
         unsigned short_chain = 0, chain = 0;
 #pragma unroll 1
-        for (unsigned hops = 16; hops <= 80; hops += 64) {
+        for (unsigned hops = 16; hops <= 32; hops += 16) {
             const u64 c0 = clock_after(p);
 #pragma unroll 1
             for (unsigned i = 0; i < hops; i += 16) {

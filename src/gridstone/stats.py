@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,38 +29,50 @@ class Estimate:
         return (self.hi - self.lo) / 2 / abs(self.value)
 
 
-def estimate(*visits: ArrayLike, seed: int = 0) -> Estimate:
+def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0) -> Estimate:
     """Median of all samples, and its 95 % interval from a hierarchical percentile bootstrap (999 resamples).
 
-    visits: the samples of each visit to the cell. What one set-up has in common, such as where its memory lies,
-    makes its samples alike, so visits are drawn with replacement first, then samples within each. With one visit
-    this is the plain bootstrap. The seed is fixed so that the same samples always give the same interval. Equal
-    samples give an interval of width zero. Raises ValueError where there is no finite sample.
+    visits: the samples of each visit to the cell. processes: which process made each visit; one made all by default.
+    What one process or one set-up has in common, such as where its queues or its memory lie, makes its samples alike:
+    so processes are drawn with replacement first, then visits of each, then samples of each. With one visit this is
+    the plain bootstrap. The seed is fixed so that the same samples always give the same interval. Equal samples give
+    an interval of width zero. Raises ValueError where there is no finite sample.
     """
-    groups = [x for x in map(finite, visits) if x.size]
-    if not groups:
+    made: dict[int, list[NDArray[np.float64]]] = {}
+    for process, visit in zip(processes or [0] * len(visits), map(finite, visits), strict=True):
+        if visit.size:
+            made.setdefault(process, []).append(visit)
+    if not made:
         raise ValueError("no finite sample")
-    pooled = np.concatenate(groups)
+    pooled = np.concatenate([visit for group in made.values() for visit in group])
     median = float(np.median(pooled))
     if pooled.min() == pooled.max():
         return Estimate(value=median, lo=median, hi=median, n=int(pooled.size))
-    lo, hi = np.quantile(_medians_of_resamples(groups, pooled, np.random.default_rng(seed)), (0.025, 0.975))
+    resampled = np.median(pooled[_drawn(list(made.values()), np.random.default_rng(seed))], axis=1)
+    lo, hi = np.quantile(resampled, (0.025, 0.975))
     return Estimate(value=median, lo=min(float(lo), median), hi=max(float(hi), median), n=int(pooled.size))
 
 
-def _medians_of_resamples(
-    groups: Sequence[NDArray[np.float64]], pooled: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    sizes = np.array([x.size for x in groups])
+def _drawn(groups: Sequence[Sequence[NDArray[np.float64]]], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Indices into the samples of all groups one after the other: a resample per row.
+
+    Each group that is drawn gives as many visits as the largest has, and each visit as many samples as the largest.
+    """
+    counts = np.array([len(group) for group in groups])
+    sizes = np.array([visit.size for group in groups for visit in group])
+    group = rng.integers(len(groups), size=(_RESAMPLES, len(groups), 1, 1))
+    visit = _one_of(counts, group, counts.max(), rng, axis=2)
+    return _one_of(sizes, visit, sizes.max(), rng, axis=3).reshape(_RESAMPLES, -1)
+
+
+def _one_of(
+    sizes: NDArray[np.int64], chosen: NDArray[np.int64], times: int, rng: np.random.Generator, axis: int
+) -> NDArray[np.int64]:
+    """Random members of the chosen of consecutive ranges of these sizes, `times` of each, along `axis`."""
     starts = np.cumsum(sizes) - sizes
-    drawn = rng.integers(len(groups), size=(_RESAMPLES, len(groups)))
-    shape = (*drawn.shape, int(sizes.max()))
-    size = sizes[drawn][:, :, None]
-    values = pooled[starts[drawn][:, :, None] + (rng.random(shape) * size).astype(np.int64)]
-    if sizes.min() == sizes.max():
-        return np.asarray(np.median(values.reshape(_RESAMPLES, -1), axis=1))
-    values[np.arange(shape[2]) >= size] = np.nan
-    return np.asarray(np.nanmedian(values.reshape(_RESAMPLES, -1), axis=1))
+    shape = list(chosen.shape)
+    shape[axis] = times
+    return starts[chosen] + (rng.random(shape) * sizes[chosen]).astype(np.int64)
 
 
 def finite(samples: ArrayLike) -> NDArray[np.float64]:
@@ -80,6 +92,7 @@ def relative_gap(a: tuple[float, float], b: tuple[float, float]) -> float:
 class Stopping:
     """When a cell has been visited enough: its interval is within `target`, or its budget is spent.
 
+    A run goes through its cells in several `passes`, each with new processes; the other numbers are for one pass.
     A visit sets the cell up anew and takes `samples`. target: half-width of the 95 % interval of the median, over
     the median. budget_s: seconds that one cell may take, set-up included. least and most: visits; a cell gets
     fewer than the least only where they would take three budgets. The interval is looked at whenever the visits
@@ -87,25 +100,25 @@ class Stopping:
     """
 
     target: float = 0.01
-    budget_s: float = 0.3
+    budget_s: float = 0.12
     samples: int = 5
     least: int = 3
-    most: int = 240
+    most: int = 120
+    passes: int = 2
 
-    def enough(self, visits: Sequence[ArrayLike], spent_s: float) -> bool:
-        """True when the cell is not to be visited again. visits: the samples of each visit so far."""
-        count = len(visits)
-        if count == 0:
+    def enough(self, visits: int, spent_s: float, width: Callable[[], float]) -> bool:
+        """True when the cell is not to be visited again in this pass.
+
+        visits and spent_s: how many there were in this pass, and how long they took. width: computes half the
+        interval of all passes so far over its median.
+        """
+        if visits == 0:
             return False
-        if count >= self.most or spent_s >= 3 * self.budget_s:
+        if visits >= self.most or spent_s >= 3 * self.budget_s:
             return True
-        if count < self.least:
+        if visits < self.least:
             return False
-        if spent_s >= self.budget_s:
-            return True
-        if not _look_at(count) or not any(finite(x).size for x in visits):
-            return False
-        return estimate(*visits).relative_width <= self.target
+        return spent_s >= self.budget_s or (_look_at(visits) and width() <= self.target)
 
 
 def _look_at(count: int) -> bool:
@@ -114,7 +127,7 @@ def _look_at(count: int) -> bool:
 
 
 PROFILES = {
-    "quick": Stopping(target=0.02, budget_s=0.1, least=2, most=4),
+    "quick": Stopping(target=0.02, budget_s=0.05, least=2, most=3),
     "standard": Stopping(),
-    "full": Stopping(target=0.003, budget_s=3.0, samples=11, least=5),
+    "full": Stopping(target=0.003, budget_s=1.5, samples=11, least=5),
 }

@@ -84,7 +84,7 @@ class KnownCrew:
             readings=(SLOWED,) if KnownCrew.status == "throttled" else (),
             verified=KnownCrew.status != "unverified",
         )
-        return Visit(taken=taken, work_s=KnownCrew.wall_s, wall_s=KnownCrew.wall_s)
+        return Visit(taken=taken, process=1, work_s=KnownCrew.wall_s, wall_s=KnownCrew.wall_s)
 
 
 @pytest.fixture
@@ -180,10 +180,10 @@ def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, mo
 def test_the_profile_decides_how_often_a_cell_is_visited(
     site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KnownCrew, "wall_s", 0.07)
+    monkeypatch.setattr(KnownCrew, "wall_s", 0.02)
     for profile in ("quick", "standard"):
         site.runpytest("probes", "-k", "1000", f"--gridstone-profile={profile}")
-        assert len(KnownCrew.asked) == math.ceil(PROFILES[profile].budget_s / 0.07)  # far from any target until then
+        assert len(KnownCrew.asked) == math.ceil(PROFILES[profile].budget_s / 0.02)  # far from any target until then
 
 
 @pytest.mark.parametrize(

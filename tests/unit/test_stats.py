@@ -72,34 +72,38 @@ def test_the_gap_is_relative_to_the_larger() -> None:
     assert relative_gap((90, 95), (98, 100)) == pytest.approx(0.03)
 
 
-ALIKE, WILD = [1.0, 1.0, 1.0], [1.0, 2.0, 3.0]
+RULE = Stopping(target=0.01, budget_s=1.0, least=3, most=6)
+
+
+def narrow() -> float:
+    return 0.005
+
+
+def wide() -> float:
+    return 0.02
+
+
+def never() -> float:
+    raise AssertionError("the interval is computed for nothing")
 
 
 def test_a_cell_is_visited_until_its_interval_is_within_the_target() -> None:
-    rule = Stopping(target=0.01, budget_s=1.0, least=3, most=6)
-    assert not rule.enough([], 0.0)
-    assert not rule.enough([ALIKE] * 2, 0.0)
-    assert rule.enough([ALIKE] * 3, 0.0)
-    assert not rule.enough([WILD] * 3, 0.0)
+    assert not RULE.enough(0, 0.0, never)
+    assert not RULE.enough(2, 0.0, never)
+    assert RULE.enough(3, 0.0, narrow)
+    assert not RULE.enough(3, 0.0, wide)
 
 
 def test_visits_end_with_their_number_or_the_budget() -> None:
-    rule = Stopping(target=0.01, budget_s=1.0, least=3, most=6)
-    assert rule.enough([WILD] * 6, 0.0)
-    assert rule.enough([WILD] * 3, 1.0)
-    assert not rule.enough([WILD] * 2, 1.0)
-    assert rule.enough([WILD], 3.0)
+    assert RULE.enough(6, 0.0, never)
+    assert RULE.enough(3, 1.0, never)
+    assert not RULE.enough(2, 1.0, never)
+    assert RULE.enough(1, 3.0, never)
 
 
 def test_the_interval_is_looked_at_when_the_visits_have_grown_by_a_quarter() -> None:
     rule = Stopping(target=0.01, budget_s=1.0, least=3)
-    assert [count for count in range(1, 20) if rule.enough([ALIKE] * count, 0.0)] == [3, 4, 5, 6, 8, 10, 12, 15, 19]
-
-
-def test_visits_that_give_nothing_cannot_hold_a_cell_forever() -> None:
-    rule = Stopping(least=3, most=6)
-    assert not rule.enough([[float("nan")]] * 3, 0.0)
-    assert rule.enough([[float("nan")]] * 6, 0.0)
+    assert [count for count in range(1, 20) if rule.enough(count, 0.0, narrow)] == [3, 4, 5, 6, 8, 10, 12, 15, 19]
 
 
 def test_profiles_ask_for_more_from_quick_to_full() -> None:
@@ -142,3 +146,27 @@ def test_two_runs_of_three_visits_seldom_have_intervals_apart() -> None:
 
     apart = sum(relative_gap(run(), run()) > 0 for _ in range(200))
     assert apart <= 30  # one in ten by the order of six draws; the plain bootstrap has nine in ten
+
+
+def test_processes_that_differ_widen_the_interval_however_many_visits_each_made() -> None:
+    rng = np.random.default_rng(8)
+    levels = [1.0, 1.1, 1.0, 1.1]
+    visits = [level + rng.normal(0, 0.001, 5) for level in levels for _ in range(40)]
+    processes = [number for number in range(len(levels)) for _ in range(40)]
+    found = estimate(*visits, processes=processes)
+    assert found.lo < 1.01 and found.hi > 1.09
+    alike = estimate(*visits[:40], processes=[0] * 40)
+    assert alike.relative_width < 0.001
+
+
+def test_two_runs_of_six_processes_seldom_have_intervals_apart() -> None:
+    rng = np.random.default_rng(9)
+
+    def run() -> tuple[float, float]:
+        levels = 1 + rng.normal(0, 0.05, 6)
+        visits = [level + rng.normal(0, 0.01, 5) for level in levels for _ in range(10)]
+        found = estimate(*visits, processes=[number for number in range(6) for _ in range(10)])
+        return found.lo, found.hi
+
+    apart = sum(relative_gap(run(), run()) > 0 for _ in range(100))
+    assert apart <= 10

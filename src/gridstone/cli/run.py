@@ -106,7 +106,7 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
     """Measure into the folder, and return how many cells a spent budget has left over."""
     from gridstone.cli.progress import progress
     from gridstone.stats import PROFILES
-    from gridstone.worker import CellDone, Session
+    from gridstone.worker import Session
 
     session = Session(
         cells=cells,
@@ -118,18 +118,15 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
         budget_s=request.budget_s,
         resume=resume,
     )
-    left = 0
     try:
         events = cast("Generator[Event, None, None]", session.events())
         with progress() as watch, closing(events):  # an interrupt anywhere here is recorded by the session
             for event in events:
                 watch(event)
-                if isinstance(event, CellDone):
-                    left = event.total - event.done
     except KeyboardInterrupt:
         print(f"interrupted; go on with: gridstone run --resume {folder}", file=sys.stderr)
         raise
-    return left
+    return session.left
 
 
 def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:

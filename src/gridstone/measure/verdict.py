@@ -27,9 +27,12 @@ class Code:
     problem: str | None = None
 
 
-def rows(cell: Cell, visits: Sequence[Taken], code: Code, machine: Machine, run_id: str) -> list[Row]:
-    """One row per metric of a cell that was measured, from all visits to it."""
-    return [_row(cell, metric, visits, code, machine, run_id) for metric in cell.probe.metrics]
+def rows(
+    cell: Cell, visits: Sequence[Taken], processes: Sequence[int], code: Code, machine: Machine, run_id: str
+) -> list[Row]:
+    """One row per metric of a cell that was measured, from all visits to it and the processes that made them."""
+    made = [_row(cell, metric, visits, processes, code, machine, run_id) for metric in cell.probe.metrics]
+    return [row if row.value is None else replace(row, processes=list(processes)) for row in made]
 
 
 def values(metric: Metric, visits: Sequence[Taken]) -> list[NDArray[np.float64]]:
@@ -43,7 +46,15 @@ def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, 
     return [replace(row, status=status, reason=reason) for row in plain]
 
 
-def _row(cell: Cell, metric: Metric, visits: Sequence[Taken], code: Code, machine: Machine, run_id: str) -> Row:
+def _row(
+    cell: Cell,
+    metric: Metric,
+    visits: Sequence[Taken],
+    processes: Sequence[int],
+    code: Code,
+    machine: Machine,
+    run_id: str,
+) -> Row:
     samples = join([visit.samples for visit in visits])
     readings = [reading for visit in visits for reading in visit.readings]
     verdicts = [visit.verified for visit in visits if visit.verified is not None]
@@ -55,7 +66,7 @@ def _row(cell: Cell, metric: Metric, visits: Sequence[Taken], code: Code, machin
         return replace(blank, status="skipped", reason=str(unsaid))
     if not any(x.size for x in taken):
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
-    found = estimate(*taken)
+    found = estimate(*taken, processes=processes)
     limit_of = cell.probe.limits.get(metric.name)
     limit = limit_of(machine, cell.axes, samples) if limit_of else None
     row = replace(

@@ -39,6 +39,7 @@ class Row:
     n: int = 0
     samples: Sequence[float] = ()
     visits: Sequence[int] = ()
+    processes: Sequence[int] = ()
     limit: float | None = None
     limit_kind: str | None = None
     sm_mhz: float | None = None
@@ -61,6 +62,7 @@ _TYPES = {
     "n": pa.int32(),
     "samples": pa.list_(pa.float64()),
     "visits": pa.list_(pa.int32()),
+    "processes": pa.list_(pa.int32()),
     "sass_ok": pa.bool_(),
     "verified": pa.bool_(),
     **dict.fromkeys("value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()),
@@ -96,7 +98,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
     records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
     for record in records:
         record["samples"] = [float(v) for v in record["samples"]]
-        record["visits"] = list(record["visits"])
+        record["visits"], record["processes"] = list(record["visits"]), list(record["processes"])
     return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
 
 

@@ -91,7 +91,7 @@ def _visit(job: Job, context: Any, watch: Watch) -> Visit:
     for metric in probe.metrics:  # what is wrong with a metric is wrong with this cell, and shows here
         with contextlib.suppress(Unavailable):
             values(metric, [taken])
-    return Visit(taken=taken, work_s=work_s)
+    return Visit(taken=taken, work_s=work_s, process=os.getpid())
 
 
 def _probe(job: Job) -> Probe:

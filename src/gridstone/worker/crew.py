@@ -46,22 +46,22 @@ class Child:
                 process_group=0,
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
-        self._start = start
-        self._ready = False
+        self._opened: Ready | Visit | Failure | None = None
         self._paused = False
+        with contextlib.suppress(OSError):  # it ended at once: the answer says why
+            self.connection.send(start)
 
     def open(self) -> Failure | None:
         """Wait until the runner is open, which happens once and is nobody's measuring time; why it is not."""
-        if not self._ready:
-            answer = self._ask(self._start, _START_S)
-            if isinstance(answer, Failure):
-                return answer
-            self._ready = True
-        return None
+        if self._opened is None:
+            self._opened = self._answer(_START_S)
+        return self._opened if isinstance(self._opened, Failure) else None
 
     def visit(self, job: Job, timeout_s: float) -> Visit | Failure:
         """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
-        answer = self._ask(job, timeout_s)
+        with contextlib.suppress(OSError):
+            self.connection.send(job)
+        answer = self._answer(timeout_s)
         assert not isinstance(answer, Ready)
         return answer
 
@@ -88,9 +88,8 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def _ask(self, message: Start | Job, allowed: float) -> Ready | Visit | Failure:
+    def _answer(self, allowed: float) -> Ready | Visit | Failure:
         try:
-            self.connection.send(message)
             if not self._answers_within(allowed):
                 self.kill()
                 return Failure(status="timeout", reason=f"no answer within {allowed:g} s")
@@ -151,13 +150,17 @@ class Crew:
         turn: how many visits the cell has had; decides which process makes this one.
         """
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
-        key = (cell.probe.runner, turn % _GPU_PROCESSES if cell.probe.on_gpu else 0)
-        child = self._children[key] if key in self._children else self._start(cell, key)
+        team = [(cell.probe.runner, number) for number in range(_GPU_PROCESSES if cell.probe.on_gpu else 1)]
+        for new in [key for key in team if key not in self._children]:  # they open at the same time
+            self._start(cell, new)
+        key = team[turn % len(team)]
+        child = self._children[key]
+        unopened = child.open()
         for other in self._children.values():
             if other is not child:
+                other.open()
                 other.pause()
         child.wake()
-        unopened = child.open()
         start = time.perf_counter()
         answer = unopened or child.visit(job, self.timeout_s)
         wall = time.perf_counter() - start
@@ -165,13 +168,12 @@ class Crew:
             del self._children[key]
         return replace(answer, wall_s=wall)
 
-    def _start(self, cell: Cell, key: tuple[str, int]) -> Child:
+    def _start(self, cell: Cell, key: tuple[str, int]) -> None:
         runner, number = key
         file = content.folder("runners") / f"{runner}.py"
         start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu)
         name = f"{runner}-{number}" if cell.probe.on_gpu else runner
         self._children[key] = Child(start=start, log=self.log_dir / f"{name}.log")
-        return self._children[key]
 
 
 def _signal_name(number: int) -> str:

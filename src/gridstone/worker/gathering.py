@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Unavailable
 from gridstone.measure import Code, failed, join, rows, values
-from gridstone.stats import Stopping, finite
+from gridstone.stats import Stopping, estimate, finite
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Failure, Outcome, Visit
 
@@ -24,6 +25,7 @@ class Gathering:
     machine: Machine
     run_id: str
     _visits: list[Visit] = field(default_factory=list)
+    _earlier: int = 0
     _failure: Failure | None = None
 
     def __post_init__(self) -> None:
@@ -39,14 +41,19 @@ class Gathering:
 
     @property
     def enough(self) -> bool:
-        """Whether the cell is not to be visited again."""
+        """Whether the cell is not to be visited again in this pass."""
         if self._failure is not None:
             return True
+        now = self._visits[self._earlier :]
         try:
-            found = values(self.cell.probe.metrics[0], [visit.taken for visit in self._visits])
+            return self.stopping.enough(len(now), sum(visit.wall_s for visit in now), self._width)
         except Unavailable:
             return True
-        return self.stopping.enough(found, sum(visit.wall_s for visit in self._visits))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a visit failed, or the kernel: there is no further pass."""
+        return self._failure is not None
 
     @property
     def latest(self) -> float | None:
@@ -56,12 +63,17 @@ class Gathering:
         found = finite(self.cell.probe.metrics[0].reduce(self._visits[-1].taken.samples))
         return float(np.median(found)) if found.size else None
 
+    def begin_pass(self) -> None:
+        """From here on the number of visits and the budget count anew."""
+        self._earlier = len(self._visits)
+
     def visit(self, crew: Crew) -> None:
         """Visit the cell once more, unless it has failed."""
         if self._failure is not None:
             return
         binary = self.compiled.binary if self.compiled else None
-        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None, len(self._visits))
+        turn = len(self._visits) - self._earlier
+        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None, turn)
         if isinstance(answer, Visit):
             self._visits.append(answer)
         else:
@@ -78,7 +90,7 @@ class Gathering:
         wall = sum(visit.wall_s for visit in self._visits)
         overhead = wall - sum(visit.work_s for visit in self._visits)
         try:
-            made = rows(self.cell, taken, code, self.machine, self.run_id)
+            made = rows(self.cell, taken, self._processes, code, self.machine, self.run_id)
         except Exception as error:  # a limit that a probe declares may fail on what came out
             reason = f"{type(error).__name__}: {error}"
             made = failed(self.cell, "crashed", reason, self.machine, self.run_id, code)
@@ -86,6 +98,16 @@ class Gathering:
             rows=tuple(replace(row, wall_s=wall, overhead_s=overhead) for row in made),
             seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
         )
+
+    @property
+    def _processes(self) -> list[int]:
+        return [visit.process for visit in self._visits]
+
+    def _width(self) -> float:
+        """Half the interval of the first metric over its median; infinite where no sample could be formed."""
+        found = values(self.cell.probe.metrics[0], [visit.taken for visit in self._visits])
+        some = any(x.size for x in found)
+        return estimate(*found, processes=self._processes).relative_width if some else math.inf
 
     def _code(self) -> Code:
         compiled = self.compiled

@@ -41,11 +41,12 @@ class Visit:
     """What one visit gave, and the seconds it took.
 
     work_s: what the probe itself was busy for: its set-up, warm-up, samples and verification. wall_s: from the
-    parent's request to the answer.
+    parent's request to the answer. process: the id of the process that made it.
     """
 
     taken: Taken
     work_s: float
+    process: int
     wall_s: float = 0.0
 
 

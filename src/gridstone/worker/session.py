@@ -39,7 +39,10 @@ class Compiling:
 
 @dataclass(frozen=True, kw_only=True)
 class CellVisited:
-    """A cell was visited, and will be again; `latest` is the median of its first metric in this visit."""
+    """A cell was visited, and will be again; `latest` is the median of its first metric in this visit.
+
+    done and total count a cell once per pass.
+    """
 
     cell: Cell
     latest: float | None
@@ -49,7 +52,7 @@ class CellVisited:
 
 @dataclass(frozen=True, kw_only=True)
 class CellDone:
-    """A cell has its rows on disk."""
+    """A cell has its rows on disk, those of its first pass or better ones."""
 
     cell: Cell
     rows: list[Row]
@@ -65,9 +68,10 @@ _BLOCK = 32
 class Session:
     """Measures cells into a run folder; what is finished stays whatever happens next.
 
-    A cell is visited several times, each time set up anew, with other cells in between: its interval then covers
-    what another place in memory or another moment would have given. Visits mix within blocks of cells, so that
-    an interrupt costs no more than the block under way.
+    A cell is visited several times, each time set up anew, with other cells in between, and again in a second pass
+    through all cells with new processes: its interval then covers what another place in memory, another process or
+    another moment would have given. Visits mix within blocks of cells, so that an interrupt costs no more than the
+    block under way; what the first pass gave is kept until the second has its own.
     """
 
     cells: Sequence[Cell]
@@ -78,9 +82,12 @@ class Session:
     timeout_s: float = 60.0
     budget_s: float | None = None
     resume: bool = False
-    _counts: Counter[str] = field(default_factory=Counter)
+    _statuses: dict[str, str] = field(default_factory=dict)
     _info: dict[str, Any] = field(default_factory=dict)
     _ends: float | None = None
+    _rest: int = 0
+    _step: int = 0
+    _steps: int = 0
 
     def __post_init__(self) -> None:
         self._order = random.Random(self.request.get("seed", 0))
@@ -106,48 +113,59 @@ class Session:
                 self._save(run, status)
             run.compact()
 
+    @property
+    def left(self) -> int:
+        """How many cells a spent budget has left without rows."""
+        return self._rest - len(self._statuses)
+
     def summary(self) -> dict[str, int]:
         """How many cells ended in each status, in this session."""
-        return dict(self._counts)
+        return dict(Counter(self._statuses.values()))
 
     def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Event]:
-        total, done = before + len(rest), before
+        passes, self._rest = self.stopping.passes, len(rest)
+        self._steps, self._step = passes * (before + len(rest)), passes * before
         reasons = {c.cell_id: missing(c, self.machine) for c in rest}
         for cell in rest:
             reason = reasons[cell.cell_id]
             if reason is not None:
-                done += 1
-                yield self._keep(run, cell, failed(cell, "skipped", reason, self.machine, self._run_id), done, total)
+                rows = failed(cell, "skipped", reason, self.machine, self._run_id)
+                yield self._keep(run, cell, rows, steps=passes)
         todo = [c for c in rest if reasons[c.cell_id] is None]
         with_kernel = [c for c in todo if c.probe.source is not None]
         yield Compiling(done=0, total=len(with_kernel))
         compiled = self._compile(with_kernel)
         yield Compiling(done=len(with_kernel), total=len(with_kernel))
         self._ends = None if self.budget_s is None else time.monotonic() + self.budget_s
-        with Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) as crew:
-            for at in range(0, len(todo), _BLOCK):
-                yield from self._block(run, crew, todo[at : at + _BLOCK], compiled, done + at, total)
+        pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
+        for left in reversed(range(passes)):
+            with Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) as crew:
+                for at in range(0, len(pending), _BLOCK):
+                    yield from self._block(run, crew, pending[at : at + _BLOCK], left)
+            pending = [one for one in pending if not one.failed]
+            self._order.shuffle(pending)
 
-    def _block(
-        self, run: Run, crew: Crew, cells: Sequence[Cell], compiled: Mapping[str, Compiled], done: int, total: int
-    ) -> Iterator[Event]:
-        """Visit a block of cells in rounds, each in another order, until each has enough or the time is up."""
-        pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in cells]
+    def _block(self, run: Run, crew: Crew, cells: Sequence[Gathering], left: int) -> Iterator[Event]:
+        """Visit a block of cells in rounds, each in another order, until each has enough or the time is up.
+
+        left: how many passes come after this one.
+        """
+        pending = list(cells)
+        for one in pending:
+            one.begin_pass()
         while pending:
             self._order.shuffle(pending)
             for one in list(pending):
                 if self._ends is not None and time.monotonic() > self._ends:
                     for begun in (g for g in pending if g.begun):
-                        done += 1
-                        yield self._keep(run, begun.cell, list(begun.outcome().rows), done, total)
+                        yield self._keep(run, begun.cell, list(begun.outcome().rows))
                     return
                 one.visit(crew)
                 if not one.enough:
-                    yield CellVisited(cell=one.cell, latest=one.latest, done=done, total=total)
+                    yield CellVisited(cell=one.cell, latest=one.latest, done=self._step, total=self._steps)
                     continue
                 pending.remove(one)
-                done += 1
-                yield self._keep(run, one.cell, list(one.outcome().rows), done, total)
+                yield self._keep(run, one.cell, list(one.outcome().rows), steps=1 + left * one.failed)
 
     def _gathering(self, cell: Cell, compiled: Compiled | None) -> Gathering:
         return Gathering(
@@ -162,10 +180,11 @@ class Session:
         self._info["compile_s"] = round(time.monotonic() - start, 3)
         return compiled
 
-    def _keep(self, run: Run, cell: Cell, rows: list[Row], done: int, total: int) -> CellDone:
+    def _keep(self, run: Run, cell: Cell, rows: list[Row], steps: int = 1) -> CellDone:
         run.write_cell(rows)
-        self._counts[rows[0].status] += 1
-        return CellDone(cell=cell, rows=rows, done=done, total=total)
+        self._statuses[cell.cell_id] = rows[0].status
+        self._step += steps
+        return CellDone(cell=cell, rows=rows, done=self._step, total=self._steps)
 
     def _done(self, run: Run) -> bool:
         return {c.cell_id for c in self.cells} <= run.finished()
@@ -189,7 +208,7 @@ class Session:
         return device.other_processes(self.machine.gpu.uuid, {os.getpid()}) if self.machine.gpu else []
 
     def _save(self, run: Run, status: str) -> None:
-        self._info |= {"status": status, "updated_utc": _now(), "counts": dict(self._counts)}
+        self._info |= {"status": status, "updated_utc": _now(), "counts": self.summary()}
         run.write_info(self._info)
 
 
