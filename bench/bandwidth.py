@@ -123,7 +123,7 @@ def dram(gpu, *, pattern, form, bytes, vector, unroll, warps):
 
 @probe(
     "bandwidth/stream.cu",
-    pattern=["read", "copy"],
+    pattern=values(["read", "copy"], quick=["copy"]),
     regime=["burst", "sustained"],
     knobs=["pattern"],
     measures=[bandwidth(), Metric(name="power", unit="W", better="lower", reduce=_power)],

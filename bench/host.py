@@ -18,7 +18,7 @@ _FEW_THREADS = replace(_THREADS, standard=tuple(sorted({1, 4, 16, 64, _ALL})))
 _ONE_AND_ALL = replace(_THREADS, standard=tuple(sorted({1, _ALL})))
 _ENOUGH_CORES = cores(lambda axes: axes["threads"])
 _SOURCES = {"copy": 1, "scale": 1, "add": 2, "triad": 2}
-_BUDGET = 0.3  # the family has many cells, and on a busy host each of them takes its whole budget
+_BUDGET = 0.2  # the family has many cells, and on a busy host each of them takes its whole budget
 _FACTOR = 3.0
 _LINE = 64
 _WORDS = _LINE // 8

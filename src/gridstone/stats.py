@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_RESAMPLES = 999
+RESAMPLES = 999
+_GROWTH = 1.5  # of the number of visits from one look at the interval to the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,8 @@ class Estimate:
         return (self.hi - self.lo) / 2 / abs(self.value)
 
 
-def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0) -> Estimate:
-    """Median of all samples, and its 95 % interval from a hierarchical percentile bootstrap (999 resamples).
+def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+    """Median of all samples, and its 95 % interval from a hierarchical percentile bootstrap.
 
     visits: the samples of each visit to the cell. processes: which process made each visit; one made all by default.
     What one process or one set-up has in common, such as where its queues or its memory lie, makes its samples alike:
@@ -48,21 +49,23 @@ def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0) -
     median = float(np.median(pooled))
     if pooled.min() == pooled.max():
         return Estimate(value=median, lo=median, hi=median, n=int(pooled.size))
-    resampled = np.median(pooled[_drawn(list(made.values()), np.random.default_rng(seed))], axis=1)
+    resampled = np.median(pooled[_drawn(list(made.values()), resamples, np.random.default_rng(seed))], axis=1)
     lo, hi = np.quantile(resampled, (0.025, 0.975))
     return Estimate(value=median, lo=min(float(lo), median), hi=max(float(hi), median), n=int(pooled.size))
 
 
-def _drawn(groups: Sequence[Sequence[NDArray[np.float64]]], rng: np.random.Generator) -> NDArray[np.int64]:
+def _drawn(
+    groups: Sequence[Sequence[NDArray[np.float64]]], resamples: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Indices into the samples of all groups one after the other: a resample per row.
 
     Each group that is drawn gives as many visits as the largest has, and each visit as many samples as the largest.
     """
     counts = np.array([len(group) for group in groups])
     sizes = np.array([visit.size for group in groups for visit in group])
-    group = rng.integers(len(groups), size=(_RESAMPLES, len(groups), 1, 1))
+    group = rng.integers(len(groups), size=(resamples, len(groups), 1, 1))
     visit = _one_of(counts, group, counts.max(), rng, axis=2)
-    return _one_of(sizes, visit, sizes.max(), rng, axis=3).reshape(_RESAMPLES, -1)
+    return _one_of(sizes, visit, sizes.max(), rng, axis=3).reshape(resamples, -1)
 
 
 def _one_of(
@@ -96,11 +99,11 @@ class Stopping:
     A visit sets the cell up anew and takes `samples`. target: half-width of the 95 % interval of the median, over
     the median. budget_s: seconds that one cell may take, set-up included. least and most: visits; a cell gets
     fewer than the least only where they would take three budgets. The interval is looked at whenever the visits
-    have grown by a quarter: a look at each would cost more than the visits, and stop on a lucky one.
+    have grown by half: a look at each would cost more than the visits, and stop on a lucky one.
     """
 
     target: float = 0.01
-    budget_s: float = 0.12
+    budget_s: float = 0.1
     samples: int = 5
     least: int = 3
     most: int = 120
@@ -122,8 +125,8 @@ class Stopping:
 
 
 def _look_at(count: int) -> bool:
-    """True for 1, 2, 3, 4, 5, 6, 8, 10, 12 and so on, a quarter apart."""
-    return count < 2 or int(math.log(count, 1.25)) > int(math.log(count - 1, 1.25))
+    """True for 1, 2, 3, 4, 6, 8, 12, 18, 26 and so on, half as much again."""
+    return count < 2 or int(math.log(count, _GROWTH)) > int(math.log(count - 1, _GROWTH))
 
 
 PROFILES = {

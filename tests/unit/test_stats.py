@@ -101,9 +101,9 @@ def test_visits_end_with_their_number_or_the_budget() -> None:
     assert RULE.enough(1, 3.0, never)
 
 
-def test_the_interval_is_looked_at_when_the_visits_have_grown_by_a_quarter() -> None:
+def test_the_interval_is_looked_at_when_the_visits_have_grown_by_half() -> None:
     rule = Stopping(target=0.01, budget_s=1.0, least=3)
-    assert [count for count in range(1, 20) if rule.enough(count, 0.0, narrow)] == [3, 4, 5, 6, 8, 10, 12, 15, 19]
+    assert [count for count in range(1, 20) if rule.enough(count, 0.0, narrow)] == [3, 4, 6, 8, 12, 18]
 
 
 def test_profiles_ask_for_more_from_quick_to_full() -> None:

@@ -48,16 +48,15 @@ class EventClock:
         """`count` samples; `seconds` is the duration of one call, `sm_hz` the clock from a stamp each side."""
         if self._repeats == 0:
             # The driver loads a kernel at its first launch and waits for the stream to do so: not behind a gate.
-            self.enqueue()
-            self.bench.synchronize()
-            once = float(self._batch(1, 1)[0][0])
+            self._batch(1, 1, gated=False)
+            once = float(self._batch(1, 1, self.gated)[0][0])
             wanted = 1 if self.before else round(self.least_s / max(once, 1e-7))
             self._repeats = max(1, min(_QUEUE // 2, wanted))
         seconds: list[float] = []
         hz: list[float] = []
         per_batch = max(1, _QUEUE // (self._repeats + 4))
         while len(seconds) < count:
-            taken, clocks = self._batch(min(per_batch, count - len(seconds)), self._repeats)
+            taken, clocks = self._batch(min(per_batch, count - len(seconds)), self._repeats, self.gated)
             seconds.extend(taken)
             hz.extend(clocks)
         return Samples(
@@ -67,10 +66,10 @@ class EventClock:
             multiprocessors=self.bench.multiprocessors,
         )
 
-    def _batch(self, count: int, repeats: int) -> tuple[list[float], list[float]]:
+    def _batch(self, count: int, repeats: int, gated: bool) -> tuple[list[float], list[float]]:
         bench = self.bench
         events = []
-        if self.gated:
+        if gated:
             bench.close_gate()
         try:
             for i in range(count):
@@ -83,7 +82,7 @@ class EventClock:
                 events.append((start, bench.event()))
                 bench.stamp(2 * i + 1)
         finally:
-            if self.gated:
+            if gated:
                 bench.open_gate()
         bench.synchronize()
         stamps = bench.stamps(2 * count)

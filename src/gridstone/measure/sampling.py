@@ -71,7 +71,7 @@ def join(parts: list[Samples]) -> Samples:
 
 
 def _reach_equilibrium(work: Work, watch: Watch) -> None:
-    """Keep the work running until power has changed by less than 1 % over half a second."""
+    """Keep the work running until the means of the last two quarters of a second differ by less than 1 % in power."""
     start = time.perf_counter()
     history: list[tuple[float, float]] = []
     while time.perf_counter() - start < _EQUILIBRIUM_S:
@@ -81,7 +81,7 @@ def _reach_equilibrium(work: Work, watch: Watch) -> None:
             return
         now = time.perf_counter()
         history = [(t, p) for t, p in history if now - t <= _EQUILIBRIUM_WINDOW_S] + [(now, reading.power_w)]
-        powers = [p for _, p in history]
-        settled = now - history[0][0] > 0.8 * _EQUILIBRIUM_WINDOW_S and now - start > 1.0
-        if settled and max(powers) - min(powers) < 0.01 * max(powers):
+        older, newer = np.array_split([p for _, p in history], 2)
+        long_enough = now - history[0][0] > 0.8 * _EQUILIBRIUM_WINDOW_S and now - start > 1.0
+        if long_enough and abs(newer.mean() - older.mean()) < 0.01 * newer.mean():
             return

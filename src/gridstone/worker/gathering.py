@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from gridstone.measure import Code, failed, join, rows, values
 from gridstone.stats import Stopping, estimate, finite
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Failure, Outcome, Visit
+
+_FOR_A_LOOK = 199  # resamples that decide whether to go on; the interval that is kept has more
 
 
 @dataclass(kw_only=True)
@@ -26,6 +29,7 @@ class Gathering:
     run_id: str
     _visits: list[Visit] = field(default_factory=list)
     _earlier: int = 0
+    _judged_s: float = 0.0
     _failure: Failure | None = None
 
     def __post_init__(self) -> None:
@@ -45,10 +49,13 @@ class Gathering:
         if self._failure is not None:
             return True
         now = self._visits[self._earlier :]
+        start = time.perf_counter()
         try:
             return self.stopping.enough(len(now), sum(visit.wall_s for visit in now), self._width)
         except Unavailable:
             return True
+        finally:
+            self._judged_s += time.perf_counter() - start
 
     @property
     def failed(self) -> bool:
@@ -87,13 +94,15 @@ class Gathering:
             found = failed(self.cell, status, reason, self.machine, self.run_id, code)
             return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
         taken = [visit.taken for visit in self._visits]
-        wall = sum(visit.wall_s for visit in self._visits)
-        overhead = wall - sum(visit.work_s for visit in self._visits)
+        start = time.perf_counter()
         try:
             made = rows(self.cell, taken, self._processes, code, self.machine, self.run_id)
         except Exception as error:  # a limit that a probe declares may fail on what came out
             reason = f"{type(error).__name__}: {error}"
             made = failed(self.cell, "crashed", reason, self.machine, self.run_id, code)
+        self._judged_s += time.perf_counter() - start
+        wall = sum(visit.wall_s for visit in self._visits) + self._judged_s
+        overhead = wall - sum(visit.work_s for visit in self._visits)
         return Outcome(
             rows=tuple(replace(row, wall_s=wall, overhead_s=overhead) for row in made),
             seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
@@ -107,7 +116,7 @@ class Gathering:
         """Half the interval of the first metric over its median; infinite where no sample could be formed."""
         found = values(self.cell.probe.metrics[0], [visit.taken for visit in self._visits])
         some = any(x.size for x in found)
-        return estimate(*found, processes=self._processes).relative_width if some else math.inf
+        return estimate(*found, processes=self._processes, resamples=_FOR_A_LOOK).relative_width if some else math.inf
 
     def _code(self) -> Code:
         compiled = self.compiled
