@@ -9,8 +9,8 @@ __device__ __forceinline__ unsigned once(u64& p) {
     return (unsigned)(clock_after(p) - c0);
 }
 
-// Every line holds its own address, stored just before by all SMs: a store leaves it in the partition that its
-// memory belongs to, and the first load brings it to the partition of the loading SM. Per line: the first load,
+// Every line holds its own address, stored just before by SMs of both sides in turn: a store leaves it in the partition
+// that its memory belongs to and in that of the storing SM, and the first load brings it to that of the loading SM. Per line: the first load,
 // the second, and 16 loads as the difference of a chain of 32 and one of 16. The first two hold the clock's cost.
 extern "C" __global__ void probe(u64 memory, u64 stride, unsigned lines, unsigned target_sm, unsigned* taken,
                                  unsigned* cycles) {
