@@ -148,7 +148,8 @@ def l2_by_sm(gpu, *, src_sm):
     taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)
 
     def observe():
-        gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, lines // 128, [memory, np.uint64(stride), np.uint32(lines)])
+        lay = [memory, np.uint64(stride), np.uint32(lines)]
+        gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, 8, lay)  # a few lines from every SM
         gpu.memset(taken, 0)
         gpu.memset(spent, 0)
         args = [memory, np.uint64(stride), np.uint32(lines), np.uint32(src_sm), taken, spent]
