@@ -108,7 +108,8 @@ class Session:
             status = "interrupted"
             try:
                 yield from self._measure(run, rest, len(finished))
-                status = "complete" if self._done(run) else "partial"
+                done = finished | self._statuses.keys()
+                status = "complete" if {c.cell_id for c in self.cells} <= done else "partial"
             finally:
                 self._save(run, status)
             run.compact()
@@ -185,9 +186,6 @@ class Session:
         self._statuses[cell.cell_id] = rows[0].status
         self._step += steps
         return CellDone(cell=cell, rows=rows, done=self._step, total=self._steps)
-
-    def _done(self, run: Run) -> bool:
-        return {c.cell_id for c in self.cells} <= run.finished()
 
     @property
     def _run_id(self) -> str:
