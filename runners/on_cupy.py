@@ -13,14 +13,13 @@ from cuda.bindings import driver
 from cuda.core import Device, LaunchConfig, ObjectCode, launch
 
 from gridstone import content
-from gridstone.clock import STAMP, CycleClock, EventClock, HostClock, ObservedClock, Work
+from gridstone.clock import BlockClock, CycleClock, EventClock, HostClock, ObservedClock, Work
 from gridstone.compile import compile_kernel
 from gridstone.declaration import Machine
 
+_bench = content.load_module(Path(__file__).with_name("cupy_bench.py"))
 _memory = content.load_module(Path(__file__).with_name("cupy_memory.py"))
 _rings = content.load_module(Path(__file__).with_name("cupy_ring.py"))
-_SLOTS = 4096
-_GATE_NS = 2_000_000_000
 
 
 @contextmanager
@@ -43,9 +42,8 @@ class Gpu:
         self._renew_stream()
         self._memory = _memory.Memory()
         self._support: dict[str, Any] = {}
-        self._stamps = cp.zeros(_SLOTS * STAMP.itemsize, dtype=cp.uint8)
+        self.bench = _bench.Bench(self)
         self._textures: list[Any] = []
-        self._gate = np.frombuffer(cp.cuda.alloc_pinned_memory(64), dtype=np.uint32, count=1)
         self.cubin: bytes | None = None
         self._object: Any = None
         self.kernel: Any = None
@@ -119,17 +117,24 @@ class Gpu:
             self._support[key] = ObjectCode.from_cubin(binary.cubin).get_kernel(name)
         launch(self.core_stream, LaunchConfig(grid=grid, block=block), self._support[key], *map(_argument, args))
 
-    def enqueue(self, kernel: Any, grid: int, block: int, args: Sequence[Any], shared: int = 0) -> None:
-        """Enqueue one launch of a kernel."""
-        launch(self.core_stream, _config(grid, block, shared), kernel, *map(_argument, args))
+    def enqueue(
+        self, kernel: Any, grid: int, block: int, args: Sequence[Any], shared: int = 0, cluster: int | None = None
+    ) -> None:
+        """Enqueue one launch of a kernel; `cluster` blocks share one cluster."""
+        launch(self.core_stream, _config(grid, block, shared, cluster), kernel, *map(_argument, args))
 
-    def allow_shared(self, kernel: Any, size: int) -> None:
-        """Let a kernel have more dynamic shared memory than the 48 KiB that need no leave."""
-        if size > 48 << 10:
-            attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-            (status,) = driver.cuKernelSetAttribute(attribute, size, kernel.handle, self.device.device_id)
+    def allow(self, kernel: Any, shared: int, cluster: int | None = None) -> None:
+        """Let a kernel have what needs leave: over 48 KiB of dynamic shared memory, clusters of more than 8 blocks."""
+        attributes = driver.CUfunction_attribute
+        wanted = []
+        if shared > 48 << 10:
+            wanted.append((attributes.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared))
+        if cluster is not None and cluster > 8:
+            wanted.append((attributes.CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1))
+        for attribute, value in wanted:
+            (status,) = driver.cuKernelSetAttribute(attribute, value, kernel.handle, self.device.device_id)
             if status != 0:
-                raise RuntimeError(f"{size} bytes of shared memory per block are not to be had ({status})")
+                raise RuntimeError(f"{attribute.name} = {value} is not to be had ({status.name})")
 
     # Work
 
@@ -141,13 +146,14 @@ class Gpu:
         args: Sequence[Any],
         work: float,
         shared: int = 0,
+        cluster: int | None = None,
         poison: Callable[[], None] | None = None,
         verify: Callable[[], bool | None] | None = None,
     ) -> Work:
         """The cell's kernel, timed by events; `work` is what one launch does, in units of the metric."""
         kernel, passed = self.kernel, [_argument(a) for a in args]
-        config = _config(grid, block, shared)
-        self.allow_shared(kernel, shared)
+        config = _config(grid, block, shared, cluster)
+        self.allow(kernel, shared, cluster)
         return self.call(
             lambda: launch(self.core_stream, config, kernel, *passed),
             work=work,
@@ -168,7 +174,7 @@ class Gpu:
     ) -> Work:
         """Anything that enqueues on `gpu.stream`, timed by events. `keep` holds what the work refers to."""
         before = self.flush_l2 if self.l2 == "flush" else None
-        clock = EventClock(bench=self, enqueue=enqueue, work=work, before=before, gated=gated)
+        clock = EventClock(bench=self.bench, enqueue=enqueue, work=work, before=before, gated=gated)
         return Work(clock=clock, poison=poison, verify=verify, close=lambda: _forget(keep))
 
     def host_call(
@@ -190,25 +196,34 @@ class Gpu:
         lengths: tuple[int, int],
         before: Callable[[], None] | None = None,
         expect: Callable[[], list[int]] | None = None,
+        verify: Callable[[], bool | None] | None = None,
         shared: int = 0,
+        grid: int = 1,
+        block: int = 1,
+        cluster: int | None = None,
     ) -> Work:
-        """A dependent chain of one thread, timed by the SM's cycle counter.
+        """A dependent chain, timed by the cycle counter of the SM of the one thread that writes the Stamp.
 
         args(length): the arguments of a launch of that length; the kernel's last two parameters, the length and
         the Stamp to write, are added. expect(): the `result` of each launch since it was last asked, in order.
+        verify(): what else there is to check after the last launch.
         """
         kernel, seen = self.kernel, []
-        self.allow_shared(kernel, shared)
+        self.allow(kernel, shared, cluster)
 
         def enqueue(length: int, slot: int) -> None:
-            pointer = self._stamps.data.ptr + slot * STAMP.itemsize
-            self.enqueue(kernel, 1, 1, [*args(length), np.uint32(length), pointer], shared)
+            passed = [*args(length), np.uint32(length), self.bench.slot(slot)]
+            self.enqueue(kernel, grid, block, passed, shared, cluster)
 
         def stamps(count: int) -> Any:
-            taken = self.stamps(count)
+            taken = self.bench.stamps(count)
             if expect is not None:
                 seen.append([int(v) for v in taken["result"]] == expect())
             return taken
+
+        def verified() -> bool | None:
+            looked = verify() if verify is not None else None
+            return all(seen) and looked is not False if expect is not None else looked
 
         clock = CycleClock(
             launch=enqueue,
@@ -217,7 +232,33 @@ class Gpu:
             before=before,
             multiprocessors=self.multiprocessors,
         )
-        return Work(clock=clock, verify=None if expect is None else lambda: all(seen))
+        return Work(clock=clock, verify=verified)
+
+    def fill(
+        self,
+        *,
+        block: int,
+        args: Sequence[Any],
+        work: float,
+        shared: int = 0,
+        cluster: int | None = None,
+        poison: Callable[[], None] | None = None,
+        verify: Callable[[], bool | None] | None = None,
+    ) -> Work:
+        """One block of the cell's kernel per SM, timed by the blocks themselves.
+
+        The kernel's last parameter, an array with a Stamp per block to write, is added. `work` is what all blocks do.
+        """
+        kernel, stamped = self.kernel, self.multiprocessors
+        self.allow(kernel, shared, cluster)
+        passed = [*args, self.bench.slot(0)]
+        clock = BlockClock(
+            launch=lambda: self.enqueue(kernel, stamped, block, passed, shared, cluster),
+            stamps=lambda: self.bench.stamps(stamped),
+            work=work,
+            multiprocessors=self.multiprocessors,
+        )
+        return Work(clock=clock, poison=poison, verify=verify, close=lambda: _forget(args))
 
     def observe(self, observe: Callable[[], Mapping[str, float]]) -> Work:
         """Work that reads its metrics off its own output, once per sample."""
@@ -256,35 +297,7 @@ class Gpu:
         self._textures.append(cp.cuda.texture.TextureObject(resource, descriptor))
         return np.uint64(self._textures[-1].ptr)
 
-    # The bench of the event clock
-
-    def close_gate(self) -> None:
-        """Hold the stream until `open_gate`."""
-        self._gate[0] = 0
-        self.support("gate.cu", "gate", 1, 1, [self._gate.ctypes.data, np.uint64(_GATE_NS)])
-
-    def open_gate(self) -> None:
-        """Let the stream go on."""
-        self._gate[0] = 1
-
-    def stamp(self, slot: int) -> None:
-        """Enqueue a stamp of one SM's clocks."""
-        self.support("stamp.cu", "stamp", 1, 1, [self._stamps.data.ptr + slot * STAMP.itemsize])
-
-    def stamps(self, count: int) -> Any:
-        """Wait for the stream, then the first `count` stamps."""
-        self.stream.synchronize()
-        return self._stamps[: count * STAMP.itemsize].get().view(STAMP)
-
-    def event(self) -> Any:
-        """Record a new event on the stream."""
-        event = cp.cuda.Event()
-        event.record(self.stream)
-        return event
-
-    def elapsed_s(self, start: Any, end: Any) -> float:
-        """Seconds between two recorded events."""
-        return float(cp.cuda.get_elapsed_time(start, end)) * 1e-3
+    # The stream
 
     def synchronize(self) -> None:
         """Wait for the stream."""
@@ -297,8 +310,8 @@ class Gpu:
         self.memset(self._scratch, 0)
 
 
-def _config(grid: int, block: int, shared: int) -> LaunchConfig:
-    return LaunchConfig(grid=grid, block=block, shmem_size=shared)
+def _config(grid: int, block: int, shared: int, cluster: int | None) -> LaunchConfig:
+    return LaunchConfig(grid=grid, block=block, shmem_size=shared, cluster=cluster)
 
 
 def _argument(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Clocks: host, CUDA events, and the SM's own cycle counter."""
 
+from gridstone.clock.block import BlockClock
 from gridstone.clock.cycle import CycleClock
 from gridstone.clock.event import EventClock
 from gridstone.clock.host import HostClock
@@ -10,6 +11,7 @@ from gridstone.clock.work import Clock, Work
 
 __all__ = [
     "STAMP",
+    "BlockClock",
     "Clock",
     "CycleClock",
     "EventClock",

@@ -11,6 +11,7 @@ from gridstone.declaration.metric import (
     bandwidth_per_clock,
     cycles,
     observed,
+    per_clock,
     rate,
     seconds,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "observed",
     "package",
     "pcie",
+    "per_clock",
     "per_sm_clock",
     "pow2",
     "probe",

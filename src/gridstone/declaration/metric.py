@@ -56,6 +56,11 @@ def bandwidth_per_clock(*, name: str = "bandwidth_sm") -> Metric:
     )
 
 
+def per_clock(*, unit: str, name: str = "throughput") -> Metric:
+    """Units of work per SM and clock, by the cycles that the blocks of a kernel counted: `instruction/cycle`."""
+    return Metric(name=name, unit=unit, better="higher", reduce=lambda s: s.work / (s.cycles * s.multiprocessors))
+
+
 def observed(*, name: str, unit: str, better: Better = "lower") -> Metric:
     """A value that the probe itself reads off its output, by this name."""
     return Metric(name=name, unit=unit, better=better, reduce=lambda s: s.observed[name])
