@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from gridstone.compile import Verdict, check, compile_kernel
+from gridstone.compile import Binary, Verdict, check_all, compile_kernel
 from gridstone.declaration import Contract
 from gridstone.plan.catalogue import load_probes
 from gridstone.plan.source import kernel_path
 
 TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
+BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +53,30 @@ def cases() -> dict[Case, str]:
 CASES = cases()
 
 
-def judge(case: Case) -> Verdict:
-    return check(compile_kernel(case.source, dict(case.defines), case.arch), case.contracts)
+def judge(batch: list[Case]) -> dict[Case, Verdict]:
+    built = [compile_kernel(case.source, dict(case.defines), case.arch) for case in batch]
+    claims: list[tuple[Binary, tuple[Contract, ...]]] = [(b, c.contracts) for b, c in zip(built, batch, strict=True)]
+    return dict(zip(batch, check_all(claims), strict=True))
 
 
 @pytest.fixture(scope="module")
-def verdicts(request: pytest.FixtureRequest, pool: ThreadPoolExecutor) -> Mapping[Case, Future[Verdict]]:
-    """All that this session asks for, under way at once."""
+def verdicts(request: pytest.FixtureRequest, pool: ThreadPoolExecutor) -> Mapping[Case, Future[dict[Case, Verdict]]]:
+    """All that this session asks for, under way at once: batches of one target each."""
     asked = [item for item in request.session.items if item.nodeid.startswith(request.node.nodeid + "::")]
     params = [item.callspec.params for item in asked if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
-    return {p["case"]: pool.submit(judge, p["case"]) for p in params if "case" in p}
+    cases = sorted((p["case"] for p in params if "case" in p), key=lambda case: TARGETS.index(case.arch))
+    found: dict[Case, Future[dict[Case, Verdict]]] = {}
+    for _, group in itertools.groupby(cases, key=lambda case: case.arch):
+        of_target = list(group)
+        for at in range(0, len(of_target), BATCH):
+            batch = of_target[at : at + BATCH]
+            found |= dict.fromkeys(batch, pool.submit(judge, batch))
+    return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=CASES.values())
-def test_machine_code_holds_what_is_claimed(case: Case, verdicts: Mapping[Case, Future[Verdict]]) -> None:
-    verdict = verdicts[case].result()
+def test_machine_code_holds_what_is_claimed(case: Case, verdicts: Mapping[Case, Future[dict[Case, Verdict]]]) -> None:
+    verdict = verdicts[case].result()[case]
     assert verdict.ok, "\n".join([*verdict.problems, verdict.listing])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gridstone.compile import Binary, Verdict, check, compile_kernel
+from gridstone.compile import Binary, Verdict, check, check_all, compile_kernel
 from gridstone.declaration import Contract
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -106,3 +106,22 @@ def test_the_listing_marks_the_timed_loop_and_the_clock_reads() -> None:
     lines = judged("chase.cu", "sm_90a", CHASE).listing.splitlines()
     assert sum(line.startswith("|") and "LDG.E.64" in line for line in lines) == 8
     assert sum(line.startswith("*") and "SR_CLOCKLO" in line for line in lines) == 2
+
+
+def test_kernels_that_are_checked_together_are_judged_as_if_alone() -> None:
+    claims = [
+        (compiled("chase.cu", "sm_90a"), [CHASE]),
+        (compiled("spilled.cu", "sm_90a"), []),
+        (compiled("multiply.cu", "sm_80"), [MULTIPLY]),
+        (compiled("chase.cu", "sm_90a", "UNTIED"), [CHASE]),
+        (compiled("multiply.cu", "sm_90a"), [MULTIPLY]),
+    ]
+    together = check_all(claims)
+    assert together == [check(binary, contracts) for binary, contracts in claims]
+    assert [verdict.ok for verdict in together] == [True, False, True, False, True]
+
+
+def test_what_the_timed_loop_holds_is_counted() -> None:
+    counted = judged("chase.cu", "sm_90a", CHASE).opcodes.split()
+    assert counted[0] == "LDG.E.64*8"
+    assert all(int(text.rsplit("*", 1)[1]) < 8 for text in counted[1:])

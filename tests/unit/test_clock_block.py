@@ -29,6 +29,8 @@ def test_seconds_span_all_blocks_and_cycles_are_those_of_the_median_block() -> N
 def test_throughput_per_clock_is_that_of_one_sm_whatever_the_clock() -> None:
     for ghz in (1.2, 1.98):
         stamps = stamped([0, 0], [50_000, 50_000], ghz)
-        clock = BlockClock(launch=lambda: None, stamps=lambda s=stamps: s, work=2 * 64 * 50_000 * ghz, multiprocessors=2)
+        clock = BlockClock(
+            launch=lambda: None, stamps=lambda s=stamps: s, work=2 * 64 * 50_000 * ghz, multiprocessors=2
+        )
         value = per_clock(unit="instruction/cycle").reduce(clock.take(1))
         np.testing.assert_allclose(value, 64)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridstone.compile import ToolMissing, tools
-from gridstone.compile.disassembly import INSTRUCTION_BYTES, disassemble, functions
+from gridstone.compile.disassembly import disassemble
 
 
 @pytest.fixture(autouse=True)
@@ -64,19 +64,7 @@ def test_headers_of_a_toolkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_an_nvdisasm_that_is_too_old_says_so_in_one_line(tmp_path: Path) -> None:
     program(tmp_path / "nvdisasm", "echo \"nvdisasm fatal   : Unknown option '-json'\" >&2; exit 1")
     with pytest.raises(ToolMissing) as caught:
-        disassemble(b"")
+        disassemble([], "sm_90a")
     assert "Unknown option '-json'" in str(caught.value)
     assert "pip install -U nvidia-cuda-nvdisasm" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_subroutine_that_is_listed_apart_belongs_to_the_kernel_before_it() -> None:
-    def listed(name: str, *opcodes: str) -> dict[str, object]:
-        return {"function-name": name, "sass-instructions": [{"opcode": opcode} for opcode in opcodes]}
-
-    waiting = [(1 << number << 116).to_bytes(INSTRUCTION_BYTES, "little") for number in range(4)]
-    code = {".text.probe": b"".join(waiting[:3]), ".text.other": waiting[3], ".text.": b""}
-    found = functions([listed("probe", "CALL", "EXIT"), listed("$__internal_0", "RET"), listed("other", "NOP")], code)
-    assert [(i.address, i.opcode, i.wait) for i in found["probe"]] == [(0, "CALL", 1), (16, "EXIT", 2), (32, "RET", 4)]
-    assert [(i.address, i.opcode, i.wait) for i in found["other"]] == [(0, "NOP", 8)]
-    assert list(found) == ["probe", "other"]

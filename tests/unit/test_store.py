@@ -101,6 +101,15 @@ def test_any_row_comes_back_as_it_was(row: Row) -> None:
     assert back["threads"] == row.axes["threads"]
 
 
+def test_a_file_from_before_a_column_has_nulls_there(tmp_path: Path) -> None:
+    older = table([ROW]).drop_columns(["opcodes"])
+    pq.write_table(older, tmp_path / "older.parquet")
+    back = read(tmp_path / "older.parquet")
+    assert back.schema.equals(table([ROW]).schema)
+    assert back.column("opcodes").to_pylist() == [None]
+    assert back.column("value").to_pylist() == [ROW.value]
+
+
 @given(reason=text, method=text)
 def test_hostile_text_survives_the_way_over_disk(tmp_path_factory, reason: str, method: str) -> None:
     run = Run(tmp_path_factory.mktemp("run"))

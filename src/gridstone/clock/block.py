@@ -36,6 +36,4 @@ class BlockClock:
             seconds[i] = float(stamps["g1"].max() - stamps["g0"].min()) * 1e-9
             cycles[i] = np.median(spent)
             hz[i] = np.median(spent / passed) * 1e9
-        return Samples(
-            seconds=seconds, cycles=cycles, sm_hz=hz, work=self.work, multiprocessors=self.multiprocessors
-        )
+        return Samples(seconds=seconds, cycles=cycles, sm_hz=hz, work=self.work, multiprocessors=self.multiprocessors)

@@ -6,19 +6,23 @@ the barrier that a result sets (3), the barrier that reading the sources sets (3
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from gridstone.compile.elf import sections
 from gridstone.compile.tools import ToolMissing, nvdisasm
 
 NO_BARRIER = 7
 INSTRUCTION_BYTES = 16
+_TEXT = ".text."
+_JUMPS = re.compile(r"BRA|BSSY|CALL|JMP|RET|BRX|JMX")
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,43 +43,53 @@ class Instruction:
         return f"{self.address:05x} wait={waits:6} sets={sets} {self.predicate:>6} {self.opcode} {operands}"
 
 
-def disassemble(cubin: bytes) -> dict[str, list[Instruction]]:
-    """The instructions of each function of a cubin. Raises ToolMissing without a fitting nvdisasm."""
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        done = subprocess.run([nvdisasm(), "-json", file.name], capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr or done.stdout).strip().split("\n")[0]
-        raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
-    return functions(json.loads(done.stdout)[1], sections(cubin))
+def disassemble(cubins: Sequence[bytes], arch: str) -> list[dict[str, list[Instruction]]]:
+    """The instructions of each function of each cubin, all for one target such as `sm_90a`.
 
-
-def functions(listed: Iterable[Mapping[str, Any]], code: Mapping[str, bytes]) -> dict[str, list[Instruction]]:
-    """The instructions of each function with a section of its own, from nvdisasm's listing and the sections by name.
-
-    Up to CUDA 13.2 nvdisasm lists a subroutine, such as a division, apart from the kernel in whose section it lies.
+    nvdisasm takes half a second to start and no time to read: the code of all functions goes through one process, as
+    one piece of raw machine code. Raises ToolMissing without a fitting nvdisasm.
     """
-    found: dict[str, list[Instruction]] = {}
-    owner: list[Instruction] = []
-    text = b""
-    for function in listed:
-        name = function["function-name"]
-        if f".text.{name}" in code:
-            text = code[f".text.{name}"]
-            found[name] = owner = []
-        for item in function["sass-instructions"]:
-            owner.append(_instruction(item, INSTRUCTION_BYTES * len(owner), text))
+    code = [
+        {name.removeprefix(_TEXT): text for name, text in sections(cubin).items() if name.startswith(_TEXT)}
+        for cubin in cubins
+    ]
+    listed = iter(_listed(b"".join(text for functions in code for text in functions.values()), arch))
+    start = 0
+    found: list[dict[str, list[Instruction]]] = []
+    for functions in code:
+        found.append({})
+        for name, text in functions.items():
+            items = itertools.islice(listed, len(text) // INSTRUCTION_BYTES)
+            found[-1][name] = [_instruction(item, at, start, text) for at, item in enumerate(items)]
+            start += len(text)
     return found
 
 
-def _instruction(item: Mapping[str, str], address: int, text: bytes) -> Instruction:
+def _listed(code: bytes, arch: str) -> Iterable[Mapping[str, str]]:
+    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+        file.write(code)
+        file.flush()
+        command = [str(nvdisasm()), "--binary", arch.replace("sm_", "SM"), "-json", file.name]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr or done.stdout).strip().split("\n")[0]
+        raise ToolMissing(f"{nvdisasm()} cannot read the machine code ({reason}): pip install -U nvidia-cuda-nvdisasm")
+    functions = json.loads(done.stdout)[1]
+    return itertools.chain.from_iterable(function["sass-instructions"] for function in functions)
+
+
+def _instruction(item: Mapping[str, str], at: int, start: int, text: bytes) -> Instruction:
+    """Instruction number `at` of a function that lies at `start` in what was disassembled."""
+    address = INSTRUCTION_BYTES * at
     control = int.from_bytes(text[address : address + INSTRUCTION_BYTES], "little") >> 105
+    operands = tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip())
+    if start and _JUMPS.match(item["opcode"]):
+        operands = tuple(hex(int(o, 16) - start) if _ADDRESS.fullmatch(o) else o for o in operands)
     return Instruction(
         address=address,
         predicate=item.get("predicate", ""),
         opcode=item["opcode"],
-        operands=tuple(part.strip() for part in item.get("operands", "").split(",") if part.strip()),
+        operands=operands,
         wait=control >> 11 & 0x3F,
         sets=control >> 5 & 0x7,
     )

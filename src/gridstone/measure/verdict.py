@@ -20,9 +20,10 @@ from gridstone.store import Row
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """What is known of the machine code of a cell: its digest, and what the gate found wrong with it."""
+    """What is known of the machine code of a cell: its digest, what its timed loops hold, what the gate found wrong."""
 
     sha256: str | None = None
+    opcodes: str | None = None
     sass_ok: bool | None = None
     problem: str | None = None
 
@@ -136,5 +137,6 @@ def _blank(cell: Cell, metric: Metric, machine: Machine, run_id: str, code: Code
         host=machine.host,
         t_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
         kernel_sha256=code.sha256,
+        opcodes=code.opcodes,
         sass_ok=code.sass_ok,
     )

@@ -137,8 +137,7 @@ def read(path: Path) -> pa.Table:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
         raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
-    check(arrow, str(path))
-    return arrow
+    return check(arrow, str(path))
 
 
 def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:

@@ -52,6 +52,7 @@ class Row:
     host: str = ""
     t_utc: str = ""
     kernel_sha256: str | None = None
+    opcodes: str | None = None
     sass_ok: bool | None = None
     verified: bool | None = None
     wall_s: float | None = None
@@ -74,6 +75,7 @@ _AXIS_TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
 }
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
+_LATER = ("opcodes",)  # files from before such a column are read as if it were null in all their rows
 _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 
@@ -107,8 +109,8 @@ def _encodable(record: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.encode(errors="replace").decode() if isinstance(v, str) else v for k, v in record.items()}
 
 
-def check(arrow: pa.Table, where: str) -> None:
-    """Raises StoreError where a table is not ours, or of a format that this version does not read."""
+def check(arrow: pa.Table, where: str) -> pa.Table:
+    """A table with every column of this version. Raises StoreError where it is not ours, or of a format not read."""
     version = (arrow.schema.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
     if version is None:
         raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format): move it elsewhere")
@@ -117,6 +119,11 @@ def check(arrow: pa.Table, where: str) -> None:
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
             "read it with the gridstone version that its run.json names"
         )
+    for column in _LATER:
+        if column not in arrow.column_names:
+            missing = pa.nulls(len(arrow), _TYPES.get(column, pa.string()))
+            place = min(COLUMNS.index(column), arrow.num_columns)
+            arrow = arrow.add_column(place, column, missing)
     axes, names = axes_of(arrow.schema), arrow.column_names
     for column in (*COLUMNS, *axes):
         flaw = _flaw(arrow, names, column, axis=column in axes)
@@ -124,6 +131,7 @@ def check(arrow: pa.Table, where: str) -> None:
             raise StoreError(
                 f"{where}: the column {column} {flaw}: the file is damaged or was edited: remove it and use --resume"
             )
+    return arrow
 
 
 def _flaw(arrow: pa.Table, names: list[str], column: str, *, axis: bool) -> str | None:

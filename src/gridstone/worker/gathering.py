@@ -123,4 +123,9 @@ class Gathering:
         if compiled is None or compiled.binary is None:
             return Code()
         problem = compiled.problems[0] if compiled.problems else None
-        return Code(sha256=compiled.binary.sha256, sass_ok=compiled.sass_ok, problem=problem)
+        return Code(
+            sha256=compiled.binary.sha256,
+            opcodes=compiled.opcodes or None,
+            sass_ok=compiled.sass_ok,
+            problem=problem,
+        )

@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gridstone import device
-from gridstone.compile import Compiled, compile_all
+from gridstone.compile import Compiled, compiling
 from gridstone.declaration import Cell, Machine
 from gridstone.errors import NothingMeasured, UsageError
 from gridstone.measure import failed
@@ -134,9 +134,7 @@ class Session:
                 yield self._keep(run, cell, rows, steps=passes)
         todo = [c for c in rest if reasons[c.cell_id] is None]
         with_kernel = [c for c in todo if c.probe.source is not None]
-        yield Compiling(done=0, total=len(with_kernel))
-        compiled = self._compile(with_kernel)
-        yield Compiling(done=len(with_kernel), total=len(with_kernel))
+        compiled = yield from self._compile(with_kernel)
         self._ends = None if self.budget_s is None else time.monotonic() + self.budget_s
         pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
         for left in reversed(range(passes)):
@@ -173,13 +171,19 @@ class Session:
             cell=cell, compiled=compiled, stopping=self.stopping, machine=self.machine, run_id=self._run_id
         )
 
-    def _compile(self, cells: Sequence[Cell]) -> Mapping[str, Compiled]:
+    def _compile(self, cells: Sequence[Cell]) -> Generator[Compiling, None, Mapping[str, Compiled]]:
         if not cells or self.machine.gpu is None:
             return {}
         start = time.monotonic()
-        compiled = compile_all(cells, self.machine.gpu.arch)
-        self._info["compile_s"] = round(time.monotonic() - start, 3)
-        return compiled
+        steps = compiling(cells, self.machine.gpu.arch)
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as finished:
+                self._info["compile_s"] = round(time.monotonic() - start, 3)
+                compiled: Mapping[str, Compiled] = finished.value
+                return compiled
+            yield Compiling(done=done, total=total)
 
     def _keep(self, run: Run, cell: Cell, rows: list[Row], steps: int = 1) -> CellDone:
         run.write_cell(rows)
