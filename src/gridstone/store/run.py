@@ -89,7 +89,7 @@ class Run:
         return info
 
     def write_cell(self, rows: Sequence[Row]) -> None:
-        """Keep the rows of one finished cell."""
+        """Keep the rows of one finished cell, or of several of one probe that ended together, named by the first."""
         path = self.parts / rows[0].probe / f"{rows[0].cell_id}.parquet"
         write_atomically(path, lambda p: _write_table(p, table(rows)))
 

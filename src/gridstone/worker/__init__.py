@@ -3,7 +3,8 @@
 from gridstone.worker.crew import Crew
 from gridstone.worker.gathering import Gathering
 from gridstone.worker.job import Failure, Outcome, Visit
-from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session, gpu_lock
+from gridstone.worker.lock import gpu_lock
+from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session
 
 __all__ = [
     "CellDone",

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from gridstone import device
 from gridstone.compile import Compiled, compiling
 from gridstone.declaration import Cell, Machine
-from gridstone.errors import NothingMeasured, UsageError
+from gridstone.errors import UsageError
 from gridstone.measure import failed
 from gridstone.plan import missing
 from gridstone.stats import Stopping
 from gridstone.store import COLUMNS, Row, Run
 from gridstone.worker.crew import Crew
 from gridstone.worker.gathering import Gathering
+from gridstone.worker.lock import gpu_lock
 from gridstone.worker.provenance import provenance
 
 
@@ -127,11 +125,8 @@ class Session:
         passes, self._rest = self.stopping.passes, len(rest)
         self._steps, self._step = passes * (before + len(rest)), passes * before
         reasons = {c.cell_id: missing(c, self.machine) for c in rest}
-        for cell in rest:
-            reason = reasons[cell.cell_id]
-            if reason is not None:
-                rows = failed(cell, "skipped", reason, self.machine, self._run_id)
-                yield self._keep(run, cell, rows, steps=passes)
+        for _, of_probe in itertools.groupby(sorted(rest, key=_probe_name), key=_probe_name):
+            yield from self._skip(run, [(c, reason) for c in of_probe if (reason := reasons[c.cell_id]) is not None])
         todo = [c for c in rest if reasons[c.cell_id] is None]
         with_kernel = [c for c in todo if c.probe.source is not None]
         compiled = yield from self._compile(with_kernel)
@@ -166,6 +161,14 @@ class Session:
                 pending.remove(one)
                 yield self._keep(run, one.cell, list(one.outcome().rows), steps=1 + left * one.failed)
 
+    def _skip(self, run: Run, cells: Sequence[tuple[Cell, str]]) -> Iterator[CellDone]:
+        """Keep the cells of a probe that this machine cannot measure, in one file: there may be thousands of them."""
+        made = [(cell, failed(cell, "skipped", reason, self.machine, self._run_id)) for cell, reason in cells]
+        if made:
+            run.write_cell([row for _, rows in made for row in rows])
+        for cell, rows in made:
+            yield self._done(cell, rows, steps=self.stopping.passes)
+
     def _gathering(self, cell: Cell, compiled: Compiled | None) -> Gathering:
         return Gathering(
             cell=cell, compiled=compiled, stopping=self.stopping, machine=self.machine, run_id=self._run_id
@@ -187,6 +190,9 @@ class Session:
 
     def _keep(self, run: Run, cell: Cell, rows: list[Row], steps: int = 1) -> CellDone:
         run.write_cell(rows)
+        return self._done(cell, rows, steps)
+
+    def _done(self, cell: Cell, rows: list[Row], steps: int) -> CellDone:
         self._statuses[cell.cell_id] = rows[0].status
         self._step += steps
         return CellDone(cell=cell, rows=rows, done=self._step, total=self._steps)
@@ -214,33 +220,16 @@ class Session:
         run.write_info(self._info)
 
 
+def _probe_name(cell: Cell) -> str:
+    return cell.probe.name
+
+
 def _check_axes(cells: Sequence[Cell]) -> None:
     """Raises UsageError for an axis whose values would have no column of their own."""
     for name, axes in {c.probe.name: c.axes for c in cells}.items():
         for axis in axes:
             if axis in COLUMNS:
                 raise UsageError(f"{name}: the axis {axis} has the name of a results column: rename it")
-
-
-@contextmanager
-def gpu_lock(machine: Machine | None) -> Iterator[None]:
-    """Hold the lock of the machine's GPU. Raises NothingMeasured where another gridstone process holds it."""
-    if machine is None or machine.gpu is None:
-        yield
-        return
-    path = Path(tempfile.gettempdir()) / f"gridstone-{machine.gpu.uuid}.lock"
-    lock = FileLock(path, mode=0o666)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise NothingMeasured(
-            f"{machine.gpu.name} ({machine.gpu.uuid}) is being measured by another gridstone process: "
-            "wait for it, or choose another GPU with --device"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _now() -> str:
