@@ -13,10 +13,10 @@ import cupy as cp
 import numpy as np
 
 from gridstone import content
+from gridstone.declaration.need import GPU_SHARE
 
 _arena = content.load_module(Path(__file__).with_name("arena.py"))
 _PAGE = 2 << 20
-_DEVICE_SHARE = 0.3  # several processes measure on the one GPU
 _RESERVE = 2 << 30
 _PINNED = 64 << 20
 
@@ -26,7 +26,7 @@ class Memory:
 
     def __init__(self) -> None:
         free, total = cp.cuda.runtime.memGetInfo()
-        share = int(min(_DEVICE_SHARE * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
+        share = int(min(GPU_SHARE * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
         self._block = cp.cuda.alloc(share)
         self._device = _arena.Arena(self._block.ptr, share)
         self._page_locked = np.frombuffer(cp.cuda.alloc_pinned_memory(_PINNED), dtype=np.uint8, count=_PINNED)

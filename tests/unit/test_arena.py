@@ -43,3 +43,10 @@ def test_a_restart_gives_everything_back_at_another_place() -> None:
         places.add(block.take(1024 * MIB))
         block.restart()
     assert None not in places and len(places) > 10
+
+
+def test_three_large_arrays_fill_nearly_the_whole_block_wherever_it_began() -> None:
+    block = arena.Arena(0, 25000 * MIB)
+    for _ in range(50):
+        block.restart()
+        assert all(block.take(8192 * MIB) is not None for _ in range(3))

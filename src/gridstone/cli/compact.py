@@ -15,12 +15,13 @@ def compact(folder: RunFolder, as_json: Json = False) -> None:
 
     A run does so itself when it ends. Loses nothing and may be repeated, also after a crash.
     """
+    from gridstone.measure import widened
     from gridstone.store import Run
 
     run = Run(folder)
     run.info()
     with run.lock():
-        written = run.compact()
+        written = run.compact(widened)
     if as_json:
         document: dict[str, Any] = {"run": str(folder), "written": [str(path) for path in written]}
         print_json(document)

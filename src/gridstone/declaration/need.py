@@ -15,6 +15,7 @@ class Unavailable(Exception):
 
 
 Axes = Mapping[str, Value]
+GPU_SHARE = 0.31  # of the GPU's memory that each of the three processes has which take turns at a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +48,17 @@ def compute_capability(minimum: float, *, exactly: bool = False) -> Need:
 
 
 def gpu_memory(of: Callable[[Axes], float]) -> Need:
-    """GPU memory in bytes, as a function of the cell's axes."""
+    """GPU memory in bytes, as a function of the cell's axes; a measuring process has GPU_SHARE of it."""
 
     def missing(machine: Machine, axes: Axes) -> str | None:
         if machine.gpu is None:
             return gpu().missing(machine, axes)
         wanted = int(of(axes))
-        if wanted <= 0.95 * machine.gpu.memory:
+        have = int(GPU_SHARE * machine.gpu.memory)
+        if wanted <= have:
             return None
-        have = format_bytes(machine.gpu.memory)
-        return f"needs {format_bytes(wanted)} of GPU memory, {machine.gpu.name} has {have}"
+        name = machine.gpu.name
+        return f"needs {format_bytes(wanted)} of GPU memory, {name} has {format_bytes(have)} for each measuring process"
 
     return Need(name="gpu memory", missing=missing)
 

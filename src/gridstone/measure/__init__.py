@@ -1,6 +1,7 @@
 """How a number is taken: samples, the state of the GPU beside them, and the verdict on each."""
 
+from gridstone.measure.drift import widened
 from gridstone.measure.sampling import Taken, Watch, join, take
 from gridstone.measure.verdict import Code, failed, rows, values
 
-__all__ = ["Code", "Taken", "Watch", "failed", "join", "rows", "take", "values"]
+__all__ = ["Code", "Taken", "Watch", "failed", "join", "rows", "take", "values", "widened"]

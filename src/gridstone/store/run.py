@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,16 +106,17 @@ class Run:
         yield from (p for p in compacted if not p.name.startswith("."))
         yield from (p for p in sorted(self.parts.rglob("*.parquet")) if not p.name.startswith("."))
 
-    def compact(self) -> list[Path]:
+    def compact(self, finish: Callable[[pa.Table], pa.Table] = lambda merged: merged) -> list[Path]:
         """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; what was written.
 
-        May be stopped at any moment and repeated; a cell that is written meanwhile stays a part.
+        finish: what becomes of the table of a whole probe. May be stopped at any moment and repeated; a cell that is
+        written meanwhile stays a part.
         """
         written = []
         for directory in sorted({p.parent for p in self.parts.rglob("*.parquet")}):
             target = (self.folder / directory.relative_to(self.parts)).with_suffix(".parquet")
             sources = [*([target] if target.exists() else []), *sorted(directory.glob("[!.]*.parquet"))]
-            merged = _merge([read(p) for p in sources], str(directory))
+            merged = finish(_merge([read(p) for p in sources], str(directory)))
             write_atomically(target, lambda p, t=merged: _write_table(p, t))  # type: ignore[misc]
             for part in sources:
                 if part != target:

@@ -40,6 +40,8 @@ class Row:
     samples: Sequence[float] = ()
     visits: Sequence[int] = ()
     processes: Sequence[int] = ()
+    passes: Sequence[int] = ()
+    drift: float | None = None
     limit: float | None = None
     limit_kind: str | None = None
     sm_mhz: float | None = None
@@ -64,9 +66,12 @@ _TYPES = {
     "samples": pa.list_(pa.float64()),
     "visits": pa.list_(pa.int32()),
     "processes": pa.list_(pa.int32()),
+    "passes": pa.list_(pa.int32()),
     "sass_ok": pa.bool_(),
     "verified": pa.bool_(),
-    **dict.fromkeys("value lo hi limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()),
+    **dict.fromkeys(
+        "value lo hi drift limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()
+    ),
 }
 _AXIS_TYPES: dict[type, pa.DataType] = {
     int: pa.int64(),
@@ -75,7 +80,7 @@ _AXIS_TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
 }
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
-_LATER = ("opcodes",)  # files from before such a column are read as if it were null in all their rows
+_LATER = ("passes", "drift", "opcodes")  # files from before such a column are read as if it were empty
 _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 
@@ -100,7 +105,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
     records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
     for record in records:
         record["samples"] = [float(v) for v in record["samples"]]
-        record["visits"], record["processes"] = list(record["visits"]), list(record["processes"])
+        record |= {name: list(record[name]) for name in ("visits", "processes", "passes")}
     return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
 
 
@@ -121,7 +126,8 @@ def check(arrow: pa.Table, where: str) -> pa.Table:
         )
     for column in _LATER:
         if column not in arrow.column_names:
-            missing = pa.nulls(len(arrow), _TYPES.get(column, pa.string()))
+            kind = _TYPES.get(column, pa.string())
+            missing = pa.array([[]] * len(arrow), kind) if column in _NEVER_NULL else pa.nulls(len(arrow), kind)
             place = min(COLUMNS.index(column), arrow.num_columns)
             arrow = arrow.add_column(place, column, missing)
     axes, names = axes_of(arrow.schema), arrow.column_names

@@ -28,7 +28,7 @@ class Gathering:
     machine: Machine
     run_id: str
     _visits: list[Visit] = field(default_factory=list)
-    _earlier: int = 0
+    _starts: list[int] = field(default_factory=list)
     _judged_s: float = 0.0
     _failure: Failure | None = None
 
@@ -48,7 +48,7 @@ class Gathering:
         """Whether the cell is not to be visited again in this pass."""
         if self._failure is not None:
             return True
-        now = self._visits[self._earlier :]
+        now = self._visits[self._start :]
         start = time.perf_counter()
         try:
             return self.stopping.enough(len(now), sum(visit.wall_s for visit in now), self._width)
@@ -72,14 +72,14 @@ class Gathering:
 
     def begin_pass(self) -> None:
         """From here on the number of visits and the budget count anew."""
-        self._earlier = len(self._visits)
+        self._starts.append(len(self._visits))
 
     def visit(self, crew: Crew) -> None:
         """Visit the cell once more, unless it has failed."""
         if self._failure is not None:
             return
         binary = self.compiled.binary if self.compiled else None
-        turn = len(self._visits) - self._earlier
+        turn = len(self._visits) - self._start
         answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None, turn)
         if isinstance(answer, Visit):
             self._visits.append(answer)
@@ -103,10 +103,21 @@ class Gathering:
         self._judged_s += time.perf_counter() - start
         wall = sum(visit.wall_s for visit in self._visits) + self._judged_s
         overhead = wall - sum(visit.work_s for visit in self._visits)
+        made = [replace(row, wall_s=wall, overhead_s=overhead) for row in made]
         return Outcome(
-            rows=tuple(replace(row, wall_s=wall, overhead_s=overhead) for row in made),
+            rows=tuple(replace(row, passes=self._passes) if row.visits else row for row in made),
             seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
         )
+
+    @property
+    def _start(self) -> int:
+        return self._starts[-1] if self._starts else 0
+
+    @property
+    def _passes(self) -> list[int]:
+        """How many visits each pass made so far."""
+        ends = [*self._starts[1:], len(self._visits)]
+        return [count for start, end in zip(self._starts or [0], ends, strict=True) if (count := end - start)]
 
     @property
     def _processes(self) -> list[int]:

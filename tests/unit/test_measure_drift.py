@@ -1,0 +1,74 @@
+"""What the passes of a run differ by, and what it does to intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridstone.measure import widened
+from gridstone.store import Row
+from gridstone.store.schema import table
+
+
+def cell(number: int, first: float, second: float | None, metric: str = "time", value: float | None = None) -> Row:
+    samples = [first] * 6 if second is None else [first] * 6 + [second] * 3
+    middle = float(np.median(samples)) if value is None else value
+    return Row(
+        run_id="r",
+        probe="copy/device",
+        cell_id=f"c{number}",
+        metric=metric,
+        unit="s",
+        better="lower",
+        axes={"bytes": number},
+        status="ok",
+        value=middle,
+        lo=middle * 0.999,
+        hi=middle * 1.001,
+        n=len(samples),
+        samples=samples,
+        visits=[3, 3] if second is None else [3, 3, 3],
+        processes=[1, 2] if second is None else [1, 2, 3],
+        passes=[2] if second is None else [2, 1],
+    )
+
+
+def test_no_interval_is_narrower_than_the_spread_between_passes() -> None:
+    rng = np.random.default_rng(1)
+    rows = [cell(i, 1.0, 1.0 + d) for i, d in enumerate(rng.normal(0, 0.05, 400))]
+    found = widened(table(rows)).to_pandas()
+    drift = found["drift"].iloc[0]
+    assert drift == pytest.approx(1.5 * 0.05, rel=0.2)
+    assert (found["lo"] <= found["value"] * (1 - drift) * (1 + 1e-12)).all()
+    assert (found["hi"] >= found["value"] * (1 + drift) * (1 - 1e-12)).all()
+
+
+def test_passes_that_agree_leave_intervals_as_they_are() -> None:
+    before = table([cell(i, 2.0, 2.0) for i in range(9)])
+    after = widened(before)
+    assert after.column("drift").to_pylist() == [0.0] * 9
+    assert after.select(["lo", "hi"]).equals(before.select(["lo", "hi"]))
+
+
+def test_a_few_cells_at_a_step_do_not_speak_for_all() -> None:
+    rows = [cell(i, 1.0, 1.5 if i < 5 else 1.0) for i in range(100)]
+    assert widened(table(rows)).column("drift").to_pylist() == [0.0] * 100
+
+
+def test_metrics_are_kept_apart_and_one_pass_says_nothing() -> None:
+    rows = [cell(0, 1.0, 1.2), cell(1, 1.0, None, metric="bandwidth"), cell(2, 0.0, 0.0, metric="power", value=0.0)]
+    found = widened(table(rows)).to_pylist()
+    assert found[0]["drift"] > 0.1
+    assert (found[1]["drift"], found[2]["drift"]) == (None, None)
+    assert found[1]["lo"] == rows[1].lo
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=1, max_size=8))
+def test_twice_is_as_good_as_once_and_intervals_only_grow(pairs: list[tuple[float, float]]) -> None:
+    before = table([cell(i, a, b) for i, (a, b) in enumerate(pairs)])
+    once = widened(before)
+    assert widened(once).equals(once)
+    for row, wider in zip(before.to_pylist(), once.to_pylist(), strict=True):
+        assert wider["lo"] <= row["lo"] <= row["value"] <= row["hi"] <= wider["hi"]
