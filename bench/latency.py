@@ -20,7 +20,7 @@ def _walk(gpu, footprint, stride):
     return gpu.chain(
         args=lambda length: [ring.walk.step(warm + length), np.uint32(warm)],
         lengths=_LENGTHS,
-        before=ring.visit,
+        before=ring.move,
         expect=ring.walk.expect,
     )
 
@@ -33,7 +33,7 @@ def _walk(gpu, footprint, stride):
     sass={"sm_80+": loop(r"LDG\.E\.64(\.STRONG\.SM)?", count=16, clocked=True)},
     needs=[gpu_memory(lambda axes: axes["footprint"])],
     where=lambda footprint, stride: footprint >= 8 * stride,
-    budget=6.0,  # where a cache ends, the latency hangs on where the ring lies: that takes many visits
+    budget=6.0,  # where a cache ends, the latency hangs on where the ring lies: that takes many places
     fits="ladder",
 )
 def pointer_chase(gpu, *, footprint, stride):

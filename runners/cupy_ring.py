@@ -35,6 +35,17 @@ class Ring:
         ]
         self._gpu.support("ring.cu", "visit", 1, 1024, args)
 
+    def move(self) -> None:
+        """Lay the same ring of addresses through other memory, then visit it.
+
+        Where it lies decides what a cache holds that it nearly fits; far larger ones stay in place.
+        """
+        if self.memory.nbytes < 4 * self._gpu.facts.l2:
+            self.memory = self._gpu.alloc(self.memory.nbytes)
+            self.walk.base = int(self.memory.data.ptr)
+            _lay_addresses(self._gpu, self.memory, self.walk)
+        self.visit()
+
 
 def ring_of_addresses(gpu: Any, footprint: int, stride: int, memory: Any = None) -> Ring:
     """Each place holds the address of the next; through `memory` or new device memory."""
@@ -42,9 +53,15 @@ def ring_of_addresses(gpu: Any, footprint: int, stride: int, memory: Any = None)
         memory = gpu.alloc(footprint)
     order = Order(n=footprint // stride)
     base = int(memory.ctypes.data) if isinstance(memory, np.ndarray) else int(memory.data.ptr)
-    args = [memory, np.uint64(base), np.uint64(stride), np.uint32(order.n), np.uint32(order.half_bits)]
+    walk = Walk(order=order, base=base, stride=stride)
+    _lay_addresses(gpu, memory, walk)
+    return Ring(gpu, walk, memory, stride)
+
+
+def _lay_addresses(gpu: Any, memory: Any, walk: Walk) -> None:
+    order = walk.order
+    args = [memory, np.uint64(walk.base), np.uint64(walk.stride), np.uint32(order.n), np.uint32(order.half_bits)]
     gpu.support("ring.cu", "ring_of_addresses", 4 * gpu.multiprocessors, 256, args)
-    return Ring(gpu, Walk(order=order, base=base, stride=stride), memory, stride)
 
 
 def ring_of_offsets(gpu: Any, footprint: int, stride: int, unit: int) -> Ring:

@@ -17,7 +17,7 @@ class CycleClock:
     """Times a chain of `length` dependent operations by launching it at two lengths.
 
     launch(length, slot): enqueue the chain, which writes its Stamp to `slot`. stamps(n): wait, then the first n
-    stamps as a structured array. before: called ahead of every batch, for instance to warm a cache. The slope
+    stamps as a structured array. before: called ahead of every sample, for instance to warm a cache. The slope
     over the lengths cancels what reading the clock costs.
     """
 
@@ -30,9 +30,9 @@ class CycleClock:
     def take(self, count: int) -> Samples:
         """`count` samples: cycles per operation, and seconds per operation at the clock from first to last launch."""
         short, long = self.lengths
-        if self.before:
-            self.before()
         for i in range(count):
+            if self.before:
+                self.before()
             self.launch(short, 2 * i)
             self.launch(long, 2 * i + 1)
         stamps = self.stamps(2 * count)
