@@ -241,7 +241,6 @@ class Gpu:
         args: Sequence[Any],
         work: float,
         shared: int = 0,
-        cluster: int | None = None,
         poison: Callable[[], None] | None = None,
         verify: Callable[[], bool | None] | None = None,
     ) -> Work:
@@ -250,10 +249,10 @@ class Gpu:
         The kernel's last parameter, an array with a Stamp per block to write, is added. `work` is what all blocks do.
         """
         kernel, stamped = self.kernel, self.multiprocessors
-        self.allow(kernel, shared, cluster)
+        self.allow(kernel, shared)
         passed = [*args, self.bench.slot(0)]
         clock = BlockClock(
-            launch=lambda: self.enqueue(kernel, stamped, block, passed, shared, cluster),
+            launch=lambda: self.enqueue(kernel, stamped, block, passed, shared),
             stamps=lambda: self.bench.stamps(stamped),
             work=work,
             multiprocessors=self.multiprocessors,
@@ -311,7 +310,11 @@ class Gpu:
 
 
 def _config(grid: int, block: int, shared: int, cluster: int | None) -> LaunchConfig:
-    return LaunchConfig(grid=grid, block=block, shmem_size=shared, cluster=cluster)
+    """`grid` counts blocks; cuda-core counts clusters where there are any."""
+    clusters, rest = divmod(grid, cluster or 1)
+    if rest:
+        raise ValueError(f"{grid} blocks are no whole number of clusters of {cluster}")
+    return LaunchConfig(grid=clusters, block=block, shmem_size=shared, cluster=cluster)
 
 
 def _argument(value: Any) -> Any:

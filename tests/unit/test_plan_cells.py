@@ -172,7 +172,7 @@ def test_needs_of_a_gpu_and_its_packages_are_unsaid() -> None:
 
 def test_declared_needs_follow_the_unsaid_ones() -> None:
     (big,) = cells(PROBES, asked(probes=(chase.name,), axes=("footprint=1TiB", "stride=128")))
-    assert missing(big, NODE) == "needs 1 TiB of GPU memory, NVIDIA H200 has 140 GiB"
+    assert missing(big, NODE) == "needs 1 TiB of GPU memory, NVIDIA H200 has 43.4 GiB for each measuring process"
 
 
 _PROBE = "from gridstone import probe, seconds\n@probe(None, measures=seconds())\ndef nap(host): ...\n"
