@@ -1,0 +1,29 @@
+// Measures: cycles of one barrier of all threads of a cluster that arrive together, or of one block.
+// Could fool it: a launch without clusters, for which the compiler keeps a barrier of the block in the code (the size is
+// compiled in).
+// SASS: 16 UCGABAR_ARV, or BAR.SYNC, per iteration between two clock reads.
+#include "clock.cuh"
+#include "cluster.cuh"
+
+#if defined(FUNCTION_BLOCK)
+#define BARRIER __syncthreads()
+#elif defined(FUNCTION_RELAXED)
+#define BARRIER (cluster_arrive_relaxed(), cluster_wait())
+#else
+#define BARRIER (cluster_arrive(), cluster_wait())
+#endif
+
+// `rounds` is a positive multiple of 16. The first thread of the grid writes the stamp.
+extern "C" __global__ void __cluster_dims__(CLUSTER_SIZE, 1, 1) probe(unsigned rounds, Stamp* out) {
+    BARRIER;
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_now();
+#pragma unroll 1
+    for (unsigned i = 0; i < rounds; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) BARRIER;
+    }
+    const u64 c1 = clock_now();
+    const u64 g1 = globaltimer_now();
+    if (blockIdx.x == 0 && threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, rounds, smid(), 0};
+}
