@@ -22,6 +22,7 @@ typedef unsigned Value;
 extern "C" __global__ void probe(unsigned target, unsigned count, unsigned first, unsigned steps, Stamp* out) {
     // The thread's own word, which is the first: to one address for all threads ptxas adds the sum of the warp.
     const unsigned at = mapped(shared_address(words) + 4 * threadIdx.x, target);
+    cluster_sync();  // the other block runs from here on
     if (cluster_rank() == 0) {
 #if defined(FUNCTION_LOAD)
         const u64 base = mapped_generic(words, target);

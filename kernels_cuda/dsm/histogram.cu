@@ -18,7 +18,7 @@ __device__ __forceinline__ void count(unsigned key, unsigned bins, unsigned shar
 #endif
 }
 
-// keys: `quads` times four. total: `bins` counts, zero before. Each block of a cluster has 2^share_bits of the bins.
+// keys: `quads` times four, a multiple of two per thread of each block. total: `bins` counts, zero before. Each block of a cluster has 2^share_bits of the bins.
 extern "C" __global__ void probe(const uint4* keys, unsigned quads, unsigned bins, unsigned share_bits, unsigned* total) {
     const unsigned own = shared_address(counts), share = 1u << share_bits;
 #if !defined(METHOD_GLOBAL)
@@ -29,10 +29,9 @@ extern "C" __global__ void probe(const uint4* keys, unsigned quads, unsigned bin
     cluster_sync();
 #endif
     const unsigned stride = 2 * gridDim.x * blockDim.x;
-    // Two times four keys a round; `quads` is even, and what lies behind the end is not counted.
 #pragma unroll 1
-    for (unsigned i = 2 * (blockIdx.x * blockDim.x + threadIdx.x); i < quads; i += stride) {
-        const uint4 a = __ldcs(keys + i), b = __ldcs(keys + i + 1);
+    for (unsigned i = 2 * blockIdx.x * blockDim.x + threadIdx.x; i < quads; i += stride) {
+        const uint4 a = __ldcs(keys + i), b = __ldcs(keys + i + blockDim.x);
         count(a.x, bins, share_bits, own, total);
         count(a.y, bins, share_bits, own, total);
         count(a.z, bins, share_bits, own, total);

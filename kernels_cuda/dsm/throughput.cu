@@ -5,7 +5,7 @@
 #include "clock.cuh"
 #include "cluster.cuh"
 
-extern __shared__ __align__(16) unsigned staged[];
+extern __shared__ __align__(1024) unsigned staged[];
 
 #if VECTOR == 16
 #define READ(sum, at)                                                                                                \

@@ -1,0 +1,293 @@
+"""Distributed shared memory: what the blocks of a cluster pay to reach into each other's shared memory."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gridstone import (
+    Metric,
+    Unavailable,
+    bandwidth,
+    compute_capability,
+    content,
+    cycles,
+    loop,
+    observed,
+    per_clock,
+    probe,
+    rate,
+    seconds,
+    values,
+)
+from gridstone.declaration import Need
+
+_CLUSTERS = compute_capability(9.0)
+_SLOTS = 18  # SMs of the largest GPC of sm_90
+_WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
+_RING = 32
+_KEYS = 1 << 24
+_BYTES = 12_000_000  # that each block reads per launch, so that a launch takes some 400 us
+_MOST_SHARED = 227 << 10  # of a block of sm_90
+_ACCESS = {"load": r"LD\.E\.64", "load_window": r"LD\.E", "atomic_add": r"ATOM\.E\.ADD\.STRONG\.GPU"}
+_SIGNAL = {
+    "store": r"ST\.E\.STRONG\.GPU",
+    "st_async": r"STAS",
+    "bulk": r"UBLKCP\.S\.S",
+    "arrive": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
+    "arrive_relaxed": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
+}
+_BARRIER = {"block": r"BAR\.SYNC(\.DEFER_BLOCKING)?", "sync": "UCGABAR_ARV", "relaxed": "UCGABAR_ARV"}
+_COUNT = {
+    "shared": r"ATOMS\.POPC\.INC\.32",
+    "dsm": r"ATOM\.E\.ADD\.STRONG\.GPU",
+    "global": r"REDG\.E\.ADD\.STRONG\.GPU",
+}
+
+
+def _runner(name):
+    return content.load_module(content.folder("runners") / f"{name}.py")
+
+
+def _missing_sm(machine, axes):
+    if machine.gpu is None or axes["src_sm"] < machine.gpu.multiprocessors:
+        return None
+    return f"needs more than {axes['src_sm']} SMs, {machine.gpu.name} has {machine.gpu.multiprocessors}"
+
+
+def _of_slot(name, slot, unit):
+    """A value for the SM that is number `slot` of those which the source meets, in ascending order, itself included."""
+
+    def reduce(samples):
+        taken = samples.observed[f"{name}_{slot:02d}"]
+        if np.isposinf(taken).all():
+            raise Unavailable(f"this SM meets fewer than {slot + 1} SMs")
+        return taken
+
+    return Metric(name=f"{name}_{slot:02d}", unit=unit, better="lower", reduce=reduce)
+
+
+@probe(
+    "dsm/latency_pair.cu",
+    src_sm=values(range(132), open=True, low=0),
+    measures=[
+        observed(name="latency", unit="cycle/hop"),
+        observed(name="gpc", unit="1"),
+        *(_of_slot("latency", slot, "cycle/hop") for slot in range(_SLOTS)),
+        *(_of_slot("dst_sm", slot, "1") for slot in range(_SLOTS)),
+    ],
+    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
+    needs=[_CLUSTERS, Need(name="SM", missing=_missing_sm)],
+    where=lambda src_sm: src_sm >= 0,
+)
+def latency_pair(gpu, *, src_sm):
+    """Load latency from one SM to each SM that it meets in a cluster, clusters of 2 to 16, and which SMs these are."""
+    pairs = _runner("cupy_pairs")
+    sweep = pairs.latest(gpu, src_sm)
+    taken = pairs.observations(sweep, src_sm, _SLOTS)
+    return replace(gpu.observe(lambda: next(taken)), verify=lambda: sweep.right)
+
+
+@probe(
+    "dsm/latency_pair.cu",
+    cluster_size=values([2, 4, 8, 16], full=range(2, 17), open=True, low=2, high=16),
+    measures=[
+        observed(name="latency", unit="cycle/hop"),
+        observed(name="latency_least", unit="cycle/hop"),
+        observed(name="latency_most", unit="cycle/hop"),
+        observed(name="latency_effect", unit="cycle/hop"),
+        observed(name="p_value", unit="1", better="higher"),
+        observed(name="pairs", unit="1", better="higher"),
+        observed(name="clusters", unit="1", better="higher"),
+    ],
+    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
+    needs=[_CLUSTERS],
+    budget=2.0,  # each sample is a sweep over all pairs
+)
+def latency_by_size(gpu, *, cluster_size):
+    """Load latency between SMs by cluster size, and what the size adds to the same pairs of SMs."""
+    clusters, pairs = _runner("cupy_cluster"), _runner("cupy_pairs")
+    held = clusters.fitting(gpu, size=cluster_size, block=1, shared=clusters.most_shared(gpu))
+    sizes = sorted({*pairs.SIZES, cluster_size}, reverse=True)
+    right = []
+
+    def observe():
+        sweep = pairs.sweep(gpu, sizes)
+        right.append(sweep.right)
+        return {**pairs.summary(sweep, sizes, cluster_size), "clusters": held}
+
+    return replace(gpu.observe(observe), verify=lambda: all(right))
+
+
+@probe(
+    "dsm/access.cu",
+    function=list(_ACCESS),
+    source=["remote", "own"],
+    knobs=["function"],
+    measures=[cycles(per="access"), seconds()],
+    sass={"sm_90+": loop(lambda axes: _ACCESS[axes["function"]], count=16, clocked=True)},
+    needs=[_CLUSTERS],
+)
+def access(gpu, *, function, source):
+    """Cycles per dependent load or atomic in the shared memory of another block of a cluster, or in the own."""
+    first, second = (int(v) for v in np.random.default_rng().integers(1, 2**32, 2))
+    loads = function.startswith("load")
+    if loads:
+        first, second = first % _RING, _RING
+
+    def expect(steps):
+        place, value = first, second
+        for _ in range(steps):
+            value, place = (place, (place + value) % 2**32) if not loads else (0, (5 * place + 3) % _RING)
+        return place if loads else value
+
+    args = [np.uint32(source == "remote"), np.uint32(second), np.uint32(first)]
+    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(64, 320), expect=expect, shared=8 * _RING)
+
+
+@probe(
+    "dsm/round_trip.cu",
+    function=list(_SIGNAL),
+    bytes=values([4, 16, 1024, 16384], full=[4, 16, 256, 1024, 4096, 16384, 65536], unit="B"),
+    knobs=["function"],
+    measures=[cycles(per="round trip"), seconds()],
+    sass={"sm_90+": loop(lambda axes: _SIGNAL[axes["function"]])},
+    needs=[_CLUSTERS],
+    where=lambda function, bytes: (function == "bulk") == (bytes >= 16),
+)
+def round_trip(gpu, *, function, bytes):
+    """Cycles from a signal to another block until its answer is seen: by stores, st.async, bulk copies or mbarriers."""
+    size = bytes if function == "bulk" else 16
+    data, arrived = gpu.alloc(size), gpu.alloc(size)
+    sent = np.random.default_rng().integers(0, 256, size, dtype=np.uint8)
+    data.set(sent)
+    return _runner("cupy_cluster").chain(
+        gpu,
+        size=2,
+        args=[data, arrived, np.uint32(size)],
+        lengths=(32, 160),
+        expect=lambda rounds: rounds * (rounds + 1) // 2,
+        block=32,
+        shared=128 + 2 * size,
+        poison=lambda: gpu.memset(arrived, 0xFF),
+        verify=lambda: function != "bulk" or bool((arrived.get() == sent).all()),
+    )
+
+
+@probe(
+    "dsm/barrier.cu",
+    function=list(_BARRIER),
+    cluster_size=values([1, 2, 4, 8, 16], full=range(1, 17), low=1, high=16),
+    threads=values([128, 1024], full=[32, 128, 256, 512, 1024]),
+    knobs=["function", "cluster_size"],
+    measures=[cycles(per="barrier"), seconds()],
+    sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
+    needs=[_CLUSTERS],
+    where=lambda function, cluster_size, threads: (function == "block") == (cluster_size == 1),
+)
+def barrier(gpu, *, function, cluster_size, threads):
+    """Cycles per barrier of a whole cluster (cluster.sync, or with a relaxed arrival), and per barrier of a block."""
+    return _runner("cupy_cluster").chain(
+        gpu,
+        size=cluster_size,
+        args=[],
+        lengths=(64, 320),
+        expect=lambda rounds: rounds,
+        block=threads,
+        compiled=True,
+    )
+
+
+def _one_at_a_time(pattern, cluster_size, vector, unroll, warps):
+    return sum((vector != 16, unroll != 4, warps != 32)) <= 1 and (pattern != "pair" or cluster_size % 2 == 0)
+
+
+@probe(
+    "dsm/throughput.cu",
+    pattern=["pair", "ring", "all_to_one", "broadcast", "all_to_all", "random"],
+    cluster_size=values([2, 4, 8, 16], quick=[2, 8], full=[2, 3, 4, 6, 8, 12, 16], open=True, low=2, high=16),
+    vector=values([4, 8, 16], quick=[16]),
+    unroll=values([1, 4, 8], quick=[4]),
+    warps=values([32], full=[8, 16, 32]),
+    knobs=["pattern", "vector", "unroll"],
+    measures=[
+        bandwidth(),
+        per_clock(unit="B/cycle", name="bandwidth_sm"),
+        observed(name="clusters", unit="1", better="higher"),
+    ],
+    sass={"sm_90+": loop(lambda axes: rf"LD\.E{_WIDTH[axes['vector']]}", count="unroll", clocked=True)},
+    needs=[_CLUSTERS],
+    where=_one_at_a_time,
+)
+def throughput(gpu, *, pattern, cluster_size, vector, unroll, warps):
+    """Bytes that clusters which fill the GPU read out of other blocks' shared memory, one block per SM."""
+    clusters, reads = _runner("cupy_cluster"), _runner("cluster_reads")
+    block, shared = 32 * warps, clusters.most_shared(gpu)
+    held = clusters.fitting(gpu, size=cluster_size, block=block, shared=shared)
+    footprint, working = block * unroll * vector, reads.workers(pattern, cluster_size)
+    share = cluster_size - 1 if pattern == "broadcast" else 1  # of what one block can give
+    rounds = 2 * max(1, round(_BYTES / share / footprint / 2))
+    rng = np.random.default_rng()
+    words = rng.integers(0, 2**32, footprint // 4, dtype=np.uint32)
+    factors = rng.integers(0, 2**31, held * cluster_size, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    held_words, held_factors = (gpu.alloc(a.nbytes).view(np.uint32) for a in (words, factors))
+    held_words.set(words)
+    held_factors.set(factors)
+    sums = gpu.alloc(4 * factors.size * block).view(np.uint32)
+
+    def verify():
+        shape = {"pattern": pattern, "size": cluster_size, "threads": block, "unroll": unroll, "rounds": rounds}
+        return bool((sums.get().reshape(-1, block) == reads.sums(words, factors, **shape)).all())
+
+    return clusters.fill(
+        gpu,
+        clusters=held,
+        size=cluster_size,
+        block=block,
+        args=[held_words, held_factors, np.uint32(rounds), sums],
+        work=held * working * rounds * footprint,
+        shared=shared,
+        poison=lambda: gpu.memset(sums, 0xFF),
+        verify=verify,
+    )
+
+
+def _has_room(method, bins, threads, cluster_size):
+    """Bins of four bytes in the blocks that share them."""
+    return (method == "dsm") == (cluster_size > 1) and (method == "global" or 4 * bins // cluster_size <= _MOST_SHARED)
+
+
+@probe(
+    "dsm/histogram.cu",
+    method=list(_COUNT),
+    bins=values([1 << n for n in (8, 10, 12, 14, 15, 16, 17, 18)], quick=[256, 16384, 65536]),
+    threads=values([256, 1024], quick=[1024], full=[128, 256, 512, 1024]),
+    cluster_size=values([1, 2, 4, 8, 16], quick=[1, 8]),
+    knobs=["method"],
+    measures=[rate(unit="update/s"), seconds()],
+    sass={"sm_90+": loop(lambda axes: _COUNT[axes["method"]], count=8)},
+    needs=[_CLUSTERS],
+    where=_has_room,
+)
+def histogram(gpu, *, method, bins, threads, cluster_size):
+    """16 Mi random keys counted into bins of each block's shared memory, of a cluster's, or of global memory."""
+    clusters, counted = _runner("cupy_cluster"), _runner("cupy_keys")
+    keys, share = counted.keys(_KEYS)[0], bins // cluster_size
+    shared = 0 if method == "global" else 4 * share
+    if method == "dsm":
+        held = clusters.fitting(gpu, size=cluster_size, block=threads, shared=shared)
+    else:
+        held = gpu.multiprocessors * clusters.blocks_per_sm(gpu, block=threads, shared=shared)
+    total = gpu.alloc(4 * bins).view(np.uint32)
+    args = [keys, np.uint32(_KEYS // 4), np.uint32(bins), np.uint32(share.bit_length() - 1), total]
+
+    def run():
+        gpu.memset(total, 0)
+        clusters.enqueue(gpu, clusters=held, size=cluster_size, block=threads, args=args, shared=shared)
+
+    return gpu.call(
+        run,
+        work=_KEYS,
+        poison=lambda: gpu.memset(total, 0xFF),
+        verify=lambda: bool((total.get() == counted.expected(_KEYS, bins)).all()),
+        keep=args,
+    )

@@ -1,0 +1,58 @@
+"""Who reads from whom in dsm/throughput.cu, and so what the sums of each thread must be."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint32]
+_WORD = 0xFFFFFFFF
+
+
+def workers(pattern: str, size: int) -> int:
+    """How many blocks of a cluster read."""
+    return {"all_to_one": 1, "broadcast": size - 1}.get(pattern, size)
+
+
+@functools.cache
+def reads(pattern: str, size: int, warps: int, rounds: int) -> NDArray[np.uint64]:
+    """How often each warp of each rank reads from each rank, in even and in odd rounds: (2, rank, warp, from rank)."""
+    counts = np.zeros((2, size, warps, size), np.uint64)
+    hops = _hops(pattern, size, warps, rounds)
+    for rank in range(size):
+        if pattern in ("all_to_one", "broadcast") and (rank == 0) != (pattern == "all_to_one"):
+            continue
+        fixed = {"pair": rank ^ 1, "ring": (rank + 1) % size, "broadcast": 0}.get(pattern)
+        for parity in (0, 1):
+            rows = hops[parity::2]
+            for warp in range(warps):
+                if fixed is None:
+                    counts[parity, rank, warp] = np.bincount((rank + rows[:, warp]) % size, minlength=size)
+                else:
+                    counts[parity, rank, warp, fixed] = len(rows)
+    return counts
+
+
+def sums(words: Words, factors: Words, *, pattern: str, size: int, threads: int, unroll: int, rounds: int) -> Words:
+    """What each thread of each block must have summed up, modulo 2^32: (blocks, threads).
+
+    words: what a block holds for a factor of one, in the order of its bytes. factors: of each block.
+    """
+    per_thread = words.reshape(unroll, threads, -1).sum(axis=(0, 2), dtype=np.uint64) & _WORD
+    swapped = per_thread.reshape(-1, 2, 32)[:, ::-1].ravel()  # in odd rounds the warps of a pair change places
+    counts = reads(pattern, size, threads // 32, rounds)
+    clusters = factors.reshape(-1, size).astype(np.uint64)
+    even, odd = (np.repeat(np.einsum("rwt,ct->crw", part, clusters) & _WORD, 32, axis=2) for part in counts)
+    return ((even * per_thread + odd * swapped) & _WORD).astype(np.uint32).reshape(-1, threads)
+
+
+def _hops(pattern: str, size: int, warps: int, rounds: int) -> NDArray[np.int64]:
+    """How far round the cluster a warp reads, by round and warp: 1 to size - 1."""
+    turn, warp = np.arange(rounds)[:, None], np.arange(warps)[None, :]
+    if pattern != "random":
+        return 1 + (warp % (size - 1) + turn) % (size - 1)
+    mixed = (turn * 64 + warp) * 0x9E3779B1 & _WORD
+    mixed = (mixed ^ mixed >> 15) * 0x85EBCA6B & _WORD
+    return 1 + ((mixed >> 16) * (size - 1) >> 16)

@@ -1,0 +1,165 @@
+"""What depends on an ordered pair of things: the groups that pairs form, and the additive model of a pair's value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_OUTLYING = 6.0  # robust standard deviations from the model at which a pair is left out of the fit
+_LEAST_SPREAD = 0.05  # in the unit of the values: below it differences are rounding, not outliers
+_POLISH = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additive:
+    """value = level + source effect + destination effect, within each group of things that form pairs.
+
+    Arrays are indexed by the number of the thing; things of no pair have NaN. The effects of a group have zero sum.
+    """
+
+    level: Floats
+    source: Floats
+    destination: Floats
+
+    def predict(self, source: ArrayLike, destination: ArrayLike) -> Floats:
+        """The value of each ordered pair; NaN where one of its things was in no pair of the fit."""
+        s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
+        found: Floats = self.level[s] + self.source[s] + self.destination[d]
+        return found
+
+
+def groups(source: ArrayLike, destination: ArrayLike) -> list[tuple[int, ...]]:
+    """The things that are connected by pairs, each group in ascending order, groups by their first."""
+    s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
+    if not s.size:
+        return []
+    label = np.arange(int(max(s.max(), d.max())) + 1)
+    while True:
+        least = np.minimum(label[s], label[d])
+        before = label.copy()
+        np.minimum.at(label, s, least)
+        np.minimum.at(label, d, least)
+        if (label == before).all():
+            break
+    members = np.unique(np.concatenate([s, d]))
+    return [tuple(members[label[members] == first].tolist()) for first in np.unique(label[members])]
+
+
+def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Additive:
+    """The additive model by least squares, group by group, over the pairs that are no outliers.
+
+    Outliers are told by a median polish, which a few of them do not move: a pair under a wrong name, or one that was
+    measured while something else went on, does not move the model of the others.
+    """
+    s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
+    y = np.asarray(value, np.float64)
+    size = int(max(s.max(), d.max())) + 1
+    level, a, b = (np.full(size, np.nan) for _ in range(3))
+    for members in groups(s, d):
+        inside = np.isin(s, members)
+        index = np.array(members)
+        i, j = np.searchsorted(index, s[inside]), np.searchsorted(index, d[inside])
+        level[index], a[index], b[index] = _fit(i, j, y[inside], len(members))
+    return Additive(level=level, source=a, destination=b)
+
+
+def held_out(source: ArrayLike, destination: ArrayLike, value: ArrayLike, *, parts: int = 5, seed: int = 0) -> Floats:
+    """The value that the model predicts for each pair from the pairs of the other parts; NaN where they say nothing."""
+    s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
+    y = np.asarray(value, np.float64)
+    predicted = np.full(y.size, np.nan)
+    size = int(max(s.max(), d.max())) + 1
+    for held in np.array_split(np.random.default_rng(seed).permutation(y.size), min(parts, y.size)):
+        rest = np.setdiff1d(np.arange(y.size), held)
+        if not rest.size:
+            continue
+        model = additive(s[rest], d[rest], y[rest])
+        known = np.zeros((2, size), bool)
+        known[0, s[rest]], known[1, d[rest]] = True, True
+        sure = held[known[0, s[held]] & known[1, d[held]]]
+        predicted[sure] = model.predict(s[sure], d[sure])
+    return predicted
+
+
+def quality(value: ArrayLike, predicted: ArrayLike) -> tuple[float, float]:
+    """R2 and the root mean square of the residuals, over the pairs that have a prediction."""
+    y, p = np.asarray(value, np.float64), np.asarray(predicted, np.float64)
+    both = np.isfinite(y) & np.isfinite(p)
+    y, residual = y[both], y[both] - p[both]
+    if y.size < 2:
+        return float("nan"), float("nan")
+    total = float(np.square(y - y.mean()).sum())
+    left = float(np.square(residual).sum())
+    return (1 - left / total if total else float("nan")), float(np.sqrt(left / y.size))
+
+
+def level_effects(table: ArrayLike, *, permutations: int = 199, seed: int = 0) -> tuple[Floats, float]:
+    """What each level (column) adds to the values of the same pairs (rows), and the chance of as much without a cause.
+
+    table: NaN where a pair was not seen at a level. The effect is the trimmed mean of the difference from the pair's
+    own mean over its levels. The chance is that of a permutation test, which exchanges a pair's values between its
+    levels; its least value is 1 / (permutations + 1).
+    """
+    values = np.asarray(table, np.float64)
+    values = values[np.isfinite(values).sum(axis=1) > 1]
+    if not values.size:
+        return np.full(np.shape(table)[1], np.nan), float("nan")
+    differences = values - np.nanmean(values, axis=1, keepdims=True)
+    effects = np.array([_trimmed_mean(column) for column in differences.T])
+    rng = np.random.default_rng(seed)
+    there = np.isfinite(differences)
+    places = np.argsort(~there, axis=1, kind="stable")
+    beyond = 0
+    for _ in range(permutations):
+        drawn = np.argsort(np.where(there, rng.random(there.shape), np.inf), axis=1)
+        shuffled = np.full_like(differences, np.nan)
+        np.put_along_axis(shuffled, places, np.take_along_axis(differences, drawn, axis=1), axis=1)
+        beyond += _between(shuffled) >= _between(differences)
+    return effects, (beyond + 1) / (permutations + 1)
+
+
+def _between(differences: Floats) -> float:
+    count = np.isfinite(differences).sum(axis=0)
+    return float((np.square(np.nansum(differences, axis=0)) / np.maximum(count, 1)).sum())
+
+
+def _trimmed_mean(column: Floats) -> float:
+    known = np.sort(column[np.isfinite(column)])
+    cut = known.size // 10
+    return float(known[cut : known.size - cut].mean()) if known.size else float("nan")
+
+
+def _fit(i: Ints, j: Ints, y: Floats, size: int) -> tuple[float, Floats, Floats]:
+    """Level, source effects and destination effects of one group whose things are 0 to size - 1."""
+    residual = _polished(i, j, y, size)
+    spread = max(1.4826 * float(np.median(np.abs(residual))), _LEAST_SPREAD)
+    kept = np.abs(residual) <= _OUTLYING * spread
+    basis = np.zeros((y.size, 2 * size))
+    rows = np.arange(y.size)
+    basis[rows, i] = 1
+    basis[rows, size + j] = 1
+    effects = np.linalg.lstsq(basis[kept], y[kept], rcond=None)[0]
+    a, b = effects[:size], effects[size:]
+    return float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
+
+
+def _polished(i: Ints, j: Ints, y: Floats, size: int) -> Floats:
+    """Residuals of a median polish: medians of sources and destinations are taken out in turn."""
+    table = np.full((size, size), np.nan)
+    table[i, j] = y
+    for _ in range(_POLISH):
+        before = table.copy()
+        for axis in (0, 1):
+            some = np.isfinite(table).any(axis=axis)
+            medians = np.zeros(size)
+            medians[some] = np.nanmedian(table[:, some] if axis == 0 else table[some], axis=axis)
+            table -= medians[None, :] if axis == 0 else medians[:, None]
+        if np.nanmax(np.abs(table - before)) < 1e-9:
+            break
+    left: Floats = table[i, j]
+    return left
