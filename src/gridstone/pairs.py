@@ -27,10 +27,10 @@ class Additive:
     destination: Floats
 
     def predict(self, source: ArrayLike, destination: ArrayLike) -> Floats:
-        """The value of each ordered pair; NaN where one of its things was in no pair of the fit."""
+        """The value of each ordered pair; NaN where its things are of two groups, or in no pair of the fit."""
         s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
         found: Floats = self.level[s] + self.source[s] + self.destination[d]
-        return found
+        return np.where(self.level[s] == self.level[d], found, np.nan)
 
 
 def groups(source: ArrayLike, destination: ArrayLike) -> list[tuple[int, ...]]:

@@ -1,0 +1,143 @@
+"""The section on distributed shared memory, from rows of a machine whose pairs are additive and whose ways cross."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import Factory, Truth
+
+from gridstone.content import folder, load_module
+from gridstone.declaration import Value
+from gridstone.report.pairwise import held_out, matrix_of
+from gridstone.store.schema import table
+
+GPCS = [tuple(sm for sm in range(132) if sm // 2 % 8 == gpc) for gpc in range(8)]
+Cells = Iterator[tuple[str, dict[str, Value], list[Truth]]]
+
+
+def truth(metric: str, unit: str, value: float, better: str = "lower") -> Truth:
+    return Truth(metric=metric, unit=unit, better=better, value=value)
+
+
+def pair_cells() -> Cells:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(0, 4, 132), rng.normal(0, 5, 132)
+    for group in GPCS:
+        for sm in group:
+            to = [33.0 if other == sm else 190 + a[sm] + b[other] for other in group]
+            truths = [truth("latency", "cycle/hop", float(np.median(to)))]
+            for slot, other in enumerate(group):
+                truths.append(truth(f"latency_{slot:02d}", "cycle/hop", to[slot]))
+                truths.append(truth(f"dst_sm_{slot:02d}", "1", other))
+            yield "dsm/latency_pair", {"src_sm": sm}, truths
+
+
+def other_cells() -> Cells:
+    for size in (2, 4, 8, 16):
+        metrics = {"latency": 190.0, "latency_effect": 0.01, "p_value": 0.4, "clusters": 132 // size}
+        yield "dsm/latency_by_size", {"cluster_size": size}, [truth(m, "cycle/hop", v) for m, v in metrics.items()]
+        for pattern, (vector, unroll) in itertools.product(
+            ("pair", "ring", "all_to_all"), ((16, 4), (16, 1), (16, 8), (4, 4))
+        ):
+            speed = (17 - size / 4) * (0.8 if unroll == 1 else 1)
+            yield (
+                "dsm/throughput",
+                {"pattern": pattern, "cluster_size": size, "vector": vector, "unroll": unroll, "warps": 32},
+                [
+                    truth("bandwidth", "B/s", speed * 132 * 1.965e9, "higher"),
+                    truth("bandwidth_sm", "B/cycle", speed, "higher"),
+                    truth("clusters", "1", 132 // size, "higher"),
+                ],
+            )
+        for function, threads in itertools.product(("sync", "relaxed"), (128, 1024)):
+            axes = {"function": function, "cluster_size": size, "threads": threads}
+            yield "dsm/barrier", axes, [truth("latency", "cycle/barrier", 200.0 + size)]
+    for function, source in itertools.product(("load", "atomic_add"), ("remote", "own")):
+        cycles = 190.0 if source == "remote" else 33.0
+        yield "dsm/access", {"function": function, "source": source}, [truth("latency", "cycle/access", cycles)]
+    for function, size in (("store", 4), ("bulk", 16), ("bulk", 1024)):
+        yield "dsm/round_trip", {"function": function, "bytes": size}, [truth("latency", "cycle/round trip", 900.0)]
+    for bins in (256, 4096, 16384, 65536, 262144):
+        rates = {("shared", 1): 4e11 / bins**0.2, ("dsm", 8): 1e11, ("global", 1): 2e10 * bins**0.14}
+        for (method, size), rate in rates.items():
+            if method != "shared" or bins <= 32768:
+                axes = {"method": method, "bins": bins, "threads": 1024, "cluster_size": size}
+                yield "dsm/histogram", axes, [truth("rate", "update/s", rate, "higher")]
+
+
+def frame(cells: Cells) -> pd.DataFrame:
+    factory = Factory(run_id="r", seed=1, gpu=True, hostile=False, flaws=False)
+    probes: dict[str, list] = {}
+    for probe, axes, truths in cells:
+        probes.setdefault(probe, []).extend(factory.rows(probe, axes, truths))
+    return pd.concat([table(rows).to_pandas() for rows in probes.values()], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def pair_rows() -> pd.DataFrame:
+    rows = frame(pair_cells())
+    members = {sm: group for group in GPCS for sm in group}
+    numbers = rows["metric"].str.startswith("dst_sm_")
+    named = rows.loc[numbers, ["src_sm", "metric"]].itertuples(index=False)
+    rows.loc[numbers, "value"] = [float(members[sm][int(metric[-2:])]) for sm, metric in named]  # without noise
+    return rows
+
+
+@pytest.fixture(scope="module")
+def other_rows() -> pd.DataFrame:
+    return frame(other_cells())
+
+
+@pytest.fixture(scope="module")
+def drawn() -> ModuleType:
+    return load_module(folder("reports") / "sections" / "dsm.py")
+
+
+def test_the_matrix_is_read_off_the_rows_and_explained_by_both_sms(pair_rows: pd.DataFrame) -> None:
+    matrix = matrix_of(pair_rows)
+    assert matrix is not None
+    assert matrix.latency.size == sum(len(group) ** 2 for group in GPCS)
+    assert matrix.apart.latency.min() > 100
+    quality = held_out(matrix)
+    assert quality is not None
+    assert quality[0] > 0.99 and quality[1] < 1
+
+
+def test_the_section_states_model_bound_and_crossing(
+    drawn: ModuleType, pair_rows: pd.DataFrame, other_rows: pd.DataFrame
+) -> None:
+    section = drawn.section(pd.concat([pair_rows, other_rows], ignore_index=True))
+    assert "a part of it for each of the two SMs" in section.heading
+    assert "the network between the SMs bounds it" in section.lead
+    assert "each block's shared memory from 256 bins on" in section.lead
+    assert "a cluster's shared memory (clusters of 8) from" in section.lead
+    assert "GPC 7" in section.panels[0].svg and "R² is 0.99" in section.panels[0].caption
+    captions = " ".join(panel.caption for panel in section.panels)
+    assert "66 of 2, 33 of 4, 16 of 8 and 8 of 16 blocks" in captions
+    names = {fact.quantity for fact in section.facts}
+    assert {"dsm_latency", "dsm_throughput_cs2", "dsm_throughput_cs4", "dsm_throughput_cs16", "cluster_sync"} <= names
+
+
+def test_each_probe_alone_makes_a_section(drawn: ModuleType, pair_rows: pd.DataFrame, other_rows: pd.DataFrame) -> None:
+    for probe in drawn.PROBES:
+        rows = pair_rows if probe == "dsm/latency_pair" else other_rows
+        section = drawn.section(rows[rows["probe"] == probe])
+        assert section.heading and section.panels
+
+
+def test_one_source_alone_is_drawn_and_not_modelled(drawn: ModuleType, pair_rows: pd.DataFrame) -> None:
+    section = drawn.section(pair_rows[pair_rows["src_sm"] == 5])
+    assert "by the pair of SMs" in section.heading
+    assert "R²" not in section.panels[0].caption
+
+
+def test_cells_that_are_not_ok_are_no_claim(drawn: ModuleType, other_rows: pd.DataFrame) -> None:
+    bad = other_rows.assign(status="unverified")
+    section = drawn.section(bad)
+    assert section.heading == "Clusters of blocks"
+    assert not section.facts
