@@ -111,7 +111,7 @@ def latency_by_size(gpu, *, cluster_size):
     right = []
 
     def observe():
-        sweep = pairs.sweep(gpu, sizes)
+        sweep = pairs.sweep(gpu, sizes, rounds=1)
         right.append(sweep.right)
         return {**pairs.summary(sweep, sizes, cluster_size), "clusters": held}
 
@@ -123,7 +123,7 @@ def latency_by_size(gpu, *, cluster_size):
     function=list(_ACCESS),
     source=["remote", "own"],
     knobs=["function"],
-    measures=[cycles(per="access"), seconds()],
+    measures=cycles(per="access"),
     sass={"sm_90+": loop(lambda axes: _ACCESS[axes["function"]], count=16, clocked=True)},
     needs=[_CLUSTERS],
 )
@@ -141,7 +141,7 @@ def access(gpu, *, function, source):
         return place if loads else value
 
     args = [np.uint32(source == "remote"), np.uint32(second), np.uint32(first)]
-    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(64, 320), expect=expect, shared=8 * _RING)
+    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(16, 1040), expect=expect, shared=8 * _RING)
 
 
 @probe(
@@ -149,7 +149,7 @@ def access(gpu, *, function, source):
     function=list(_SIGNAL),
     bytes=values([4, 16, 1024, 16384], full=[4, 16, 256, 1024, 4096, 16384, 65536], unit="B"),
     knobs=["function"],
-    measures=[cycles(per="round trip"), seconds()],
+    measures=cycles(per="round trip"),
     sass={"sm_90+": loop(lambda axes: _SIGNAL[axes["function"]])},
     needs=[_CLUSTERS],
     where=lambda function, bytes: (function == "bulk") == (bytes >= 16),
@@ -164,7 +164,7 @@ def round_trip(gpu, *, function, bytes):
         gpu,
         size=2,
         args=[data, arrived, np.uint32(size)],
-        lengths=(32, 160),
+        lengths=(8, 264),
         expect=lambda rounds: rounds * (rounds + 1) // 2,
         block=32,
         shared=128 + 2 * size,
@@ -179,7 +179,7 @@ def round_trip(gpu, *, function, bytes):
     cluster_size=values([1, 2, 4, 8, 16], full=range(1, 17), low=1, high=16),
     threads=values([128, 1024], full=[32, 128, 256, 512, 1024]),
     knobs=["function", "cluster_size"],
-    measures=[cycles(per="barrier"), seconds()],
+    measures=cycles(per="barrier"),
     sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
     needs=[_CLUSTERS],
     where=lambda function, cluster_size, threads: (function == "block") == (cluster_size == 1),
@@ -190,7 +190,7 @@ def barrier(gpu, *, function, cluster_size, threads):
         gpu,
         size=cluster_size,
         args=[],
-        lengths=(64, 320),
+        lengths=(16, 528),
         expect=lambda rounds: rounds,
         block=threads,
         compiled=True,

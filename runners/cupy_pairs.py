@@ -88,8 +88,8 @@ def latest(gpu: Any, key: Hashable) -> Sweep:
     return _latest
 
 
-def sweep(gpu: Any, sizes: Sequence[int] = SIZES) -> Sweep:
-    """Launches in clusters of the given sizes until every two SMs of a group have met often enough, or many rounds.
+def sweep(gpu: Any, sizes: Sequence[int] = SIZES, rounds: int = _ROUNDS) -> Sweep:
+    """Launches in clusters of the given sizes until every two SMs of a group have met often enough, or `rounds` times.
 
     A size that the GPU does not hold is left out. Raises Unavailable where it holds none of them.
     """
@@ -99,7 +99,7 @@ def sweep(gpu: Any, sizes: Sequence[int] = SIZES) -> Sweep:
         raise Unavailable("this GPU holds clusters of none of the sizes")
     taken: list[Any] = []
     right = True
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for size, clusters in fitting.items():
             found, ended = _launch(gpu, size, clusters * max(2, _WAVES // size), shared, rng)
             taken.append(found)

@@ -115,7 +115,7 @@ def _bound(rows):
     if chosen.empty:
         return ""
     words = [f"{best(part)['value']:.1f} at {size:g} blocks" for size, part in chosen.groupby("cluster_size")]
-    text = f"An SM gets at most {listing(words)} bytes per clock from the others."
+    text = f"Bytes per clock that an SM reads from others: at most {listing(words)}."
     many = chosen[(chosen["vector"] == 16) & (chosen["pattern"] == "all_to_all")]
     ratios = [
         float(more["value"].iloc[0] / less["value"].iloc[0])

@@ -98,7 +98,7 @@ def quality(value: ArrayLike, predicted: ArrayLike) -> tuple[float, float]:
     return (1 - left / total if total else float("nan")), float(np.sqrt(left / y.size))
 
 
-def level_effects(table: ArrayLike, *, permutations: int = 199, seed: int = 0) -> tuple[Floats, float]:
+def level_effects(table: ArrayLike, *, permutations: int = 99, seed: int = 0) -> tuple[Floats, float]:
     """What each level (column) adds to the values of the same pairs (rows), and the chance of as much without a cause.
 
     table: NaN where a pair was not seen at a level. The effect is the trimmed mean of the difference from the pair's

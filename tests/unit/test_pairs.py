@@ -79,7 +79,7 @@ def test_a_level_that_adds_nothing_is_left_to_chance() -> None:
     table[:, 2] += 0.3
     effects, chance = pairs.level_effects(table)
     assert effects[2] - np.delete(effects, 2).mean() == pytest.approx(0.3, abs=0.1)
-    assert chance == pytest.approx(1 / 200)
+    assert chance == pytest.approx(1 / 100)
 
 
 def test_pairs_seen_at_one_level_say_nothing_of_levels() -> None:
