@@ -217,6 +217,9 @@ def _all_cells() -> Cells:
     yield from _launch()
     yield from _copy()
     yield from _host()
+    from synthetic_tma import tma_cells  # it draws on this file
+
+    yield from tma_cells()
 
 
 def _latency() -> Cells:

@@ -163,7 +163,7 @@ def test_a_probe_without_any_ok_cell_is_drawn_without_a_claim(run: Path) -> None
     selection = select(run)
     rows = selection.rows.assign(status="throttled")
     found = list(chapters(rows, selection.axes, {}))
-    assert len(found) == 5
+    assert len(found) == rows["probe"].str.split("/").str[0].nunique()
     assert all(chapter.section.panels and not chapter.section.facts for chapter in found)
 
 

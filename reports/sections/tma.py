@@ -1,0 +1,326 @@
+"""Copies that no thread carries: the map of boxes and stages, latency beside a plain load, and Little's law."""
+
+from dataclasses import replace
+
+from gridstone.figure import Dot, Limit, Scale, dots, lines
+from gridstone.fit.little import little
+from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, percent, series, trusted
+from gridstone.units import format_bytes, format_value
+
+FAMILY = "tma"
+ORDER = 45
+PROBES = tuple(f"tma/{name}" for name in "latency round throughput copy in_flight".split())
+
+_TIERS = {"l2": "L2", "dram": "DRAM"}
+_METHODS = {
+    "plain": "plain load",
+    "staged": "plain load and store",
+    "cp_async": "cp.async",
+    "bulk": "bulk copy",
+    "tensor": "tensor map",
+    "prefetched": "bulk copy, prefetched",
+}
+_ROUNDS = {
+    "mbarrier": "mbarrier: arrive and wait",
+    "prefetch": "prefetch: issue",
+    "store_read": "store: until read",
+    "store_done": "store: until done",
+    "reduce_read": "reduce: until read",
+    "reduce_done": "reduce: until done",
+}
+_ENOUGH = 0.99  # of the best load: what comes as close has got there
+_BYTES_PER_S = Scale(label="bandwidth", unit="B/s", start=0)
+_CYCLES = Scale(label="cycles", unit="cycle", start=0)
+_BOX = Scale(label="bytes per box", unit="B", log=True)
+
+
+def section(rows):
+    loads = measured(rows, "tma/throughput", "bandwidth", pattern="load", tier="dram")
+    laws = dict(_laws(rows))
+    return Section(
+        heading=_heading(rows, loads),
+        lead=" ".join(filter(None, (_sufficient(loads), _beside_plain(rows), _copied(rows)))),
+        panels=(
+            *_maps(rows),
+            *_latencies(rows),
+            *_by_box(rows),
+            *_flights(rows, laws),
+            *_other_ways(rows),
+            *_rounds(rows),
+            *_copies(rows),
+        ),
+        facts=tuple(_facts(rows, loads, laws)),
+    )
+
+
+def _heading(rows, loads):
+    top = best(loads)
+    if top is not None:
+        share = f", {percent(top['value'] / top['limit'])} of its limit" if top["limit"] == top["limit"] else ""
+        return f"Bulk copies bring {amount(top['value'], 'B/s')} from DRAM{share}"
+    near = _latency(rows, "bulk", "l2")
+    if near is not None:
+        return f"A bulk copy from L2 takes {near['value']:.0f} cycles"
+    law = best(measured(rows, "tma/in_flight", "bandwidth"))
+    return f"Reads reach {amount(law['value'], 'B/s')}" if law is not None else "Bulk copies"
+
+
+def _sufficient(loads):
+    """The fewest bytes under way that come within 1 % of the best load."""
+    top = best(loads)
+    if top is None:
+        return ""
+    enough = trusted(loads[loads["value"] >= _ENOUGH * top["value"]])
+    under_way = enough["bytes"] * enough["stages"] * enough["blocks"]
+    least = enough.assign(_under_way=under_way).sort_values(["_under_way", "bytes", "stages"]).iloc[0]
+    blocks = "one block" if least["blocks"] == 1 else f"{least['blocks']:.0f} blocks"
+    return (
+        f"Within 1 % of the best, the least under way is {least['stages']:.0f} boxes of "
+        f"{format_bytes(int(least['bytes']))} in {blocks} per SM."
+    )
+
+
+def _beside_plain(rows):
+    found = []
+    for tier, name in _TIERS.items():
+        bulk, plain = _latency(rows, "bulk", tier), _latency(rows, "plain", tier)
+        if bulk is not None and plain is not None:
+            found.append(f"{bulk['value']:.0f} cycles from {name}, where a plain load takes {plain['value']:.0f}")
+    return f"A bulk copy of 128 bytes takes {listing(found)}." if found else ""
+
+
+def _copied(rows):
+    top = best(measured(rows, "tma/copy", "bandwidth"))
+    if top is None:
+        return ""
+    share = f", {100 * top['value'] / top['limit']:.1f} % of the limit" if top["limit"] == top["limit"] else ""
+    return f"A copy within DRAM reaches {amount(top['value'], 'B/s')}{share}."
+
+
+def _latency(rows, method, tier):
+    """The row of the smallest copy of at least 128 bytes, in as few dimensions as there are."""
+    chosen = trusted(measured(rows, "tma/latency", "latency", method=method, tier=tier))
+    if chosen.empty:
+        return None
+    long_enough = chosen[chosen["bytes"] >= 128] if method not in ("plain", "staged", "cp_async") else chosen
+    return None if long_enough.empty else long_enough.sort_values(["bytes", "dims"]).iloc[0]
+
+
+def _maps(rows):
+    """Bandwidth over the box, a line per number of stages: one block per SM."""
+    panels = []
+    for tier, name in reversed(_TIERS.items()):
+        chosen = measured(rows, "tma/throughput", "bandwidth", pattern="load", form="bulk", tier=tier, blocks=1)
+        if chosen.empty:
+            continue
+        svg = lines(
+            [replace(one, label=_stages(one.label)) for one in series(chosen, x="bytes", by=["stages"])],
+            x=_BOX,
+            y=_BYTES_PER_S,
+            limits=_limits(chosen),
+            wide=tier == "dram",
+            alt=f"Bandwidth of bulk loads from {name} by bytes per box and stages",
+        )
+        caption = f"Bulk loads from {name}, one block per SM, by box and by how many boxes are under way at any time."
+        panels.append(Panel(svg=svg, caption=caption, wide=tier == "dram"))
+    return panels
+
+
+def _stages(label):
+    count = label.removeprefix("stages ")
+    return f"{count} stage{'' if count == '1' else 's'}"
+
+
+def _limits(rows):
+    known = rows["limit"].dropna().unique()
+    return [Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0]))] if len(known) == 1 else []
+
+
+def _dots(rows, label):
+    return [
+        Dot(label=label(row), value=row["value"], lo=row["lo"], hi=row["hi"], flawed=row["status"] != "ok")
+        for row in rows.to_dict("records")
+    ]
+
+
+def _latencies(rows):
+    panels = []
+    for tier, name in _TIERS.items():
+        chosen = measured(rows, "tma/latency", "latency", tier=tier)
+        chosen = chosen[chosen["bytes"] <= 128] if len(chosen) else chosen
+        if chosen.empty:
+            continue
+        order = chosen["method"].map(list(_METHODS).index)
+        ordered = chosen.assign(_order=order).sort_values(["_order", "bytes", "dims"])
+        svg = dots(_dots(ordered, _way), x=_CYCLES, alt=f"Latency from {name} of plain loads and of copies")
+        caption = f"From {name}, one address to the next. Copies land in shared memory and are read there."
+        panels.append(Panel(svg=svg, caption=caption))
+    return panels
+
+
+def _way(row):
+    method = _METHODS[row["method"]]
+    if row["method"] == "tensor":
+        return f"{method}, {int(row['dims'])}D"
+    return f"{method}, {format_bytes(int(row['bytes']))}" if row["method"] == "bulk" else method
+
+
+def _by_box(rows):
+    chosen = measured(rows, "tma/latency", "latency", method="bulk")
+    if chosen.empty or chosen["bytes"].nunique() < 3:
+        return []
+    named = [replace(one, label=_TIERS.get(one.label, one.label)) for one in series(chosen, x="bytes", by=["tier"])]
+    svg = lines(named, x=_BOX, y=_CYCLES, alt="Latency of a bulk copy by its size")
+    return [Panel(svg=svg, caption="A bulk copy by its size, until the last byte can be read.")]
+
+
+def _laws(rows):
+    """((method, tier), Little) where the curve has both regimes; bytes per SM and clock, so that time is in cycles."""
+    chosen = trusted(measured(rows, "tma/in_flight", "bandwidth_sm"))
+    if chosen.empty:
+        return
+    for (tier, method), group in chosen.groupby(["tier", "method"]):
+        curve = group.groupby("in_flight")["value"].max()
+        try:
+            yield (method, tier), little(curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float))
+        except ValueError:
+            continue
+
+
+def _flights(rows, laws):
+    panels = []
+    for tier, name in _TIERS.items():
+        chosen = measured(rows, "tma/in_flight", "bandwidth", tier=tier)
+        if chosen.empty:
+            continue
+        named = [
+            replace(one, label=_METHODS.get(one.label.replace(" ", "_"), one.label))
+            for one in series(chosen, x="in_flight", by=["method"], first=tuple(_METHODS))
+        ]
+        svg = lines(
+            named,
+            x=Scale(label="bytes under way per SM", unit="B", log=True),
+            y=Scale(label="bandwidth", unit="B/s", log=True),
+            limits=_limits(chosen),
+            alt=f"Bandwidth from {name} by bytes under way per SM",
+        )
+        panels.append(Panel(svg=svg, caption=" ".join(filter(None, (f"From {name}.", _told(laws, tier))))))
+    return panels
+
+
+def _told(laws, tier):
+    found = [
+        f"{_METHODS[method]} {law.latency:.0f} cycles and {law.peak:.1f} bytes per SM and clock"
+        for (method, of), law in laws.items()
+        if of == tier
+    ]
+    return f"Fitted to latency and peak (Little's law): {listing(found)}." if found else ""
+
+
+def _other_ways(rows):
+    """Stores, reductions and multicast beside loads, and tensor maps by dimensions and swizzle."""
+    found = measured(rows, "tma/throughput", "bandwidth", stages=4, blocks=1)
+    chosen = found[(found["form"] == "bulk") & (found["bytes"] == 16384)] if len(found) else found
+    panels = []
+    if len(chosen) and chosen["pattern"].nunique() > 1:
+        ordered = chosen.sort_values(["tier", "pattern", "cluster_size"])
+        svg = dots(_dots(ordered, _pattern), x=_BYTES_PER_S, alt="Bandwidth of bulk copies by pattern")
+        caption = (
+            "Boxes of 16 KiB, 4 under way. Bytes of global memory: what multicast brings to a cluster counts once, and "
+            "a reduction's reading does not."
+        )
+        panels.append(Panel(svg=svg, caption=caption))
+    tensors = found[(found["form"] == "tensor") & (found["pattern"] == "load")] if len(found) else found
+    if len(tensors):
+        ordered = tensors.sort_values(["tier", "bytes", "swizzle", "dims"])
+        svg = dots(_dots(ordered, _laid), x=_BYTES_PER_S, alt="Bandwidth of tensor maps by dimensions and swizzle")
+        panels.append(Panel(svg=svg, caption="Loads by tensor map, 4 boxes under way, by dimensions and swizzle."))
+    return panels
+
+
+def _pattern(row):
+    cluster = f" to {int(row['cluster_size'])}" if row["pattern"] == "multicast" else ""
+    return f"{_TIERS[row['tier']]} {row['pattern']}{cluster}"
+
+
+def _laid(row):
+    swizzle = f", swizzle {int(row['swizzle'])}" if row["swizzle"] else ""
+    return f"{_TIERS[row['tier']]} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{swizzle}"
+
+
+def _rounds(rows):
+    chosen = measured(rows, "tma/round", "latency")
+    if chosen.empty:
+        return []
+    order = chosen["function"].map(list(_ROUNDS).index)
+    ordered = chosen.assign(_order=order).sort_values(["_order", "bytes"])
+    svg = dots(_dots(ordered, _round), x=_CYCLES, alt="Cycles of a round: barriers, stores, reductions, prefetches")
+    caption = (
+        "One thread, each round awaited before the next. Until read: the source may be overwritten. Until done: others "
+        "can see what was written."
+    )
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _round(row):
+    size = "" if row["function"] == "mbarrier" else f", {format_bytes(int(row['bytes']))}"
+    return _ROUNDS[row["function"]] + size
+
+
+def _copies(rows):
+    chosen = measured(rows, "tma/copy", "bandwidth")
+    if chosen.empty:
+        return []
+    chosen = chosen[chosen["bytes"] == chosen["bytes"].max()]
+    ordered = chosen.sort_values(["block", "stages", "blocks", "form"])
+    svg = dots(_dots(ordered, _copy), x=_BYTES_PER_S, alt="Bandwidth of copies within DRAM by bulk loads and stores")
+    caption = "Copies within DRAM by bulk loads and stores; every byte is read and written, and counts twice."
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _copy(row):
+    form = ", evict first" if row["form"] == "evict_first" else ""
+    return f"{format_bytes(int(row['block']))} x {int(row['stages'])} x {int(row['blocks'])}{form}"
+
+
+def _facts(rows, loads, laws):
+    for tier in _TIERS:
+        row, plain = _latency(rows, "bulk", tier), _latency(rows, "plain", tier)
+        if row is not None:
+            beside = f", a plain load {plain['value']:.4g}" if plain is not None else ""
+            yield _fact(f"tma_latency_{tier}", row, f"bulk copy of {int(row['bytes'])} bytes{beside}")
+    top = best(loads)
+    if top is not None:
+        how = f"{top['form']}, {format_bytes(int(top['bytes']))} x {int(top['stages'])} x {int(top['blocks'])}"
+        yield _fact("tma_bandwidth_peak", top, how)
+    copied = best(measured(rows, "tma/copy", "bandwidth"))
+    if copied is not None:
+        yield _fact("tma_copy_bandwidth", copied, f"{format_bytes(int(copied['block']))} x {int(copied['stages'])}")
+    for (method, tier), law in laws.items():
+        if method in ("plain", "bulk"):
+            yield Fact(
+                quantity=f"little_latency_{tier}_{method}",
+                value=law.latency,
+                lo=law.latency_lo,
+                hi=law.latency_hi,
+                n=1,
+                unit="cycle",
+                better="lower",
+                detail=f"from bandwidth over bytes under way; peak {law.peak:.4g} bytes per SM and clock",
+            )
+
+
+def _fact(quantity, row, detail):
+    cycles = row["unit"].startswith("cycle")
+    return Fact(
+        quantity=quantity,
+        value=row["value"],
+        lo=row["lo"],
+        hi=row["hi"],
+        n=int(row["n"]),
+        unit=row["unit"],
+        better=row["better"],
+        limit=row["limit"] if row["limit"] == row["limit"] else None,
+        detail=detail,
+        sm_mhz=float(row["sm_mhz"]) if cycles and row["sm_mhz"] == row["sm_mhz"] else None,
+    )

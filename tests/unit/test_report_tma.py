@@ -1,0 +1,76 @@
+"""The section of the TMA family: its claims, its facts, and that it stands with few rows or flawed ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from synthetic import synthetic_run
+from synthetic_tma import tma_cells
+
+from gridstone import content
+from gridstone.report.runs import select
+
+module: Any = content.load_module(content.folder("reports") / "sections" / "tma.py")
+PROBES = tuple(dict.fromkeys(probe for probe, _, _ in tma_cells()))
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("runs")
+    return select(synthetic_run(folder, probes=PROBES, flaws=False)).rows
+
+
+def test_every_probe_is_drawn(rows: pd.DataFrame) -> None:
+    assert set(module.PROBES) == set(PROBES)
+    section = module.section(rows)
+    assert len(section.panels) == 11
+    assert all(panel.svg.startswith("<svg") and panel.caption for panel in section.panels)
+
+
+def test_the_heading_is_the_best_load_from_dram(rows: pd.DataFrame) -> None:
+    section = module.section(rows)
+    assert "from DRAM, 95 % of its limit" in section.heading
+    assert "boxes of" in section.lead and "per SM" in section.lead
+    assert "where a plain load takes 2" in section.lead
+    assert "A copy within DRAM reaches" in section.lead
+
+
+def test_the_least_that_is_enough_is_no_more_than_the_best(rows: pd.DataFrame) -> None:
+    one = rows[(rows["probe"] == "tma/throughput") & (rows["pattern"] == "load") & (rows["tier"] == "dram")]
+    loads = one[one["metric"] == "bandwidth"].copy()
+    loads["value"] = 1e12
+    loads.loc[(loads["bytes"] == 4096) & (loads["stages"] == 8), "value"] = 4.5e12
+    loads.loc[(loads["bytes"] == 65536) & (loads["stages"] == 2), "value"] = 4.52e12
+    assert "8 boxes of 4 KiB in one block" in module._sufficient(loads)
+
+
+def test_facts_have_the_names_of_published_values(rows: pd.DataFrame) -> None:
+    facts = {fact.quantity: fact for fact in module.section(rows).facts}
+    assert facts["tma_latency_l2"].value == pytest.approx(264 + 175, rel=0.01)
+    assert facts["tma_latency_dram"].value == pytest.approx(655 + 175, rel=0.01)
+    assert facts["tma_bandwidth_peak"].value <= facts["tma_bandwidth_peak"].limit
+    assert facts["little_latency_dram_plain"].value == pytest.approx(655, rel=0.1)
+    assert facts["little_latency_l2_bulk"].value == pytest.approx(264 + 175, rel=0.1)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_one_probe_alone_makes_a_section(rows: pd.DataFrame, probe: str) -> None:
+    section = module.section(rows[rows["probe"] == probe])
+    assert section.heading and section.panels
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_single_flawed_row_makes_a_section(rows: pd.DataFrame, probe: str) -> None:
+    one = rows[rows["probe"] == probe].head(1).assign(status="unverified")
+    section = module.section(one)
+    assert section.heading and not section.facts
+
+
+def test_the_page_takes_the_section(tmp_path: Path) -> None:
+    from gridstone.report import render
+
+    run = synthetic_run(tmp_path, probes=PROBES)
+    assert "Bulk copies bring" in render(run).read_text(encoding="utf-8")
