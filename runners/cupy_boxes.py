@@ -98,7 +98,7 @@ class Stream:
         self._launch(next(self._turns) % stretches * self._count, self._count, check=0)
 
     def _launch(self, first: int, count: int, check: int) -> None:
-        numbers = [self._outer, self._boxes - 1, first, count, self._seed, check]
+        numbers: list[Any] = [self._outer, self._boxes - 1, first, count, self._seed, check]
         args = [self._words.memory, *(np.uint32(n) for n in numbers), self._sums]
         block = 32 if self._loads else 128
         self._gpu.enqueue(self._gpu.kernel, self._grid, block, args, self._shared)
