@@ -119,3 +119,29 @@ def test_a_cell_id_is_stable_across_versions() -> None:
 
 def test_a_probe_without_axes_is_one_cell() -> None:
     assert list(_declare().points("quick")) == [{}]
+
+
+def test_axes_that_vary_together_make_no_product() -> None:
+    @probe(
+        None,
+        kind=["f16", "s8"],
+        depth=[16, 32],
+        warps=[1, 4],
+        together={("kind", "depth"): [("f16", 16), ("s8", 32)]},
+        where=lambda kind, depth, warps: kind == "s8" or warps == 1,
+        measures=seconds(),
+    )
+    def rate(gpu, *, kind, depth, warps): ...
+
+    found = list(rate.points("standard"))
+    assert [tuple(point) for point in found] == [("kind", "depth", "warps")] * 3
+    assert {tuple(point.values()) for point in found} == {("f16", 16, 1), ("s8", 32, 1), ("s8", 32, 4)}
+    assert [p["depth"] for p in rate.points("standard", {"kind": ["f16"]})] == [16]
+    assert list(rate.points("standard", {"depth": [64]})) == []
+    assert not rate.axis("depth").open
+
+
+@pytest.mark.parametrize("together", [{("kind", "width"): []}, {("kind",): [], ("kind", "warps"): []}])
+def test_only_axes_can_vary_together_and_each_once(together: dict) -> None:
+    with pytest.raises(ValueError):
+        probe(None, kind=["a"], warps=[1], together=together, measures=seconds())

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Probe:
     sass: Mapping[str, Sequence[Demand]] = field(default_factory=dict)
     knobs: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    together: Mapping[tuple[str, ...], Sequence[tuple[Value, ...]]] = field(default_factory=dict)
     where: Callable[..., bool] | None = None
     fits: str | None = None
     l2: str = "warm"
@@ -69,13 +70,20 @@ class Probe:
     ) -> Iterator[dict[str, Value]]:
         """The axis values of every cell of a profile, with some axes replaced."""
         chosen = overrides or {}
-        columns = [tuple(dict.fromkeys(chosen.get(a.name, a.values(profile)))) for a in self.axes]
-        for combination in itertools.product(*columns):
-            point = dict(zip([a.name for a in self.axes], combination, strict=True))
-            with blamed_on(self, "where"):
-                kept = self.where is None or self.where(**point)
-            if kept:
-                yield point
+        columns = {a.name: tuple(dict.fromkeys(chosen.get(a.name, a.values(profile)))) for a in self.axes}
+        tied = {name for names in self.together for name in names}
+        parts: list[list[tuple[tuple[str, Value], ...]]] = [
+            [((name, value),) for value in column] for name, column in columns.items() if name not in tied
+        ]
+        for names, rows in self.together.items():
+            kept = [row for row in rows if all(v in columns[name] for name, v in zip(names, row, strict=True))]
+            parts.append([tuple(zip(names, row, strict=True)) for row in kept])
+        with blamed_on(self, "where"):
+            for combination in itertools.product(*parts):
+                found = dict(itertools.chain.from_iterable(combination))
+                point = {name: found[name] for name in columns} if tied else found
+                if self.where is None or self.where(**point):
+                    yield point
 
     def defines(self, axes: AxisValues) -> dict[str, str]:
         """The macros a cell is compiled with: `UNROLL=8` for a number, `OP_COPY=1` for a word."""
@@ -136,6 +144,7 @@ def probe(
     sass: Mapping[str, Demand | Sequence[Demand]] | None = None,
     knobs: Sequence[str] = (),
     needs: Sequence[Need] = (),
+    together: Mapping[tuple[str, ...], Sequence[tuple[Value, ...]]] | None = None,
     where: Callable[..., bool] | None = None,
     runner: str = "on_cupy",
     fits: str | None = None,
@@ -145,11 +154,12 @@ def probe(
 ) -> Callable[[Callable[..., Any]], Probe]:
     """Declare a probe: `@probe("latency/constant.cu", footprint=pow2("1KiB", "64KiB"), measures=...)`.
 
-    source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are
-    compiled in as macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric
-    name. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush` before every sample.
-    budget: what a cell may take, as a multiple of the profile's seconds per cell. All
-    further keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
+    source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are compiled in as
+    macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric name. together: axes that
+    vary as one, with the combinations there are, such as the types of a matrix instruction; far quicker to go through
+    than a predicate over a large product. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush`
+    before every sample. budget: what a cell may take, as a multiple of the profile's seconds per cell. All further
+    keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
     if limit is None or not metrics:
@@ -162,8 +172,12 @@ def probe(
     if len({m.name for m in metrics}) != max(1, len(metrics)):
         raise ValueError("a probe needs at least one metric, and each under its own name")
     unknown = [k for k in knobs if k not in axes] + [k for k in limits if k not in {m.name for m in metrics}]
+    unknown += [name for names in together or {} for name in names if name not in axes]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is neither an axis nor a metric of this probe")
+    tied = [name for names in together or {} for name in names]
+    if len(set(tied)) != len(tied):
+        raise ValueError("an axis can vary together with one set of others only")
 
     def wrap(body: Callable[..., Any]) -> Probe:
         file = Path(body.__code__.co_filename)
@@ -174,12 +188,13 @@ def probe(
             file=file,
             source=None if source is None else Path(source),
             runner=runner,
-            axes=tuple(as_axis(name, given) for name, given in axes.items()),
+            axes=tuple(_axis(name, given, closed=name in tied) for name, given in axes.items()),
             metrics=metrics,
             limits=limits,
             sass=demands,
             knobs=tuple(knobs),
             needs=tuple(needs),
+            together=dict(together or {}),
             where=where,
             fits=fits,
             l2=l2,
@@ -187,3 +202,9 @@ def probe(
         )
 
     return wrap
+
+
+def _axis(name: str, given: Axis | Sequence[Value], *, closed: bool) -> Axis:
+    """What varies together has no values but those that are listed."""
+    axis = as_axis(name, given)
+    return replace(axis, open=False) if closed else axis
