@@ -188,25 +188,27 @@ def _not_multicast(axes):
     return 0 if axes["pattern"] == "multicast" else 1  # sm_120 has no instruction for it
 
 
+# pattern, form, cluster_size, dims, swizzle
+_MOVES = [
+    *((pattern, "bulk", 1, 1, 0) for pattern in ("load", "store", "reduce")),
+    *(("multicast", "bulk", size, 1, 0) for size in (2, 4)),
+    *(("load", "tensor", 1, dims, 0) for dims in (1, 2, 3, 4, 5)),
+    *(("load", "tensor", 1, 3, swizzle) for swizzle in (32, 64, 128)),
+    *((pattern, "tensor", 1, 2, 0) for pattern in ("store", "reduce")),
+]
+
+
 def _throughput_cell(pattern, form, tier, bytes, stages, blocks, cluster_size, dims, swizzle):
     """Loads over box, stages and blocks; every other pattern and form at a few points of that map."""
     if blocks * (stages * (bytes + 16) + 1024) > _SHARED:
         return False
     if pattern == "multicast":
-        plain = form == "bulk" and dims == 1 and swizzle == 0
-        return plain and cluster_size > 1 and blocks == 1 and stages == 4 and bytes in (4096, 16384)
-    if cluster_size > 1:
-        return False
+        return blocks == 1 and stages == 4 and bytes in (4096, 16384)
     if form == "tensor":
-        fits = bytes <= 1024 if dims == 1 else True
-        usual = (stages, blocks) == (4, 1) and fits
+        usual = (stages, blocks) == (4, 1) and (dims > 1 or bytes <= 1024)
         if pattern != "load":
-            return usual and dims == 2 and swizzle == 0 and bytes == 16384 and tier == "dram"
-        if swizzle:
-            return usual and dims == 3 and bytes == 16384
-        return usual and (bytes == 16384 or (bytes == 1024 and dims <= 2))
-    if dims != 1 or swizzle:
-        return False
+            return usual and bytes == 16384 and tier == "dram"
+        return usual and (bytes == 16384 or (not swizzle and bytes == 1024 and dims <= 2))
     if pattern == "load" and tier == "dram":
         return blocks == 1 or (bytes in (1024, 4096, 16384) and stages in (2, 4))
     if pattern == "load":
@@ -230,6 +232,7 @@ def _throughput_cell(pattern, form, tier, bytes, stages, blocks, cluster_size, d
     limit=_of_dram,
     sass={"sm_90-sm_110": loop(_moved), "sm_120+": loop(_moved, count=_not_multicast)},
     needs=[compute_capability(9.0), gpu_memory(lambda axes: _SPAN)],
+    together={("pattern", "form", "cluster_size", "dims", "swizzle"): _MOVES},
     where=_throughput_cell,
 )
 def throughput(gpu, *, pattern, form, tier, bytes, stages, blocks, cluster_size, dims, swizzle):
