@@ -256,8 +256,8 @@ def _rounds(rows):
     ordered = chosen.assign(_order=order).sort_values(["_order", "bytes"])
     svg = dots(_dots(ordered, _round), x=_CYCLES, alt="Cycles of a round: barriers, stores, reductions, prefetches")
     caption = (
-        "One thread, each round awaited before the next. Until read: the source may be overwritten. Until done: others "
-        "can see what was written."
+        "One thread, each round awaited before the next. Until read: the source may be overwritten. Until done: the "
+        "writing thread itself reads what it wrote; others see it after a fence only, whose cost is not in it."
     )
     return [Panel(svg=svg, caption=caption)]
 
