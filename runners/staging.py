@@ -1,0 +1,161 @@
+"""Rows that the host gathers and copies, and rows that the driver copies one by one, in a batch or as a 2-D copy."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridstone import content
+from gridstone.clock import Work
+
+_here = Path(__file__)
+_calls, _copies, _gathers, _tables = (
+    content.load_module(_here.with_name(f"{name}.py")) for name in ("driver_calls", "host_copies", "gathers", "host_table")
+)
+_CHUNK, _MOST = 4 << 20, 64 << 20
+_staging: dict[tuple[str, int], Any] = {}
+
+
+class _Copy2D(ctypes.Structure):
+    """CUDA_MEMCPY2D of cuda.h."""
+
+    _fields_ = tuple(
+        (name, kind)
+        for side in ("src", "dst")
+        for name, kind in (
+            (f"{side}XInBytes", ctypes.c_size_t),
+            (f"{side}Y", ctypes.c_size_t),
+            (f"{side}MemoryType", ctypes.c_int),
+            (f"{side}Host", ctypes.c_void_p),
+            (f"{side}Device", ctypes.c_uint64),
+            (f"{side}Array", ctypes.c_void_p),
+            (f"{side}Pitch", ctypes.c_size_t),
+        )
+    ) + (("WidthInBytes", ctypes.c_size_t), ("Height", ctypes.c_size_t))
+
+
+_HOST, _DEVICE = 1, 2  # CU_MEMORYTYPE_HOST and _DEVICE
+
+
+def _buffer(gpu: Any, memory: str, number: int) -> Any:
+    """Staging memory that the process keeps, not of the visit's own: a NumPy uint8 array of _MOST bytes."""
+    if (memory, number) not in _staging:
+        if memory == "pinned":
+            room = np.frombuffer(gpu.cp.cuda.alloc_pinned_memory(_MOST), dtype=np.uint8, count=_MOST)
+        else:
+            room = np.empty(_MOST, dtype=np.uint8)
+        room.fill(0)
+        _staging[memory, number] = room
+    return _staging[memory, number]
+
+
+def staged(
+    gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int
+) -> Work:
+    """Rows gathered by threads of the host and copied; one call gathers `count` rows and ends when they are there.
+
+    All rows together are of 64 MiB at most.
+    """
+    runtime, stream = gpu.cp.cuda.runtime, gpu.stream
+    table = _tables.table(gpu, "pinned", footprint)
+    listed = _gathers.rows(
+        gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform"
+    )
+    order = listed.order.get()
+    gathered = gpu.alloc(count * row_bytes)
+    per_chunk = count if method == "single" else max(threads, _CHUNK // row_bytes)
+    buffers = [_buffer(gpu, memory, number) for number in range(1 if method == "single" else 2)]
+    free = [gpu.cp.cuda.Event(disable_timing=True, block=False) for _ in buffers]
+    team = _copies.team(threads)
+
+    def fill(buffer: Any, numbers: Any) -> None:
+        to = buffer.ctypes.data
+        parts = [
+            (to + lo * row_bytes, table.host, numbers[lo:hi], row_bytes, 0)
+            for lo, hi in _copies.parted(numbers.size, threads)
+        ]
+        team.each(_copies.gather_rows, parts)
+
+    def run() -> None:
+        listed.next()
+        numbers = order[listed.turn * count : (listed.turn + 1) * count]
+        for turn, first in enumerate(range(0, count, per_chunk)):
+            side = turn % len(buffers)
+            some = numbers[first : first + per_chunk]
+            if turn >= len(buffers):
+                free[side].synchronize()
+            fill(buffers[side], some)
+            to, size = gathered.data.ptr + first * row_bytes, some.size * row_bytes
+            runtime.memcpyAsync(to, buffers[side].ctypes.data, size, runtime.memcpyHostToDevice, stream.ptr)
+            free[side].record(stream)
+        stream.synchronize()
+
+    return gpu.host_call(
+        run,
+        work=count * row_bytes,
+        poison=lambda: gpu.memset(gathered, 0xFF),
+        verify=lambda: listed.wrong(gathered) == 0,
+    )
+
+
+def copied(gpu: Any, *, method: str, row_bytes: int, count: int, footprint: int) -> Work:
+    """`count` rows copied by the driver; one call ends when all of them are there.
+
+    strided: every second row from some place on, by one 2-D copy; the others take rows in random order.
+    """
+    table = _tables.table(gpu, "pinned", footprint)
+    listed = _gathers.rows(
+        gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform"
+    )
+    lists = listed.order.size // count
+    if method == "strided":
+        among = footprint // row_bytes - 2 * count
+        firsts = np.random.default_rng().integers(0, among, lists)
+        listed.order.set((firsts[:, None] + 2 * np.arange(count)).astype(np.uint32).ravel())
+    order = listed.order.get().reshape(lists, count)
+    gathered = gpu.alloc(count * row_bytes)
+    sources = np.uint64(table.host) + order.astype(np.uint64) * np.uint64(row_bytes)
+    targets = np.uint64(gathered.data.ptr) + np.arange(count, dtype=np.uint64) * np.uint64(row_bytes)
+    stream = int(gpu.stream.ptr)
+    if method == "per_row":
+        loop, size = _copies.driver_copies(), np.uint64(row_bytes)
+        starts = [lambda s=s: _checked(loop(targets, s, size, np.uint64(stream))) for s in sources]
+    elif method == "batch":
+        sizes = np.full(count, row_bytes, dtype=np.uint64)
+        starts = [_calls.batch_of_copies(targets, s, sizes, stream) for s in sources]
+    else:
+        starts = [_strided(int(s[0]), gathered.data.ptr, row_bytes, count, stream) for s in sources]
+
+    def run() -> None:
+        listed.next()
+        starts[listed.turn]()
+        gpu.stream.synchronize()
+
+    return gpu.host_call(
+        run,
+        work=count * row_bytes,
+        poison=lambda: gpu.memset(gathered, 0xFF),
+        verify=lambda: listed.wrong(gathered) == 0,
+    )
+
+
+def _strided(source: int, target: int, row_bytes: int, count: int, stream: int) -> Any:
+    copy = _Copy2D(
+        srcMemoryType=_HOST,
+        srcHost=source,
+        srcPitch=2 * row_bytes,
+        dstMemoryType=_DEVICE,
+        dstDevice=target,
+        dstPitch=row_bytes,
+        WidthInBytes=row_bytes,
+        Height=count,
+    )
+    return lambda: _calls.call("cuMemcpy2DAsync_v2", ctypes.byref(copy), ctypes.c_void_p(stream))
+
+
+def _checked(status: int) -> None:
+    if status != 0:
+        raise RuntimeError(f"cuMemcpyAsync failed with CUDA error {status}")
