@@ -1,4 +1,4 @@
-"""Rows of a table in host memory brought to the GPU: by its threads in place, by the host and a copy, by many copies."""
+"""Rows of a table in host memory on their way to the GPU: read in place, gathered by the host, or copied one by one."""
 
 import functools
 
@@ -133,9 +133,7 @@ def _by_row(method, row_bytes, align, vector, unroll):
         low=4,
         multiple=4,
     ),
-    align=values(
-        [0, *_SHIFTS], quick=[0, 64], full=range(0, 128, 4), open=True, unit="B", low=0, high=124, multiple=4
-    ),
+    align=values([0, *_SHIFTS], quick=[0, 64], full=range(0, 128, 4), open=True, unit="B", low=0, high=124, multiple=4),
     vector=values([4, 16], quick=[4, 16]),
     unroll=[4],
     knobs=["method", "vector", "unroll"],
@@ -158,7 +156,9 @@ def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
 @probe(
     "gather/zero_copy.cu",
     method=values(["plain", "bulk"]),
-    sms=values([1, 2, 4, 8, 16, 32, 64, 128], quick=[8, 64], full=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 96, 128], open=True),
+    sms=values(
+        [1, 2, 4, 8, 16, 32, 64, 128], quick=[8, 64], full=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 96, 128], open=True
+    ),
     warps=values([4, 32], quick=[32], full=[1, 2, 4, 8, 16, 32], open=True, high=32),
     vector=values([4, 16], quick=[16], full=[4, 8, 16]),
     unroll=values([1, 4], quick=[4], full=[1, 2, 4, 8]),
@@ -167,9 +167,9 @@ def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
     limit={"bandwidth": _link, "bandwidth_wire": _link},
     sass=_SASS,
     needs=[_bulk_needs(), _tables(4 * _GIB)],
-    where=lambda method, sms, warps, vector, unroll: (vector == 16 and warps <= 8 and warps * unroll <= 32)
-    if method == "bulk"
-    else (vector == 16 or unroll == 4),
+    where=lambda method, sms, warps, vector, unroll: (
+        (vector == 16 and warps <= 8 and warps * unroll <= 32) if method == "bulk" else (vector == 16 or unroll == 4)
+    ),
 )
 def in_flight(gpu, *, method, sms, warps, vector, unroll):
     """Rows of 4 KiB by few SMs, warps and loads per thread (rows under way per warp, for bulk copies)."""
@@ -190,12 +190,26 @@ def in_flight(gpu, *, method, sms, warps, vector, unroll):
 @probe(
     "gather/zero_copy.cu",
     method=values(["plain"], full=["plain", "masked", "bulk"]),
-    row_bytes=values([128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16),
+    row_bytes=values(
+        [128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16
+    ),
     distribution=values(["uniform", "sequential", "sorted", "zipf", "neighbours"], quick=["uniform", "sequential"]),
     footprint=values(
         [32 << 20, 256 << 20, _GIB, 4 * _GIB],
         quick=[4 * _GIB],
-        full=[32 << 20, 64 << 20, 128 << 20, 256 << 20, 512 << 20, _GIB, 2 * _GIB, 4 * _GIB, 8 * _GIB, 16 * _GIB, 64 * _GIB],
+        full=[
+            32 << 20,
+            64 << 20,
+            128 << 20,
+            256 << 20,
+            512 << 20,
+            _GIB,
+            2 * _GIB,
+            4 * _GIB,
+            8 * _GIB,
+            16 * _GIB,
+            64 * _GIB,
+        ],
         open=True,
         unit="B",
         low=1 << 20,
@@ -222,7 +236,9 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
     "gather/zero_copy.cu",
     method=["plain"],
     memory=values(["pinned", "write_combined", "registered", "huge", "managed"], quick=["pinned", "huge"]),
-    row_bytes=values([128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16),
+    row_bytes=values(
+        [128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16
+    ),
     vector=[16],
     unroll=[4],
     knobs=["method", "vector", "unroll"],
@@ -234,9 +250,7 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
 )
 def memory(gpu, *, method, memory, row_bytes, vector, unroll):
     """The same out of 512 MiB of each kind of host memory: page-locked in four ways, or managed and kept there."""
-    return _from_table(
-        gpu, method=method, row_bytes=row_bytes, vector=vector, footprint=512 << 20, memory=memory
-    )
+    return _from_table(gpu, method=method, row_bytes=row_bytes, vector=vector, footprint=512 << 20, memory=memory)
 
 
 @probe(
@@ -257,10 +271,22 @@ def device(gpu, *, method, row_bytes, vector, unroll):
     table = gpu.alloc(size)
     _runner("host_table").fill(gpu, table.data.ptr, size)
     listed = gathers.rows(
-        gpu, footprint=size, row_bytes=row_bytes, align=0, count=(256 << 20) // max(32, row_bytes), distribution="uniform"
+        gpu,
+        footprint=size,
+        row_bytes=row_bytes,
+        align=0,
+        count=(256 << 20) // max(32, row_bytes),
+        distribution="uniform",
     )
     return gathers.gathering(
-        gpu, listed, table=table.data.ptr, method=method, vector=vector, grid=2 * gpu.multiprocessors, warps=32, stages=1
+        gpu,
+        listed,
+        table=table.data.ptr,
+        method=method,
+        vector=vector,
+        grid=2 * gpu.multiprocessors,
+        warps=32,
+        stages=1,
     )
 
 
@@ -268,9 +294,7 @@ def device(gpu, *, method, row_bytes, vector, unroll):
     None,
     method=["single", "double"],
     memory=values(["pinned", "pageable"], quick=["pinned"]),
-    threads=values(
-        sorted({1, 4, _ALL}), quick=[_ALL], full=sorted({1, 2, 4, 8, 12, 16, 32, _ALL}), open=True
-    ),
+    threads=values(sorted({1, 4, _ALL}), quick=[_ALL], full=sorted({1, 2, 4, 8, 12, 16, 32, _ALL}), open=True),
     row_bytes=values(
         [32, 128, 512, 2048, 8192], quick=[2048], full=[*_POWERS, 2052, 2112], open=True, unit="B", multiple=4, low=4
     ),
@@ -295,7 +319,15 @@ def staged(gpu, *, method, memory, threads, row_bytes):
 @probe(
     None,
     method=["per_row", "batch", "strided"],
-    row_bytes=values([128, 512, 2048, 8192, 65536], quick=[2048], full=[*_POWERS[3:], 65536, 1 << 18], open=True, unit="B", multiple=4, low=4),
+    row_bytes=values(
+        [128, 512, 2048, 8192, 65536],
+        quick=[2048],
+        full=[*_POWERS[3:], 65536, 1 << 18],
+        open=True,
+        unit="B",
+        multiple=4,
+        low=4,
+    ),
     measures=[bandwidth(), seconds(name="time_call")],
     limit={"bandwidth": pcie},
     needs=[package(lambda axes: "numba"), _tables(4 * _GIB)],
@@ -314,7 +346,15 @@ def copies(gpu, *, method, row_bytes):
     None,
     runner="on_host",
     budget=0.5,
-    row_bytes=values([32, 128, 512, 2048, 2052, 8192], quick=[2048], full=[*_POWERS, 2052, 2112], open=True, unit="B", multiple=4, low=4),
+    row_bytes=values(
+        [32, 128, 512, 2048, 2052, 8192],
+        quick=[2048],
+        full=[*_POWERS, 2052, 2112],
+        open=True,
+        unit="B",
+        multiple=4,
+        low=4,
+    ),
     threads=values(sorted({1, _ALL}), quick=[_ALL], full=sorted({1, 2, 4, 8, 16, 32, _ALL}), open=True),
     measures=[bandwidth(), seconds()],
     needs=[needs_host_memory(lambda axes: 1 << 30), cores(lambda axes: axes["threads"])],

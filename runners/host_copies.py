@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,15 +29,18 @@ def gather_rows(target: Any, table: Any, order: Any, row_bytes: int, skipped: in
 
 
 def copies_by(copy: Any) -> Any:
-    """A compiled loop over a C function (target, source, bytes, stream) -> status: the last status that is not 0."""
+    """A compiled loop over a C function (target, source, bytes, stream) -> status: the last status that is not 0.
+
+    Its targets, sources and streams are arrays (uint64), the bytes one number.
+    """
     copy.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64]
     copy.restype = ctypes.c_int
 
     @njit(nogil=True)
-    def loop(targets: Any, sources: Any, size: Any, stream: Any) -> int:
+    def loop(targets: Any, sources: Any, size: Any, streams: Any) -> int:
         failed = 0
         for i in range(targets.size):
-            status = copy(targets[i], sources[i], size, stream)
+            status = copy(targets[i], sources[i], size, streams[i])
             if status != 0:
                 failed = status
         return failed
@@ -48,6 +52,13 @@ def copies_by(copy: Any) -> Any:
 def driver_copies() -> Any:
     """copies_by over cuMemcpyAsync."""
     return copies_by(_calls.library().cuMemcpyAsync)
+
+
+def checked(*statuses: int) -> None:
+    """Raises RuntimeError where a copy was refused."""
+    for status in statuses:
+        if status != 0:
+            raise RuntimeError(f"cuMemcpyAsync failed with CUDA error {status}")
 
 
 class Team:
@@ -75,4 +86,4 @@ def team(threads: int) -> Team:
 def parted(size: int, parts: int) -> list[tuple[int, int]]:
     """`size` things in contiguous parts whose lengths differ by one at most: first and end of each, none empty."""
     edges = [size * i // parts for i in range(parts + 1)]
-    return [(lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True) if hi > lo]
+    return [(lo, hi) for lo, hi in itertools.pairwise(edges) if hi > lo]

@@ -13,28 +13,24 @@ from gridstone.clock import Work
 
 _here = Path(__file__)
 _calls, _copies, _gathers, _tables = (
-    content.load_module(_here.with_name(f"{name}.py")) for name in ("driver_calls", "host_copies", "gathers", "host_table")
+    content.load_module(_here.with_name(f"{name}.py"))
+    for name in ("driver_calls", "host_copies", "gathers", "host_table")
 )
 _CHUNK, _MOST = 4 << 20, 64 << 20
 _staging: dict[tuple[str, int], Any] = {}
 
 
+def _side(name: str) -> list[tuple[str, Any]]:
+    """The fields of CUDA_MEMCPY2D that describe where a copy comes from or goes to."""
+    kinds = {"XInBytes": ctypes.c_size_t, "Y": ctypes.c_size_t, "MemoryType": ctypes.c_int, "Host": ctypes.c_void_p}
+    kinds |= {"Device": ctypes.c_uint64, "Array": ctypes.c_void_p, "Pitch": ctypes.c_size_t}
+    return [(name + field, kind) for field, kind in kinds.items()]
+
+
 class _Copy2D(ctypes.Structure):
     """CUDA_MEMCPY2D of cuda.h."""
 
-    _fields_ = tuple(
-        (name, kind)
-        for side in ("src", "dst")
-        for name, kind in (
-            (f"{side}XInBytes", ctypes.c_size_t),
-            (f"{side}Y", ctypes.c_size_t),
-            (f"{side}MemoryType", ctypes.c_int),
-            (f"{side}Host", ctypes.c_void_p),
-            (f"{side}Device", ctypes.c_uint64),
-            (f"{side}Array", ctypes.c_void_p),
-            (f"{side}Pitch", ctypes.c_size_t),
-        )
-    ) + (("WidthInBytes", ctypes.c_size_t), ("Height", ctypes.c_size_t))
+    _fields_ = (*_side("src"), *_side("dst"), ("WidthInBytes", ctypes.c_size_t), ("Height", ctypes.c_size_t))
 
 
 _HOST, _DEVICE = 1, 2  # CU_MEMORYTYPE_HOST and _DEVICE
@@ -52,18 +48,14 @@ def _buffer(gpu: Any, memory: str, number: int) -> Any:
     return _staging[memory, number]
 
 
-def staged(
-    gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int
-) -> Work:
+def staged(gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int) -> Work:
     """Rows gathered by threads of the host and copied; one call gathers `count` rows and ends when they are there.
 
     All rows together are of 64 MiB at most.
     """
     runtime, stream = gpu.cp.cuda.runtime, gpu.stream
     table = _tables.table(gpu, "pinned", footprint)
-    listed = _gathers.rows(
-        gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform"
-    )
+    listed = _gathers.rows(gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform")
     order = listed.order.get()
     gathered = gpu.alloc(count * row_bytes)
     per_chunk = count if method == "single" else max(threads, _CHUNK // row_bytes)
@@ -107,9 +99,7 @@ def copied(gpu: Any, *, method: str, row_bytes: int, count: int, footprint: int)
     strided: every second row from some place on, by one 2-D copy; the others take rows in random order.
     """
     table = _tables.table(gpu, "pinned", footprint)
-    listed = _gathers.rows(
-        gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform"
-    )
+    listed = _gathers.rows(gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform")
     lists = listed.order.size // count
     if method == "strided":
         among = footprint // row_bytes - 2 * count
@@ -121,8 +111,8 @@ def copied(gpu: Any, *, method: str, row_bytes: int, count: int, footprint: int)
     targets = np.uint64(gathered.data.ptr) + np.arange(count, dtype=np.uint64) * np.uint64(row_bytes)
     stream = int(gpu.stream.ptr)
     if method == "per_row":
-        loop, size = _copies.driver_copies(), np.uint64(row_bytes)
-        starts = [lambda s=s: _checked(loop(targets, s, size, np.uint64(stream))) for s in sources]
+        loop, size, streams = _copies.driver_copies(), np.uint64(row_bytes), np.full(count, stream, dtype=np.uint64)
+        starts = [lambda s=s: _copies.checked(loop(targets, s, size, streams)) for s in sources]
     elif method == "batch":
         sizes = np.full(count, row_bytes, dtype=np.uint64)
         starts = [_calls.batch_of_copies(targets, s, sizes, stream) for s in sources]
@@ -154,8 +144,3 @@ def _strided(source: int, target: int, row_bytes: int, count: int, stream: int) 
         Height=count,
     )
     return lambda: _calls.call("cuMemcpy2DAsync_v2", ctypes.byref(copy), ctypes.c_void_p(stream))
-
-
-def _checked(status: int) -> None:
-    if status != 0:
-        raise RuntimeError(f"cuMemcpyAsync failed with CUDA error {status}")

@@ -70,7 +70,10 @@ def _flat(start: NDArray[np.int64], row_bytes: int, width: int, *, circular: boo
         return start[:, None] + begins, start[:, None] + ends
     # Moved on within the row, so that lanes lie to lines as they lie to the warp; what is past the end comes round.
     moved = ((place - start) % LINE % row_bytes)[:, None]
-    before = start[:, None] + np.minimum(begins + moved, row_bytes), start[:, None] + np.minimum(ends + moved, row_bytes)
+    before = (
+        start[:, None] + np.minimum(begins + moved, row_bytes),
+        start[:, None] + np.minimum(ends + moved, row_bytes),
+    )
     round_ = (
         start[:, None] + np.maximum(begins + moved - row_bytes, 0),
         start[:, None] + np.maximum(ends + moved - row_bytes, 0),
@@ -78,7 +81,9 @@ def _flat(start: NDArray[np.int64], row_bytes: int, width: int, *, circular: boo
     return np.hstack([before[0], round_[0]]), np.hstack([before[1], round_[1]])
 
 
-def _clipped(edges: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+def _clipped(
+    edges: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], ...]:
     """Between neighbouring edges, what lies within low to high."""
     inside = np.clip(edges, low[:, None], high[:, None])
     return inside[:, :-1], inside[:, 1:]

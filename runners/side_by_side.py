@@ -1,0 +1,72 @@
+"""Several kinds of work at the same time, and how fast each goes while all of them run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_SETTLING = 0.1  # of the stretch that all share, at its start
+_FEWEST, _MOST = 4, 400  # units of a load that are enqueued; a stream holds about a thousand
+
+
+@dataclass(kw_only=True)
+class Load:
+    """Work in units of some tens of microseconds: `start()` enqueues one on `lane`. unit_s is found by `calibrate`."""
+
+    lane: Any
+    start: Callable[[], None]
+    unit_s: float = 0.0
+
+
+def calibrate(gpu: Any, load: Load, units: int = 8) -> None:
+    """Run some units alone, which loads the kernels too, and note how long one takes."""
+    load.start()
+    load.lane.synchronize()
+    before = load.lane.event()
+    for _ in range(units):
+        load.start()
+    after = load.lane.event()
+    load.lane.synchronize()
+    load.unit_s = max(1e-6, float(gpu.cp.cuda.get_elapsed_time(before, after)) * 1e-3 / units)
+
+
+def rates(gpu: Any, loads: Sequence[Load], span_s: float) -> list[float]:
+    """Units per second of each load while all of them run, for about `span_s` seconds.
+
+    All are queued behind a gate and begin together. What counts is the stretch in which none has come to its end;
+    units that are under way at either end of it count in part.
+    """
+    bench = gpu.bench
+    bench.close_gate()
+    try:
+        begin = bench.event()
+        marks = []
+        for load in loads:
+            load.lane.wait(begin)
+            events = [load.lane.event()]
+            for _ in range(min(_MOST, max(_FEWEST, round(span_s / load.unit_s)))):
+                load.start()
+                events.append(load.lane.event())
+            marks.append(events)
+    finally:
+        bench.open_gate()
+    for load in loads:
+        load.lane.synchronize()
+    times = [np.array([bench.elapsed_s(begin, event) for event in events]) for events in marks]
+    return shared_rates(times)
+
+
+def shared_rates(times: Sequence[Any]) -> list[float]:
+    """Units per second of each over the stretch that all share, from when each unit began and the last one ended."""
+    first, last = max(float(t[0]) for t in times), min(float(t[-1]) for t in times)
+    first += _SETTLING * (last - first)
+    if last <= first:
+        raise RuntimeError("the loads did not run at the same time")
+    found = []
+    for t in times:
+        done = np.interp([first, last], t, np.arange(t.size))
+        found.append(float(done[1] - done[0]) / (last - first))
+    return found
