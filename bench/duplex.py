@@ -94,7 +94,7 @@ def atomic_latency(gpu, *, source):
 )
 def atomics(gpu, *, source, form, stride):
     """Atomic additions of 8 bytes of 16,384 threads, each to a word of its own, `stride` bytes apart."""
-    grid, block, rounds = 64, 256, 4 if source == "host" else 256
+    grid, block, rounds = 64, 256, 1 if source == "host" else 256
     threads = grid * block
     size = threads * stride
     words = gpu.pinned(size).view(np.uint64) if source == "host" else gpu.alloc(size).view(np.uint64)

@@ -99,7 +99,7 @@ def parted(gpu: Any, *, direction: str, count: int, size: int) -> Work:
         for i, lane in enumerate(lanes):
             lane.wait(fork)
             lane.copy(target + edges[i], source + edges[i], edges[i + 1] - edges[i])
-            gpu.stream.wait_event(lane.event(timed=False))
+            gpu.stream.wait_event(lane.event())
 
     def poison() -> None:
         gpu.cp.cuda.runtime.memsetAsync(target, 0xFF, size, gpu.stream.ptr)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _SETTLING = 0.1  # of the stretch that all share, at its start
-_FEWEST, _MOST = 4, 400  # units of a load that are enqueued; a stream holds about a thousand
+_FEWEST, _MOST = 4, 150  # units of a load that are enqueued, each with a mark; a stream holds about a thousand
 
 
 @dataclass(kw_only=True)
@@ -25,19 +25,20 @@ def calibrate(gpu: Any, load: Load, units: int = 8) -> None:
     """Run some units alone, which loads the kernels too, and note how long one takes."""
     load.start()
     load.lane.synchronize()
-    before = load.lane.event()
+    marks = [load.lane.mark()]
     for _ in range(units):
         load.start()
-    after = load.lane.event()
+    marks.append(load.lane.mark())
     load.lane.synchronize()
-    load.unit_s = max(1e-6, float(gpu.cp.cuda.get_elapsed_time(before, after)) * 1e-3 / units)
+    before, after = load.lane.seconds(marks, marks[0])
+    load.unit_s = max(1e-6, float(after - before) / units)
 
 
 def rates(gpu: Any, loads: Sequence[Load], span_s: float) -> list[float]:
     """Units per second of each load while all of them run, for about `span_s` seconds.
 
-    All are queued behind a gate and begin together. What counts is the stretch in which none has come to its end;
-    units that are under way at either end of it count in part.
+    All are queued behind a gate and begin together; either all of their lanes stamp or none does. What counts is the
+    stretch in which none has come to its end; units that are under way at either end of it count in part.
     """
     bench = gpu.bench
     bench.close_gate()
@@ -46,17 +47,16 @@ def rates(gpu: Any, loads: Sequence[Load], span_s: float) -> list[float]:
         marks = []
         for load in loads:
             load.lane.wait(begin)
-            events = [load.lane.event()]
+            own = [load.lane.mark()]
             for _ in range(min(_MOST, max(_FEWEST, round(span_s / load.unit_s)))):
                 load.start()
-                events.append(load.lane.event())
-            marks.append(events)
+                own.append(load.lane.mark())
+            marks.append(own)
     finally:
         bench.open_gate()
     for load in loads:
         load.lane.synchronize()
-    times = [np.array([bench.elapsed_s(begin, event) for event in events]) for events in marks]
-    return shared_rates(times)
+    return shared_rates([load.lane.seconds(own, begin) for load, own in zip(loads, marks, strict=True)])
 
 
 def shared_rates(times: Sequence[Any]) -> list[float]:
