@@ -1,0 +1,122 @@
+"""Scattered blocks between host and device: bandwidth by method, cost per block, and the knee of each method."""
+
+import math
+
+from gridstone.figure import Limit, Scale, lines
+from gridstone.report import Panel, Section, amount, label, listing, measured, series, trusted
+from gridstone.units import format_bytes, format_value
+
+FAMILY = "scatter"
+ORDER = 61
+PROBES = ("scatter/blocks", "scatter/large")
+
+_METHODS = ("kernel", "packed", "batch", "per_block")
+_ALL_OF_IT = 0.9
+_BLOCK = Scale(label="bytes per block", unit="B", log=True)
+
+
+def section(rows):
+    found = _together(rows)
+    most = _most(found)
+    reached = {direction: knees(found[found["direction"] == direction], top) for direction, top in most.items()}
+    panels = []
+    for direction in most:
+        panels += _panels(found[found["direction"] == direction], direction, most[direction])
+    return Section(heading=_heading(reached), lead=_lead(reached, found), panels=tuple(panels))
+
+
+def knees(cells, top):
+    """Bytes per block at which each method reaches 90 % of `top`, between two blocks by the logarithm; inf if never.
+
+    Methods are told apart by their threads where there are several: keys such as `per block, 4 threads`.
+    """
+    good = trusted(cells)
+    found = {}
+    for (method, threads), group in good.groupby(["method", "threads"]):
+        name = label({"method": method} | ({"threads": int(threads)} if method == "per_block" else {}))
+        points = group.groupby("block")["value"].max().sort_index()
+        found[name] = _crossing(points.index.astype(float).tolist(), points.tolist(), _ALL_OF_IT * top)
+    return found
+
+
+def _crossing(xs, ys, level):
+    for i, y in enumerate(ys):
+        if y >= level:
+            if i == 0:
+                return xs[0]
+            share = (level - ys[i - 1]) / (y - ys[i - 1])
+            return math.exp(math.log(xs[i - 1]) + share * (math.log(xs[i]) - math.log(xs[i - 1])))
+    return math.inf
+
+
+def _together(rows):
+    """Bandwidth of both probes; the few large blocks continue the courses of one thread."""
+    import pandas
+
+    parts = [measured(rows, "scatter/blocks", "bandwidth"), measured(rows, "scatter/large", "bandwidth")]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return measured(rows, "scatter/blocks", "bandwidth").reindex(
+            columns=["direction", "method", "threads", "block", "value", "status"]
+        )
+    joined = pandas.concat(parts)
+    return joined.assign(threads=joined["threads"].fillna(1) if "threads" in joined else 1)
+
+
+def _most(found):
+    """The best bandwidth of each direction."""
+    good = trusted(found)
+    return {d: float(part["value"].max()) for d in ("h2d", "d2h", "both") if len(part := good[good["direction"] == d])}
+
+
+def _heading(reached):
+    for direction in ("h2d", "d2h", "both"):
+        ranked = sorted(reached.get(direction, {}).items(), key=lambda item: item[1])
+        if ranked and math.isfinite(ranked[0][1]):
+            name, knee = ranked[0]
+            way = label({"direction": direction})
+            return f"Scattered blocks fill 90 % of the link from {format_bytes(round(knee))} on, {name} ({way})"
+    return "Scattered blocks: what could be measured"
+
+
+def _lead(reached, found):
+    words = []
+    for direction, methods in reached.items():
+        said = [f"{name} {_size(knee)}" for name, knee in sorted(methods.items(), key=lambda item: item[1])]
+        if said:
+            words.append(f"Knees {label({'direction': direction})}: {listing(said)}.")
+    good = trusted(found)
+    for direction in reached:
+        part = good[good["direction"] == direction]
+        winners = part.loc[part.groupby("block")["value"].idxmax()].sort_values("block")
+        changes = winners[winners["method"] != winners["method"].shift()]
+        said = [
+            f"{label({'method': w['method']})} from {format_bytes(int(w['block']))}" for w in changes.to_dict("records")
+        ]
+        words.append(f"Fastest {label({'direction': direction})}: {listing(said)}.")
+    return " ".join(words)
+
+
+def _size(knee):
+    return format_bytes(round(knee)) if math.isfinite(knee) else "never"
+
+
+def _panels(part, direction, top):
+    if part.empty:
+        return []
+    name = label({"direction": direction})
+    known = part["limit"].dropna().unique()
+    limits = [Limit(label=f"90 % of {amount(top, 'B/s')}", y=_ALL_OF_IT * top)]
+    if len(known):
+        limits.append(Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0])))
+    svg = lines(
+        series(part, x="block", by=["method", "threads"] if direction == "h2d" else ["method"], first=_METHODS),
+        x=_BLOCK,
+        y=Scale(label="bandwidth", unit="B/s", log=True),
+        limits=limits,
+        alt=f"Bandwidth of scattered blocks {name} over their size",
+    )
+    caption = f"Blocks at random places, {name}, from the first call until all are there."
+    if direction != "h2d":
+        caption += " By block: the best number of threads."
+    return [Panel(svg=svg, caption=caption)]

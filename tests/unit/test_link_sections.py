@@ -1,0 +1,103 @@
+"""The sections on the host link, on rows of a machine with known laws: claims, pictures, and what is missing."""
+
+from __future__ import annotations
+
+import math
+import re
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+from link_rows import REQUEST, SECTOR, link_rows
+
+from gridstone import content
+
+FAMILIES = ("gather", "scatter", "duplex", "corun")
+
+
+def chapter(name: str) -> ModuleType:
+    return content.load_module(content.folder("reports") / "sections" / f"{name}.py")
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return link_rows()
+
+
+def of(rows: pd.DataFrame, family: str) -> pd.DataFrame:
+    return rows[rows["probe"].str.startswith(f"{family}/")].dropna(axis=1, how="all")
+
+
+def test_the_line_model_is_found_again(rows: pd.DataFrame) -> None:
+    request, sector, frame = chapter("gather").line_model(of(rows, "gather"))
+    assert request == pytest.approx(REQUEST, rel=1e-6)
+    assert sector == pytest.approx(SECTOR, rel=1e-6)
+    assert frame["error"].abs().max() < 1e-6
+
+
+def test_the_gather_section_claims_what_the_rows_hold(rows: pd.DataFrame) -> None:
+    made = chapter("gather").section(of(rows, "gather"))
+    assert made.heading.startswith("The GPU reads rows of 2 KiB in place at 51.2 GB/s")
+    assert "times the host's gather and copy" in made.heading
+    assert "a request costs as much as 20 B" in made.lead
+    assert "SMs of" in made.lead
+    captions = " ".join(panel.caption for panel in made.panels)
+    for what in ("2,048 to 2,176", "alignment", "each kind of host memory", "several ways", "1,024 rows", "staging"):
+        assert what in captions
+
+
+def test_without_a_gpu_the_host_s_part_is_reported(rows: pd.DataFrame) -> None:
+    alone = of(rows[rows["probe"] == "gather/cpu"], "gather")
+    made = chapter("gather").section(alone)
+    assert made.heading.startswith("The host's threads gather rows of")
+    assert len(made.panels) == 1
+
+
+def test_knees_are_where_nine_tenths_are_reached(rows: pd.DataFrame) -> None:
+    scatter = chapter("scatter")
+    made = scatter.section(of(rows, "scatter"))
+    assert re.match(r"Scattered blocks fill 90 % of the link from \d", made.heading)
+    assert "Fastest host to device: " in made.lead
+    cells = pd.DataFrame(
+        {"method": "batch", "threads": 1, "block": [1024, 4096, 16384], "value": [10.0, 70.0, 100.0], "status": "ok"}
+    )
+    assert scatter.knees(cells, 100.0)["batch"] == pytest.approx(4096 * 4 ** (20 / 30))
+    assert scatter.knees(cells, 200.0)["batch"] == math.inf
+
+
+def test_duplex_compares_both_ways_with_one(rows: pd.DataFrame) -> None:
+    made = chapter("duplex").section(of(rows, "duplex"))
+    assert made.heading == "Both ways at once the link carries 93.5 GB/s, 1.70 times one way"
+    assert "host to device keeps 85 %" in made.lead
+    assert len(made.panels) == 3
+
+
+def test_co_run_names_the_pairs_that_do_not_disturb_each_other(rows: pd.DataFrame) -> None:
+    corun = chapter("corun")
+    made = corun.section(of(rows, "corun"))
+    assert (
+        made.heading
+        == "Of 21 pairs that share the GPU 19 do not disturb each other; gather goes 2.10 times slower beside h2d"
+    )
+    assert "tensor with stream" in made.lead
+    assert "stream with gemv" not in made.lead
+    svg = made.panels[0].svg
+    assert svg.count(">2.10<") == 1
+    assert svg.count(">1.70<") == 1
+
+
+def test_an_ordered_pair_is_seen_from_both_sides(rows: pd.DataFrame) -> None:
+    ordered = chapter("corun").ordered_pairs(of(rows, "corun"))
+    wide = ordered[(ordered["kind"] == "gemv") & (ordered["other"] == "stream") & (ordered["split"] == 75)]
+    assert wide["value"].iloc[0] == pytest.approx(1 + 0.8 * 1.5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_section_stands_on_any_probe_alone(rows: pd.DataFrame, family: str) -> None:
+    module = chapter(family)
+    for probe in module.PROBES:
+        made: Any = module.section(of(rows[rows["probe"] == probe], family))
+        assert made.heading
+        broken = rows[rows["probe"] == probe].assign(status="crashed", value=math.nan)
+        assert module.section(of(pd.concat([broken, rows[rows["probe"] == module.PROBES[0]].head(1)]), family)).heading
