@@ -113,10 +113,14 @@ def _lead(rows, model):
     few = _fewest(rows)
     if few is not None:
         words.append(
-            f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {int(few['sms'])} SMs of "
-            f"{int(few['warps'])} warps, {format_bytes(_under_way(few))} under way."
+            f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {_counted(int(few['sms']), 'SM')} of "
+            f"{_counted(int(few['warps']), 'warp')}, {format_bytes(_under_way(few))} under way."
         )
     return " ".join(words)
+
+
+def _counted(count, thing):
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _ratios(rows):

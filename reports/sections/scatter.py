@@ -75,7 +75,7 @@ def _heading(reached):
         if ranked and math.isfinite(ranked[0][1]):
             name, knee = ranked[0]
             way = label({"direction": direction})
-            return f"Scattered blocks fill 90 % of the link from {format_bytes(round(knee))} on, {name} ({way})"
+            return f"Scattered blocks fill 90 % of the link from {_size(knee)} on, {name} ({way})"
     return "Scattered blocks: what could be measured"
 
 
@@ -98,7 +98,8 @@ def _lead(reached, found):
 
 
 def _size(knee):
-    return format_bytes(round(knee)) if math.isfinite(knee) else "never"
+    """To a whole KiB: what lies between two measured blocks is interpolated."""
+    return format_bytes(max(1, round(knee / 1024)) * 1024) if math.isfinite(knee) else "never"
 
 
 def _panels(part, direction, top):

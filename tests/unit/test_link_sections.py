@@ -41,7 +41,7 @@ def test_the_gather_section_claims_what_the_rows_hold(rows: pd.DataFrame) -> Non
     assert made.heading.startswith("The GPU reads rows of 2 KiB in place at 51.2 GB/s")
     assert "times the host's gather and copy" in made.heading
     assert "a request costs as much as 20 B" in made.lead
-    assert "SMs of" in made.lead
+    assert "SM of 32 warps" in made.lead
     captions = " ".join(panel.caption for panel in made.panels)
     for what in ("2,048 to 2,176", "alignment", "each kind of host memory", "several ways", "1,024 rows", "staging"):
         assert what in captions

@@ -1,24 +1,28 @@
-"""transfer_time from the contiguous copies."""
+"""transfer_time from the contiguous copies; pieces.py adds gathers and scattered blocks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gridstone.fit import pieces
 from gridstone.fit.cells import Sought, cells, usable, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "transfer_time"
-FORM = "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better"
-PROBES = ("copy/host_device", "copy/mapped", "copy/device")
+FORM = (
+    "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better; pieces: "
+    "so many times one of them, which for gathers in place is a line over the sectors and requests that it asks for"
+)
+PROBES = ("copy/host_device", "copy/mapped", "copy/device", *pieces.PROBES)
 
 _WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
 _CANDIDATES = ("affine", "segments", "cubic", "loglog")
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
-    """One law per direction and kind of host memory, and one within the device."""
+    """One law per direction and kind of host memory, one within the device, and one per way to move pieces."""
     found = []
     for direction, (src, dst, duplex) in _WAYS.items():
         rows = usable(frame, "copy/host_device", "bandwidth", direction=direction)
@@ -32,7 +36,7 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
     within = usable(frame, "copy/device", "bandwidth")
     if len(within):
         found.append(_copy(within, "device", "device", "device", False, 2))
-    return found
+    return [*found, *pieces.sought(frame)]
 
 
 def _copy(rows: pd.DataFrame, src: str, dst: str, method: str, duplex: bool, counted: int) -> Sought:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridstone.model.artifact import Artifact, read
+from gridstone.model.corun import corun
 from gridstone.model.host import host_time
 from gridstone.model.launch import launch_overhead
 from gridstone.model.memory import memory_time
@@ -20,6 +21,7 @@ class HardwareModel(Artifact):
     transfer_time = transfer_time
     launch_overhead = launch_overhead
     host_time = host_time
+    corun = corun
 
 
 def load(path: str | Path) -> HardwareModel:

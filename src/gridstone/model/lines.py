@@ -7,6 +7,7 @@ numbers count. Nothing is assumed to stay in a cache between two instructions.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 LINE, SECTOR, LANES = 128, 32, 32
 METHODS = ("plain", "circular", "masked", "warp_per_row", "bulk")
+_TYPICAL_ROWS, _OUT_OF = 1024, 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,22 @@ class Touched:
     def wire_bytes(self) -> float:
         """Bytes of the sectors."""
         return SECTOR * self.sectors
+
+
+@functools.lru_cache(maxsize=4096)
+def typical(method: str, row_bytes: int, align: int, vector: int | None = None) -> Touched:
+    """`touched` for rows in random order; by default loaded 16 bytes at a time where that was measured, else 4.
+
+    Raises ValueError for an unknown method, or rows that the method cannot load.
+    """
+    whole = row_bytes % 16 == 0 and align % 16 == 0
+    if row_bytes % 4 or align % 4 or (method == "bulk" and not whole):
+        granule = 16 if method == "bulk" else 4
+        raise ValueError(f"{method} loads rows of whole {granule} bytes that begin at a multiple of {granule}")
+    if vector is None:
+        vector = 16 if method == "bulk" or (method in ("plain", "masked") and row_bytes % 16 == 0 and align == 0) else 4
+    order = np.random.default_rng(0).permutation(_OUT_OF)[:_TYPICAL_ROWS]
+    return touched(method, row_bytes=row_bytes, vector=vector, order=order, align=align)
 
 
 def touched(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: int = 0) -> Touched:
