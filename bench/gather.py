@@ -138,7 +138,7 @@ def _by_row(method, row_bytes, align, vector, unroll):
     unroll=[4],
     knobs=["method", "vector", "unroll"],
     measures=_MEASURES,
-    limit={"bandwidth": _link, "bandwidth_wire": _link},
+    limit=_link,  # of the bytes asked for: a sector that two instructions touch may cross the link once
     sass=_SASS,
     needs=[_bulk_needs(), _tables(4 * _GIB), gpu_memory(lambda axes: 1 << 30)],
     where=_by_row,
@@ -164,7 +164,7 @@ def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
     unroll=values([1, 4], quick=[4], full=[1, 2, 4, 8]),
     knobs=["method", "vector", "unroll"],
     measures=_MEASURES,
-    limit={"bandwidth": _link, "bandwidth_wire": _link},
+    limit=_link,  # of the bytes asked for: a sector that two instructions touch may cross the link once
     sass=_SASS,
     needs=[_bulk_needs(), _tables(4 * _GIB)],
     where=lambda method, sms, warps, vector, unroll: (
@@ -218,7 +218,7 @@ def in_flight(gpu, *, method, sms, warps, vector, unroll):
     unroll=[4],
     knobs=["method", "vector", "unroll"],
     measures=_MEASURES,
-    limit={"bandwidth": _link, "bandwidth_wire": _link},
+    limit=_link,  # of the bytes asked for: a sector that two instructions touch may cross the link once
     sass=_SASS,
     needs=[_bulk_needs(), _tables(None)],
     where=lambda method, row_bytes, distribution, footprint, vector, unroll: (
@@ -243,7 +243,7 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
     unroll=[4],
     knobs=["method", "vector", "unroll"],
     measures=_MEASURES,
-    limit={"bandwidth": pcie, "bandwidth_wire": pcie},
+    limit=pcie,
     sass=_SASS,
     needs=[_tables(_GIB)],
     budget=6.0,  # the first visit of each process makes the table

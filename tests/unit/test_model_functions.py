@@ -228,6 +228,6 @@ def test_an_unfed_function_says_what_it_lacked(tmp_path):
     copies = {"copy/device": GPU_CELLS["copy/device"]}
     fit([write_run(tmp_path / "run", copies)], tmp_path / "model")
     model = load(tmp_path / "model")
-    assert set(model.absent) == {"memory_time", "launch_overhead", "host_time"}
+    assert set(model.absent) == {"memory_time", "launch_overhead", "host_time", "corun"}
     with pytest.raises(ModelError, match="not in the runs: latency/pointer_chase, "):
         model.memory_time(pattern="chase", bytes=128)

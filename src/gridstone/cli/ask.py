@@ -17,7 +17,7 @@ from gridstone.units import format_bytes, format_value, parse_bytes
 if TYPE_CHECKING:
     from gridstone.model import HardwareModel, Law
 
-_IN_BYTES = {"bytes", "working_set", "granule"}
+_IN_BYTES = {"bytes", "working_set", "granule", "chunk", "align"}
 
 
 def ask(
