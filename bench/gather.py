@@ -12,6 +12,7 @@ from gridstone import (
     cores,
     gpu_memory,
     loop,
+    observed,
     package,
     pcie,
     probe,
@@ -56,6 +57,12 @@ _SASS = {
         loop(r"UBLKCP\.S\.G\S*", count=lambda axes: axes["method"] == "bulk"),
         loop(r"UBLKCP\.G\.S\S*", count=lambda axes: axes["method"] == "bulk"),
     ],
+}
+
+# The kernel is compiled for every method; on the host's way it is not used, and for the table on the GPU it is plain.
+_EPOCH_SASS = {
+    "sm_80+": loop(r"LDG\.E", count=lambda axes: {"masked": 1, "bulk": 0}.get(axes["method"], axes["unroll"])),
+    "sm_90+": _SASS["sm_90+"],
 }
 
 
@@ -340,6 +347,39 @@ def copies(gpu, *, method, row_bytes):
     time_call is the time for all rows together.
     """
     return _runner("staging").copied(gpu, method=method, row_bytes=row_bytes, count=1024, footprint=4 * _GIB)
+
+
+@probe(
+    "gather/zero_copy.cu",
+    method=values([*_METHODS[:3], "bulk", "staged", "device"], quick=["masked", "staged"]),
+    bits=values([21], full=[21, 24], open=True, low=12, high=26),
+    row_bytes=values([1200], open=True, unit="B", low=128, multiple=16),
+    vector=[4],
+    unroll=[4],
+    knobs=["method", "vector", "unroll"],
+    measures=[
+        observed(name="time", unit="s"),
+        observed(name="time_products", unit="s"),
+        observed(name="time_both", unit="s"),
+        observed(name="hidden", unit="1", better="higher"),
+        observed(name="bandwidth", unit="B/s", better="higher"),
+    ],
+    sass=_EPOCH_SASS,
+    needs=[
+        _bulk_needs(),
+        package(lambda axes: "numba"),
+        needs_host_memory(lambda axes: _PROCESSES * (axes["row_bytes"] << axes["bits"]) + (8 << 30)),
+        gpu_memory(lambda axes: (10 << 30) + 4 * (axes["method"] == "device") * (axes["row_bytes"] << axes["bits"])),
+    ],
+    budget=6.0,  # the graph is made at the first visit of each process
+)
+def epoch(gpu, *, method, bits, row_bytes, vector, unroll):
+    """Features of mini-batches of an R-MAT graph brought to the GPU, per batch, alone and beside matrix products.
+
+    2^bits vertices, eight edges each; batches of 1,024 seeds and two layers of ten sampled neighbours; a row of
+    `row_bytes` for each vertex. hidden: the share of the data's time that the products of a hidden layer of 256 hide.
+    """
+    return _runner("epoch").epoch(gpu, method=method, bits=bits, row_bytes=row_bytes, vector=vector, threads=_ALL)
 
 
 @probe(

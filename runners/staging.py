@@ -48,42 +48,51 @@ def _buffer(gpu: Any, memory: str, number: int) -> Any:
     return _staging[memory, number]
 
 
-def staged(gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int) -> Work:
-    """Rows gathered by threads of the host and copied; one call gathers `count` rows and ends when they are there.
+class Stager:
+    """Gathers rows of a table by threads of the host into staging memory, and copies them: `gather(rows, target)`.
 
-    All rows together are of 64 MiB at most.
+    method: `single` gathers all rows, which are of 64 MiB at most, and copies them once; `double` fills one of two
+    buffers of 4 MiB while the other is copied. row_bytes: of a row. table: a Table.
     """
-    runtime, stream = gpu.cp.cuda.runtime, gpu.stream
+
+    def __init__(self, gpu: Any, table: Any, *, method: str, memory: str, threads: int, row_bytes: int) -> None:
+        self._gpu, self._table, self._row_bytes = gpu, table, row_bytes
+        self._threads, self._team = threads, _copies.team(threads)
+        self._at_once = _MOST // row_bytes if method == "single" else max(threads, _CHUNK // row_bytes)
+        self._buffers = [_buffer(gpu, memory, number) for number in range(1 if method == "single" else 2)]
+        self._free = [gpu.cp.cuda.Event(disable_timing=True) for _ in self._buffers]
+
+    def gather(self, numbers: Any, target: int) -> None:
+        """Rows `numbers` (uint32) one behind the other at the device address `target`, once the stream is done."""
+        runtime, stream, size = self._gpu.cp.cuda.runtime, self._gpu.stream, self._row_bytes
+        for turn, first in enumerate(range(0, numbers.size, self._at_once)):
+            side = turn % len(self._buffers)
+            some = numbers[first : first + self._at_once]
+            if turn >= len(self._buffers):
+                self._free[side].synchronize()
+            source = self._buffers[side].ctypes.data
+            parts = [
+                (source + lo * size, self._table.host, some[lo:hi], size, 0)
+                for lo, hi in _copies.parted(some.size, self._threads)
+            ]
+            self._team.each(_copies.gather_rows, parts)
+            to, kind = target + first * size, runtime.memcpyHostToDevice
+            runtime.memcpyAsync(to, source, some.size * size, kind, stream.ptr)
+            self._free[side].record(stream)
+        stream.synchronize()
+
+
+def staged(gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int) -> Work:
+    """Rows gathered by threads of the host and copied; one call gathers `count` rows and ends when they are there."""
     table = _tables.table(gpu, "pinned", footprint)
     listed = _gathers.rows(gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform")
     order = listed.order.get()
     gathered = gpu.alloc(count * row_bytes)
-    per_chunk = count if method == "single" else max(threads, _CHUNK // row_bytes)
-    buffers = [_buffer(gpu, memory, number) for number in range(1 if method == "single" else 2)]
-    free = [gpu.cp.cuda.Event(disable_timing=True, block=False) for _ in buffers]
-    team = _copies.team(threads)
-
-    def fill(buffer: Any, numbers: Any) -> None:
-        to = buffer.ctypes.data
-        parts = [
-            (to + lo * row_bytes, table.host, numbers[lo:hi], row_bytes, 0)
-            for lo, hi in _copies.parted(numbers.size, threads)
-        ]
-        team.each(_copies.gather_rows, parts)
+    stager = Stager(gpu, table, method=method, memory=memory, threads=threads, row_bytes=row_bytes)
 
     def run() -> None:
         listed.next()
-        numbers = order[listed.turn * count : (listed.turn + 1) * count]
-        for turn, first in enumerate(range(0, count, per_chunk)):
-            side = turn % len(buffers)
-            some = numbers[first : first + per_chunk]
-            if turn >= len(buffers):
-                free[side].synchronize()
-            fill(buffers[side], some)
-            to, size = gathered.data.ptr + first * row_bytes, some.size * row_bytes
-            runtime.memcpyAsync(to, buffers[side].ctypes.data, size, runtime.memcpyHostToDevice, stream.ptr)
-            free[side].record(stream)
-        stream.synchronize()
+        stager.gather(order[listed.turn * count : (listed.turn + 1) * count], gathered.data.ptr)
 
     return gpu.host_call(
         run,

@@ -1,27 +1,32 @@
 """Rows out of host memory: read in place by the GPU, gathered by the host, copied one by one; and the line model."""
 
-import numpy as np
+from pathlib import Path
+
 import pandas
+
+from gridstone.content import load_module
 
 from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.report import Panel, Section, amount, best, label, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes, format_value
 
+_said = load_module(Path(__file__).with_name("_gather_said.py"))
+
 FAMILY = "gather"
 ORDER = 60
-PROBES = tuple(f"gather/{name}" for name in "zero_copy in_flight distribution memory device staged copies cpu".split())
+PROBES = tuple(
+    f"gather/{name}" for name in "zero_copy in_flight distribution memory device staged copies cpu epoch".split()
+)
 
 _METHODS = ("plain", "circular", "masked", "warp_per_row", "bulk")
 _ROW = Scale(label="bytes per row", unit="B", log=True)
 _BANDWIDTH = Scale(label="bandwidth", unit="B/s", start=0)
 _LOG_BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
-_ENOUGH = 0.99
 _CLAIMED_ROW = 2048
 
 
 def section(rows):
     in_place = measured(rows, "gather/zero_copy", "bandwidth")
-    model = line_model(rows)
     panels = [
         *_by_row(rows, in_place),
         *_sawtooth(in_place),
@@ -31,51 +36,15 @@ def section(rows):
         *_dots(rows, "memory", ("memory", "row_bytes"), "Rows out of 512 MiB of each kind of host memory"),
         *_staged(rows),
         *_copies(rows),
+        *_epoch(rows),
         *_host(rows),
     ]
-    return Section(heading=_heading(rows, in_place), lead=_lead(rows, model), panels=tuple(panels))
-
-
-def line_model(rows):
-    """Seconds per request and per sector, and how far each cell lies off their sum: a frame with `method` and `error`.
-
-    None where too few cells are ok. Fitted to the aligned rows of the plain method, by least squares of the ratio.
-    """
-    wide = _wide(rows)
-    base = wide[
-        (wide["method"] == "plain") & (wide["align"] == 0) & wide["row_bytes"].isin([1 << p for p in range(15)])
-    ]
-    if len(base) < 4 or base["sectors"].nunique() < 3:
-        return None
-    counts = base[["requests", "sectors"]].to_numpy(float)
-    (request, sector), *_ = np.linalg.lstsq(counts / base[["seconds"]].to_numpy(), np.ones(len(base)), rcond=None)
-    predicted = wide["requests"] * request + wide["sectors"] * sector
-    return request, sector, wide.assign(error=predicted / wide["seconds"] - 1)
-
-
-def _wide(rows):
-    """A row per ok cell of the gathers in place: seconds, requests and sectors per row of the table."""
-    parts = {
-        name: trusted(measured(rows, "gather/zero_copy", metric)).set_index("cell_id")
-        for name, metric in (("asked", "bandwidth"), ("wire", "bandwidth_wire"), ("lines", "bandwidth_lines"))
-    }
-    frame = parts["asked"]
-    if frame.empty:
-        return pandas.DataFrame(columns=["method", "align", "row_bytes", "seconds", "requests", "sectors"])
-    seconds = frame["row_bytes"].astype(float) / frame["value"]
-    return pandas.DataFrame(
-        {
-            **{name: frame[name] for name in ("method", "align", "row_bytes", "vector")},
-            "seconds": seconds,
-            "requests": parts["lines"]["value"] * seconds / 128,
-            "sectors": parts["wire"]["value"] * seconds / 32,
-        }
-    ).dropna()
+    return Section(heading=_heading(rows, in_place), lead=_said.lead(rows), panels=tuple(panels))
 
 
 def _heading(rows, in_place):
     top = best(in_place[in_place["row_bytes"] == _CLAIMED_ROW]) if len(in_place) else None
-    conventional = _conventional(rows, _CLAIMED_ROW)
+    conventional = _said.conventional(rows, _CLAIMED_ROW)
     if top is None:
         host = best(measured(rows, "gather/cpu", "bandwidth"))
         if host is None:
@@ -86,54 +55,6 @@ def _heading(rows, in_place):
     if conventional is None:
         return claim
     return f"{claim}, {top['value'] / conventional['value']:.2f} times the host's gather and copy"
-
-
-def _conventional(rows, row_bytes):
-    staged = measured(rows, "gather/staged", "bandwidth")
-    return best(staged[staged["row_bytes"] == row_bytes]) if len(staged) else None
-
-
-def _lead(rows, model):
-    words = []
-    ratios = _ratios(rows)
-    if ratios:
-        words.append(f"In place over gathered by the host and copied: {listing(ratios)}.")
-    if model is not None:
-        request, sector, frame = model
-        header = 32 * request / sector if sector > 0 else float("nan")
-        words.append(
-            f"Line model: {amount(request, 's')} per request of a line and {amount(sector, 's')} per sector of 32 B; "
-            f"a request costs as much as {header:.0f} B."
-        )
-        rest = frame[frame["row_bytes"] >= 128]
-        errors = rest.groupby("method")["error"].agg(lambda e: float(e.abs().median()))
-        said = [f"{label({'method': m})} {percent(errors[m])}" for m in _METHODS if m in errors]
-        if said:
-            words.append(f"Off it by, at the median over rows of 128 B and more: {listing(said)}.")
-    few = _fewest(rows)
-    if few is not None:
-        words.append(
-            f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {_counted(int(few['sms']), 'SM')} of "
-            f"{_counted(int(few['warps']), 'warp')}, {format_bytes(_under_way(few))} under way."
-        )
-    return " ".join(words)
-
-
-def _counted(count, thing):
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
-def _ratios(rows):
-    in_place = measured(rows, "gather/zero_copy", "bandwidth")
-    found = []
-    for row_bytes in (32, 128, 512, 2048, 8192):
-        top, other = (
-            best(in_place[in_place["row_bytes"] == row_bytes]) if len(in_place) else None,
-            _conventional(rows, row_bytes),
-        )
-        if top is not None and other is not None:
-            found.append(f"{top['value'] / other['value']:.2f} at {format_bytes(row_bytes)}")
-    return found
 
 
 def _by_row(rows, in_place):
@@ -226,19 +147,6 @@ def _in_flight(rows):
     return panels
 
 
-def _fewest(rows):
-    """The cell of plain loads with the fewest bytes under way that is as good as the best."""
-    chosen = trusted(measured(rows, "gather/in_flight", "bandwidth", method="plain", vector=16))
-    if chosen.empty:
-        return None
-    enough = chosen[chosen["value"] >= _ENOUGH * chosen["value"].max()]
-    return enough.loc[_under_way(enough).idxmin()]
-
-
-def _under_way(cells):
-    return cells["sms"] * cells["warps"] * cells["unroll"] * 32 * cells["vector"]
-
-
 def _dots(rows, name, axes, what):
     chosen = measured(rows, f"gather/{name}", "bandwidth")
     if chosen.empty:
@@ -292,6 +200,35 @@ def _copies(rows):
         alt="Bandwidth of 1,024 rows copied by the driver over the bytes per row",
     )
     caption = "1,024 rows copied by the driver: a call for each, one batched call, or every second row by one 2-D copy."
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _epoch(rows):
+    """Data time of a mini-batch by method, and the share of it that the products of the batch before hide."""
+    chosen = measured(rows, "gather/epoch", "time")
+    if chosen.empty:
+        return []
+    hidden = measured(rows, "gather/epoch", "hidden").set_index("cell_id")["value"].to_dict()
+    chosen = chosen[chosen["bits"] == chosen["bits"].max()]
+    entries = [
+        Dot(
+            label=label({"method": row["method"]})
+            + (f", {percent(hidden[row['cell_id']])} hidden" if row["cell_id"] in hidden else ""),
+            value=row["value"],
+            lo=row["lo"],
+            hi=row["hi"],
+            flawed=row["status"] != "ok",
+        )
+        for row in chosen.sort_values("value").to_dict("records")
+    ]
+    size = (int(chosen["row_bytes"].iloc[0])) << int(chosen["bits"].iloc[0])
+    svg = dots(
+        entries, x=Scale(label="time per mini-batch", unit="s"), alt="Time to bring the features of a mini-batch"
+    )
+    caption = (
+        f"Features of two sampled layers of an R-MAT graph out of {format_bytes(size)}; hidden: the share of that "
+        "time in which the matrix products of the batch before run too."
+    )
     return [Panel(svg=svg, caption=caption)]
 
 

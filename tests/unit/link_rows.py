@@ -59,6 +59,10 @@ def _truths(probe: Probe, axes: Mapping[str, Any]) -> dict[str, float]:
     name = probe.name
     if name == "gather/device":
         return {"bandwidth": 2e12, "bandwidth_wire": 2.1e12, "bandwidth_lines": 2.2e12}
+    if name == "gather/epoch":
+        rate = {"staged": 18e9, "device": 2e12, "plain": 38e9}.get(axes["method"], 50e9)
+        times = {"time": 1.2e8 / rate, "time_products": 1e-3, "time_both": 1.2e8 / rate + 3e-4}
+        return {**times, "hidden": 7e-4 * rate / 1.2e8, "bandwidth": rate}
     if name.startswith("gather/") and probe.source is not None:
         return _in_place(axes)
     if name == "gather/staged":
