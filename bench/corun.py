@@ -6,6 +6,7 @@ from gridstone import content, gpu_memory, loop, observed, probe, values
 from gridstone import host_memory as needs_host_memory
 
 _KINDS = ["tensor", "stream", "gemv", "gather", "small", "h2d", "d2h"]
+_QUICK = ["tensor", "gather", "h2d"]
 _ON_SMS = ("tensor", "stream", "gemv", "gather")
 _TRIPLES = ("tensor+stream+h2d", "tensor+gather+d2h", "gemv+h2d+d2h", "tensor+gemv+gather")
 _SASS = {
@@ -37,8 +38,8 @@ def _pairs(kind, beside, split, method):
 
 @probe(
     "corun/load.cu",
-    kind=_KINDS,
-    beside=_KINDS,
+    kind=values(_KINDS, quick=_QUICK),
+    beside=values(_KINDS, quick=_QUICK),
     split=values([12, 25, 50, 75, 88], quick=[50], full=[6, 12, 25, 37, 50, 63, 75, 88, 94], open=True, high=99),
     method=values(["exclusive", "free", "green"], quick=["exclusive"]),
     measures=[observed(name="slowdown", unit="1"), observed(name="slowdown_beside", unit="1")],

@@ -387,7 +387,7 @@ def epoch(gpu, *, method, bits, row_bytes, vector, unroll):
     runner="on_host",
     budget=0.5,
     row_bytes=values(
-        [32, 128, 512, 2048, 2052, 8192],
+        [128, 2048, 8192],
         quick=[2048],
         full=[*_POWERS, 2052, 2112],
         open=True,

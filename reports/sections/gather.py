@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas
 
 from gridstone.content import load_module
-
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Panel, Section, amount, best, label, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, amount, best, label, measured, percent, series
 from gridstone.units import format_bytes, format_value
 
 _said = load_module(Path(__file__).with_name("_gather_said.py"))
