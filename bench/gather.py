@@ -289,6 +289,7 @@ def device(gpu, *, method, row_bytes, vector, unroll):
         gpu,
         listed,
         table=table.data.ptr,
+        keep=table,
         method=method,
         vector=vector,
         grid=2 * gpu.multiprocessors,

@@ -54,7 +54,7 @@ def _load(gpu: Any, by: str, to_device: bool, unit: int, sms: int) -> Any:
     lane, turn = _lanes.Lane(gpu), 0
     target, source = (pool.data.ptr, table.device) if to_device else (table.device, pool.data.ptr)
 
-    def start() -> None:
+    def start(_kept: Any = pool) -> None:
         nonlocal turn
         place = turn * unit
         turn = (turn + 1) % (_POOL // unit)

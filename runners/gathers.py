@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,11 +78,11 @@ def gathering(
     grid: int,
     warps: int,
     stages: int,
-    check: Callable[[Any], bool] | None = None,
+    keep: Any = None,
 ) -> Work:
     """The cell's kernel gather/zero_copy.cu over a table at address `table`, `grid` blocks of `warps` warps.
 
-    stages: rows that a warp has under way by bulk copies. check: another check of what was gathered.
+    stages: rows that a warp has under way by bulk copies. keep: what holds the table.
     """
     gathered = gpu.alloc(listed.count * listed.row_bytes)
     length = listed.row_bytes if method == "bulk" else listed.row_bytes // vector
@@ -101,8 +100,8 @@ def gathering(
         enqueue,
         work=listed.count * listed.row_bytes,
         poison=lambda: gpu.memset(gathered, 0xFF),
-        verify=lambda: check(gathered) if check else listed.wrong(gathered) == 0,
-        keep=listed,
+        verify=lambda: listed.wrong(gathered) == 0,
+        keep=[listed, keep],
     )
     return _counted(
         work,
