@@ -8,7 +8,8 @@ from gridstone.report import amount, best, label, listing, measured, percent, tr
 from gridstone.units import format_bytes
 
 _ENOUGH = 0.99
-_POWERS = [1 << power for power in range(15)]
+_CLEARLY = 0.02  # by how much a count must differ to say which method is ahead
+_POWERS = [1 << power for power in range(6, 15)]  # shorter rows are held up by how many requests may be under way
 _RATIO_ROWS = (32, 128, 512, 2048, 8192)
 
 
@@ -30,6 +31,8 @@ def lead(rows):
         said = [f"{label({'method': m})} {percent(errors[m])}" for m in METHODS if m in errors]
         if said:
             words.append(f"Off it by, at the median over rows of 128 B and more: {listing(said)}.")
+        words.append(_ahead(request, sector, frame))
+    words.append(_of_contiguous(rows))
     words.append(_gain(rows))
     few = _fewest(rows)
     if few is not None:
@@ -38,6 +41,40 @@ def lead(rows):
             f"of {_counted(int(few['warps']), 'warp')}, {format_bytes(_under_way(few))} under way."
         )
     return " ".join(filter(None, words))
+
+
+def _ahead(request, sector, frame):
+    """In how many cells the aligned methods are ahead of the plain one, of those where the count says so."""
+    said, kept = 0, 0
+    for _, cells in frame[frame["vector"] == 4].groupby(["row_bytes", "align"]):
+        plain = cells[cells["method"] == "plain"]
+        for method in ("circular", "masked"):
+            other = cells[cells["method"] == method]
+            if plain.empty or other.empty:
+                continue
+            costs = [float(c["requests"].iloc[0] * request + c["sectors"].iloc[0] * sector) for c in (plain, other)]
+            if costs[1] < (1 - _CLEARLY) * costs[0]:
+                said += 1
+                kept += float(other["seconds"].iloc[0]) < float(plain["seconds"].iloc[0])
+    return (
+        f"Aligned methods are ahead of the plain one in {kept} of the {said} cells where this says so." if said else ""
+    )
+
+
+def _of_contiguous(rows):
+    """The least that aligned rows of 128 bytes and more reach of rows in order, by the same loads."""
+    in_order = best(measured(rows, "gather/distribution", "bandwidth", distribution="sequential"))
+    aligned = trusted(measured(rows, "gather/zero_copy", "bandwidth", align=0))
+    if in_order is None or aligned.empty:
+        return ""
+    whole = aligned[aligned["row_bytes"].isin([size for size in _POWERS if size >= LINE])]
+    if whole.empty:
+        return ""
+    tops = whole.groupby("row_bytes")["value"].max()
+    return (
+        f"Aligned rows of {LINE} B and more reach at least {100 * float(tops.min()) / in_order['value']:.1f} % of rows "
+        f"that lie in order ({amount(in_order['value'], 'B/s')})."
+    )
 
 
 def _gain(rows):
@@ -83,7 +120,7 @@ def line_model(rows):
     """
     wide = _wide(rows)
     base = wide[(wide["method"] == "plain") & (wide["align"] == 0) & wide["row_bytes"].isin(_POWERS)]
-    if len(base) < 4 or base["sectors"].nunique() < 3:
+    if len(base) < 4 or (base["sectors"] / base["requests"]).round(2).nunique() < 2:
         return None
     counts = base[["requests", "sectors"]].to_numpy(float)
     (request, sector), *_ = np.linalg.lstsq(counts / base[["seconds"]].to_numpy(), np.ones(len(base)), rcond=None)

@@ -154,7 +154,7 @@ def _dots(rows, name, axes, what):
     found = chosen.sort_values("value", ascending=False).drop_duplicates(varied).sort_values(varied)
     entries = [
         Dot(
-            label=label({axis: _plain(row[axis]) for axis in varied}),
+            label=", ".join(_short(axis, row[axis]) for axis in varied),
             value=row["value"],
             lo=row["lo"],
             hi=row["hi"],
@@ -168,8 +168,11 @@ def _dots(rows, name, axes, what):
     ]
 
 
-def _plain(value):
-    return value if isinstance(value, str) else int(value)
+def _short(axis, value):
+    """A word, or bytes: of a row, or of the table that it is out of."""
+    if isinstance(value, str):
+        return label({axis: value})
+    return f"{'of ' if axis == 'footprint' else ''}{format_bytes(int(value))}"
 
 
 def _staged(rows):

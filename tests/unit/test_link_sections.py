@@ -42,6 +42,8 @@ def test_the_gather_section_claims_what_the_rows_hold(rows: pd.DataFrame) -> Non
     assert "times the host's gather and copy" in made.heading
     assert "a request costs as much as 20 B" in made.lead
     assert "SM of 32 warps" in made.lead
+    assert re.search(r"ahead of the plain one in (\d+) of the \1 cells", made.lead)
+    assert "reach at least 100.0 % of rows that lie in order" in made.lead
     assert "Features of a mini-batch of a graph come 178 % faster in place" in made.lead
     captions = " ".join(panel.caption for panel in made.panels)
     for what in (

@@ -17,6 +17,7 @@ PROBES = ("gather/zero_copy", "gather/staged", "gather/copies", "scatter/blocks"
 # What a request costs beside its sectors where too few cells say so: the header of a packet on PCIe and its framing.
 _HEADER = 20.0
 _WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
+_SHORTEST = 64
 _LEAST_ROWS, _LEAST_BLOCKS = 1024.0, 16.0
 
 
@@ -36,7 +37,9 @@ def _in_place(frame: pd.DataFrame) -> list[Sought]:
     sectors = np.array([SECTOR * one.sectors for one in asked])
     requests = np.array([one.requests for one in asked])
     seconds = (rows["row_bytes"] / rows["value"]).to_numpy(float)
-    aligned = ((rows["method"] == "plain") & (rows["align"] == 0)).to_numpy()
+    # Shorter rows are held up by how many requests may be under way, and say nothing of a request's cost on the wire.
+    plain = (rows["method"] == "plain") & (rows["align"] == 0) & (rows["row_bytes"] >= _SHORTEST)
+    aligned = plain.astype(bool).to_numpy()
     header = _header(seconds[aligned], requests[aligned], sectors[aligned])
     found = []
     for method in words(rows, "method"):
@@ -60,7 +63,7 @@ def _in_place(frame: pd.DataFrame) -> list[Sought]:
 
 def _header(seconds: np.ndarray, requests: np.ndarray, sectors: np.ndarray) -> float:
     """Bytes of sectors that cost as much as one request, by least squares of the ratio; between 0 and a line."""
-    if np.unique(np.round(sectors / np.maximum(requests, 1e-9), 3)).size < 3:
+    if np.unique(np.round(sectors / np.maximum(requests, 1e-9), 3)).size < 2:
         return _HEADER
     basis = np.column_stack([requests, sectors]) / seconds[:, None]
     (request, byte), *_ = np.linalg.lstsq(basis, np.ones(seconds.size), rcond=None)
