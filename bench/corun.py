@@ -17,7 +17,7 @@ _SASS = {
         loop(r"IDP\.4A\.S8\.S8", count=16),
     ]
 }
-_NEEDS = [gpu_memory(lambda axes: 12 << 30), needs_host_memory(lambda axes: 20 << 30)]
+_NEEDS = [gpu_memory(lambda axes: 6 << 30), needs_host_memory(lambda axes: 20 << 30)]
 
 
 @functools.cache

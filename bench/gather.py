@@ -121,11 +121,11 @@ def _from_table(
 
 
 def _by_row(method, row_bytes, align, vector, unroll):
-    if not _fits(method, row_bytes, align, vector):
+    if (align and row_bytes not in _ALIGNED_ROWS) or not _fits(method, row_bytes, align, vector):
         return False
     if vector == 16 and method != "bulk":
         return method in ("plain", "masked") and align == 0
-    return align == 0 or row_bytes in _ALIGNED_ROWS
+    return True
 
 
 @probe(
@@ -370,7 +370,7 @@ def copies(gpu, *, method, row_bytes):
         _bulk_needs(),
         package(lambda axes: "numba"),
         needs_host_memory(lambda axes: _PROCESSES * (axes["row_bytes"] << axes["bits"]) + (8 << 30)),
-        gpu_memory(lambda axes: (10 << 30) + 4 * (axes["method"] == "device") * (axes["row_bytes"] << axes["bits"])),
+        gpu_memory(lambda axes: (3 << 30) + (axes["method"] == "device") * (axes["row_bytes"] << axes["bits"])),
     ],
     budget=6.0,  # the graph is made at the first visit of each process
 )
