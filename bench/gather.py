@@ -24,6 +24,7 @@ from gridstone.declaration import Need
 from gridstone.host import usable_cores
 
 _GIB = 1 << 30
+_NEAR = 256 << 20  # a table whose addresses the GPU translates without delay; of larger ones see gather/distribution
 _ALL = usable_cores()
 _POWERS = tuple(1 << power for power in range(2, 15))
 _ODD_ROWS = (2052, 2064, 2080, 2100, 2112, 2144, 2176)
@@ -147,17 +148,17 @@ def _by_row(method, row_bytes, align, vector, unroll):
     measures=_MEASURES,
     limit=_link,  # of the bytes asked for: a sector that two instructions touch may cross the link once
     sass=_SASS,
-    needs=[_bulk_needs(), _tables(4 * _GIB), gpu_memory(lambda axes: 1 << 30)],
+    needs=[_bulk_needs(), _tables(_NEAR), gpu_memory(lambda axes: 1 << 30)],
     where=_by_row,
     fits="transfer",
 )
 def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
-    """Threads of the GPU read rows of a page-locked table of 4 GiB in place, in random order.
+    """Threads of the GPU read rows of a page-locked table of 256 MiB in place, in random order.
 
     Rows lie one behind the other, the first `align` bytes behind a boundary of 128. The bandwidth counts the bytes
     of the rows, bandwidth_wire the sectors of 32 bytes that their loads touch, bandwidth_lines the lines of 128 bytes.
     """
-    return _from_table(gpu, method=method, row_bytes=row_bytes, align=align, vector=vector, footprint=4 * _GIB)
+    return _from_table(gpu, method=method, row_bytes=row_bytes, align=align, vector=vector, footprint=_NEAR)
 
 
 @probe(
@@ -173,7 +174,7 @@ def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
     measures=_MEASURES,
     limit=_link,  # of the bytes asked for: a sector that two instructions touch may cross the link once
     sass=_SASS,
-    needs=[_bulk_needs(), _tables(4 * _GIB)],
+    needs=[_bulk_needs(), _tables(_NEAR)],
     where=lambda method, sms, warps, vector, unroll: (
         (vector == 16 and warps <= 8 and warps * unroll <= 32) if method == "bulk" else (vector == 16 or unroll == 4)
     ),
@@ -186,7 +187,7 @@ def in_flight(gpu, *, method, sms, warps, vector, unroll):
         method=method,
         row_bytes=4096,
         vector=vector,
-        footprint=4 * _GIB,
+        footprint=_NEAR,
         grid=sms,
         warps=warps,
         stages=unroll,
@@ -197,12 +198,10 @@ def in_flight(gpu, *, method, sms, warps, vector, unroll):
 @probe(
     "gather/zero_copy.cu",
     method=values(["plain"], full=["plain", "masked", "bulk"]),
-    row_bytes=values(
-        [128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16
-    ),
+    row_bytes=values([32, 128, 512, 2048, 8192], quick=[2048], open=True, unit="B", multiple=16, low=16),
     distribution=values(["uniform", "sequential", "sorted", "zipf", "neighbours"], quick=["uniform", "sequential"]),
     footprint=values(
-        [32 << 20, 256 << 20, _GIB, 4 * _GIB],
+        [32 << 20, 256 << 20, 512 << 20, _GIB, 2 * _GIB, 4 * _GIB],
         quick=[4 * _GIB],
         full=[
             32 << 20,
@@ -246,18 +245,22 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
     row_bytes=values(
         [128, 2048], quick=[2048], full=[32, 128, 512, 2048, 8192], open=True, unit="B", multiple=16, low=16
     ),
+    footprint=values([256 << 20, 4 * _GIB], quick=[256 << 20], open=True, unit="B", low=1 << 20),
     vector=[16],
     unroll=[4],
     knobs=["method", "vector", "unroll"],
     measures=_MEASURES,
     limit=pcie,
     sass=_SASS,
-    needs=[_tables(_GIB)],
+    needs=[_tables(None)],
+    where=lambda method, memory, row_bytes, footprint, vector, unroll: (
+        footprint == 256 << 20 or memory in ("pinned", "huge")
+    ),
     budget=6.0,  # the first visit of each process makes the table
 )
-def memory(gpu, *, method, memory, row_bytes, vector, unroll):
-    """The same out of 512 MiB of each kind of host memory: page-locked in four ways, or managed and kept there."""
-    return _from_table(gpu, method=method, row_bytes=row_bytes, vector=vector, footprint=512 << 20, memory=memory)
+def memory(gpu, *, method, memory, row_bytes, footprint, vector, unroll):
+    """The same out of each kind of host memory: page-locked in four ways, or managed and kept there."""
+    return _from_table(gpu, method=method, row_bytes=row_bytes, vector=vector, footprint=footprint, memory=memory)
 
 
 @probe(

@@ -11,6 +11,15 @@ _ENOUGH = 0.99
 _CLEARLY = 0.02  # by how much a count must differ to say which method is ahead
 _POWERS = [1 << power for power in range(6, 15)]  # shorter rows are held up by how many requests may be under way
 _RATIO_ROWS = (32, 128, 512, 2048, 8192)
+_MUCH = 4 << 30  # the table of the host's gathers; those in place are out of less, but for gather/distribution
+_MUCH_SAID = format_bytes(_MUCH)
+_HALF = 0.5
+
+
+def out_of_much(rows):
+    """Gathers in place of random rows out of as large a table as the host gathers from."""
+    chosen = measured(rows, "gather/distribution", "bandwidth", distribution="uniform")
+    return chosen[chosen["footprint"] == _MUCH] if len(chosen) else chosen
 
 
 def lead(rows):
@@ -18,7 +27,8 @@ def lead(rows):
     words, model = [], line_model(rows)
     ratios = _ratios(rows)
     if ratios:
-        words.append(f"In place over gathered by the host and copied: {listing(ratios)}.")
+        words.append(f"In place over gathered by the host and copied, out of {_MUCH_SAID}: {listing(ratios)}.")
+    words.append(_reach(rows))
     if model is not None:
         request, sector, frame = model
         header = SECTOR * request / sector if sector > 0 else float("nan")
@@ -41,6 +51,21 @@ def lead(rows):
             f"of {_counted(int(few['warps']), 'warp')}, {format_bytes(_under_way(few))} under way."
         )
     return " ".join(filter(None, words))
+
+
+def _reach(rows):
+    """From which table on random rows of a line come at less than half the rate: what translating addresses costs."""
+    chosen = trusted(measured(rows, "gather/distribution", "bandwidth", distribution="uniform", row_bytes=LINE))
+    if chosen.empty:
+        return ""
+    near, far = chosen.loc[chosen["value"].idxmax()], chosen.sort_values("footprint").iloc[-1]
+    if far["value"] > _HALF * near["value"]:
+        return ""
+    return (
+        f"Random rows of {LINE} B come at {amount(far['value'], 'B/s')} out of {format_bytes(int(far['footprint']))}, "
+        f"at {amount(near['value'], 'B/s')} out of {format_bytes(int(near['footprint']))}: "
+        f"{amount(far['value'] / LINE, 'row/s')} is what the GPU translates of addresses that it has not met lately."
+    )
 
 
 def _ahead(request, sector, frame):
@@ -101,7 +126,7 @@ def _counted(count, thing):
 
 
 def _ratios(rows):
-    in_place = measured(rows, "gather/zero_copy", "bandwidth")
+    in_place = out_of_much(rows)
     found = []
     for row_bytes in _RATIO_ROWS:
         top, other = (

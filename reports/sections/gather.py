@@ -32,7 +32,7 @@ def section(rows):
         *_alignment(in_place),
         *_in_flight(rows),
         *_dots(rows, "distribution", ("distribution", "row_bytes", "footprint"), "Rows chosen in several ways"),
-        *_dots(rows, "memory", ("memory", "row_bytes"), "Rows out of 512 MiB of each kind of host memory"),
+        *_dots(rows, "memory", ("memory", "row_bytes", "footprint"), "Rows out of each kind of host memory"),
         *_staged(rows),
         *_copies(rows),
         *_epoch(rows),
@@ -42,8 +42,11 @@ def section(rows):
 
 
 def _heading(rows, in_place):
-    top = best(in_place[in_place["row_bytes"] == _CLAIMED_ROW]) if len(in_place) else None
+    far = _said.out_of_much(rows)
     conventional = _said.conventional(rows, _CLAIMED_ROW)
+    top = best(far[far["row_bytes"] == _CLAIMED_ROW]) if len(far) else None
+    if top is None:
+        top, conventional = best(in_place[in_place["row_bytes"] == _CLAIMED_ROW]) if len(in_place) else None, None
     if top is None:
         host = best(measured(rows, "gather/cpu", "bandwidth"))
         if host is None:
@@ -79,7 +82,7 @@ def _by_row(rows, in_place):
         alt="Bandwidth of gathers from host memory over the bytes per row",
         wide=True,
     )
-    caption = "Rows in random order out of 4 GiB of page-locked memory, aligned; bytes of the rows."
+    caption = "Rows in random order out of 256 MiB of page-locked memory, aligned; bytes of the rows."
     upper = best(measured(rows, "gather/device", "bandwidth"))
     if upper is not None:
         caption += f" Out of the GPU's own memory the best is {amount(upper['value'], 'B/s')}."
