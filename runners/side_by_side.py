@@ -37,9 +37,12 @@ def calibrate(gpu: Any, load: Load, units: int = 8) -> None:
 def rates(gpu: Any, loads: Sequence[Load], span_s: float) -> list[float]:
     """Units per second of each load while all of them run, for about `span_s` seconds.
 
-    All are queued behind a gate and begin together; either all of their lanes stamp or none does. What counts is the
-    stretch in which none has come to its end; units that are under way at either end of it count in part.
+    All are queued behind a gate and begin together; either all of their lanes stamp or none does. Their units are
+    enqueued in turn, since a copy engine takes copies in the order in which they came, whatever their lanes. What
+    counts is the stretch in which none has come to its end; units under way at either end of it count in part.
     """
+    counts = [min(_MOST, max(_FEWEST, round(span_s / load.unit_s))) for load in loads]
+    turns = sorted(((unit + 0.5) / count, at) for at, count in enumerate(counts) for unit in range(count))
     bench = gpu.bench
     bench.close_gate()
     try:
@@ -47,11 +50,10 @@ def rates(gpu: Any, loads: Sequence[Load], span_s: float) -> list[float]:
         marks = []
         for load in loads:
             load.lane.wait(begin)
-            own = [load.lane.mark()]
-            for _ in range(min(_MOST, max(_FEWEST, round(span_s / load.unit_s)))):
-                load.start()
-                own.append(load.lane.mark())
-            marks.append(own)
+            marks.append([load.lane.mark()])
+        for _, at in turns:
+            loads[at].start()
+            marks[at].append(loads[at].lane.mark())
     finally:
         bench.open_gate()
     for load in loads:
