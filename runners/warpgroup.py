@@ -1,8 +1,8 @@
 """Operands of wgmma_tile.cuh, and what the accumulators must hold after the unrolled loop has run once.
 
-Rows of K as the kernels take them, metadata of sparse A as threads hold it, and accumulators read out of their fragments
-(PTX ISA, "Asynchronous warpgroup level matrix instructions"; the metadata of 8, 16 and 32 bits by the figures for
-mma.sp, which wgmma shares).
+Rows of K as the kernels take them, metadata of sparse A as threads hold it, and accumulators read out of their
+fragments (PTX ISA, "Asynchronous warpgroup level matrix instructions"; the metadata by the figures for mma.sp, which
+wgmma shares).
 """
 
 from __future__ import annotations

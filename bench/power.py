@@ -1,0 +1,55 @@
+"""What tensor cores draw: power, clock and operations per second at once, by what their operands hold."""
+
+from pathlib import Path
+
+from gridstone import Metric, Unavailable, compute_capability, content, loop, per_clock, probe, rate, values
+
+_wgmma = content.load_module(Path(__file__).with_name("wgmma.py"))
+
+_N, _WARPS = 256, 8
+_KINDS = {kind[0]: kind for kind in _wgmma.TYPES if kind[0] == kind[1] and kind[2] != "f16"}
+_BURST_CYCLES, _SUSTAINED_CYCLES = 250_000, 50_000_000  # 0.15 ms, and 30 ms: host and GPU take turns, unseen by either
+_WHOLE = "bf16"  # the type whose sustained cells cover every kind of operands; the others have the costliest alone
+
+
+def _drawn(samples):
+    if "power" not in samples.observed:
+        raise Unavailable("the power sensor averages over longer than a burst")
+    return samples.observed["power"]
+
+
+def _energy(samples):
+    return _drawn(samples) * samples.seconds / samples.work
+
+
+def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
+    if _KINDS.get(a_type) != (a_type, b_type, acc_type):
+        return False
+    return regime == "burst" or a_type == _WHOLE or operands == "normal" or (a_type == "e4m3" and operands == "zeros")
+
+
+@probe(
+    "wgmma/throughput.cu",
+    a_type=values(["f16", "bf16", "tf32", "e4m3", "s8"], quick=["bf16"]),
+    b_type=["f16", "bf16", "tf32", "e4m3", "s8"],
+    acc_type=["f32", "s32"],
+    n=[_N],
+    warps=[_WARPS],
+    operands=values(["zeros", "sparse_bits", "one_binade", "uniform", "normal"], quick=["zeros", "normal"]),
+    regime=["burst", "sustained"],
+    knobs=["a_type", "b_type", "acc_type", "n", "warps"],
+    measures=[
+        rate(unit="flop/s"),
+        per_clock(unit="flop/cycle"),
+        Metric(name="power", unit="W", better="lower", reduce=_drawn),
+        Metric(name="energy", unit="J/flop", better="lower", reduce=_energy),
+    ],
+    limit={"rate": _wgmma.at_most_per_second, "throughput": _wgmma.at_most_per_clock},
+    sass={"sm_90": loop(_wgmma.opcode, count=8, clocked=True)},
+    needs=[compute_capability(9.0, exactly=True)],
+    where=_cells,
+)
+def tensor(gpu, *, operands, regime, warps, **axes):
+    """Dense m64n256 on every SM: bursts from rest, and sustained at power equilibrium with the power drawn."""
+    length = _BURST_CYCLES if regime == "burst" else _SUSTAINED_CYCLES
+    return _wgmma.fill(gpu, axes, warps=warps, operands=operands, rounds=_wgmma.rounds_for(length, axes["n"], warps))

@@ -1,0 +1,282 @@
+"""Warpgroup matrix instructions of Hopper: how long one takes, how soon the next may follow, how much an SM gives."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gridstone import compute_capability, constant, content, cycles, loop, per_clock, per_sm_clock, probe, rate, values
+
+_warpgroup = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup.py")
+_formats = _warpgroup.formats
+
+# (A, B, accumulator): what the machine code calls the pair, and dense operations per clock and SM
+_H, _F8, _I8 = 4096, 8192, 8192
+TYPES = {
+    ("f16", "f16", "f32"): ("HGMMA", ".F32", _H),
+    ("f16", "f16", "f16"): ("HGMMA", ".F16", _H),
+    ("bf16", "bf16", "f32"): ("HGMMA", ".F32.BF16", _H),
+    ("tf32", "tf32", "f32"): ("HGMMA", ".F32.TF32", _H // 2),
+    **{
+        (a, b, acc): ("QGMMA", f".{acc}.{a}.{b}".upper(), _F8)
+        for a in ("e4m3", "e5m2")
+        for b in ("e4m3", "e5m2")
+        for acc in ("f32", "f16")
+    },
+    **{(a, b, "s32"): ("IGMMA", f".{a}.{b}".upper(), _I8) for a in ("s8", "u8") for b in ("s8", "u8")},
+    ("b1", "b1", "s32"): ("BGMMA", ".AND.POPC", 8 * _I8),
+}
+_SOURCE = "H100 whitepaper: 4096 dense operations with f16, half with tf32, twice with 8 bits; twice where A is sparse"
+_A = ["f16", "bf16", "tf32", "e4m3", "e5m2", "s8", "u8", "b1"]
+_ACC = ["f32", "f16", "s32"]
+_N = tuple(range(8, 257, 8))
+_N_OF_INTEGERS = {8, 16, 24, *range(32, 257, 16)}
+_COARSE = {8, 64, 128, 256}
+# Types whose N is swept in steps of 8: one of each rate, format and accumulator
+_SWEPT = {
+    ("f16", "f16", "f32"),
+    ("f16", "f16", "f16"),
+    ("bf16", "bf16", "f32"),
+    ("tf32", "tf32", "f32"),
+    ("e4m3", "e4m3", "f32"),
+    ("e4m3", "e4m3", "f16"),
+    ("e5m2", "e5m2", "f32"),
+    ("s8", "s8", "s32"),
+    ("b1", "b1", "s32"),
+}
+_FEW = {("f16", "f16", "f32"), ("tf32", "tf32", "f32"), ("e4m3", "e4m3", "f32"), ("s8", "s8", "s32")}
+_SURFACE = {("f16", "f16", "f32"), ("e4m3", "e4m3", "f32")}
+_HOPPER = [compute_capability(9.0, exactly=True)]
+_KNOBS = ["a_type", "b_type", "acc_type", "n", "source", "sparse"]
+
+
+def offered(kind, n, sparse):
+    """Whether PTX has the instruction."""
+    if kind not in TYPES:
+        return False
+    return (n in _N_OF_INTEGERS or kind[2] != "s32") and not (sparse and kind[0] == "b1")
+
+
+def opcode(axes):
+    """The machine instruction that axes speak of, as a regular expression."""
+    kind = (axes["a_type"], axes["b_type"], axes["acc_type"])
+    name, words, _ = TYPES[kind]
+    sparse = axes.get("sparse", False)
+    k = shape_of(axes).k
+    return rf"{name}{'.SP' if sparse else ''}.64x{axes['n']}x{k}{words}".replace(".", r"\.")
+
+
+def _sass():
+    return {"sm_90": loop(opcode, count=_warpgroup.UNROLL, clocked=True)}
+
+
+def most_per_clock(axes):
+    """Operations per clock and SM that the tensor cores can give."""
+    return TYPES[axes["a_type"], axes["b_type"], axes["acc_type"]][2] * (2 if axes.get("sparse") else 1)
+
+
+def at_most_per_clock(machine, axes, samples):
+    """Limit of a throughput per clock and SM."""
+    return constant(most_per_clock(axes), _SOURCE)(machine, axes, samples)
+
+
+def at_most_per_second(machine, axes, samples):
+    """Limit of a rate, at the clock that was seen."""
+    return per_sm_clock(most_per_clock(axes), _SOURCE)(machine, axes, samples)
+
+
+def shape_of(axes, warps=4):
+    """The shape that axes speak of."""
+    return _warpgroup.Shape(
+        a_type=axes["a_type"],
+        b_type=axes["b_type"],
+        acc_type=axes["acc_type"],
+        n=axes["n"],
+        sparse=axes.get("sparse", False),
+        warpgroups=warps // 4,
+        ilp=axes.get("ilp", 1),
+    )
+
+
+class Tiles:
+    """Operands of a shape on the GPU, and a check of the cell's kernel with others that have an exact result.
+
+    once: the length that makes the kernel go once through its loop.
+    """
+
+    def __init__(self, gpu, shape, *, once, operands="normal"):
+        self._gpu, self._shape, self._once, self._rng = gpu, shape, once, np.random.default_rng()
+        self._out = gpu.alloc(4 * shape.words_out)
+        self.args = [*self._upload(self._drawn(lambda dtype: _formats.alphabet(dtype, operands))), self._out]
+
+    def verify(self):
+        """Whether one iteration of the loop leaves in the first block what numpy makes of the same operands."""
+        gpu, shape = self._gpu, self._shape
+        given = self._drawn(_formats.exact)
+        args = [*self._upload(given), self._out, np.uint32(self._once), gpu.bench.slot(0)]
+        gpu.memset(self._out, 0xFF)
+        gpu.enqueue(gpu.kernel, 1, 128 * shape.warpgroups, args, shape.shared)
+        found = _warpgroup.accumulators(shape, self._out.get())
+        return bool((found == _warpgroup.expected(shape, given)).all())
+
+    def _drawn(self, letters):
+        shape = self._shape
+        return _warpgroup.operands(shape, letters(shape.a_type), letters(shape.b_type), self._rng)
+
+    def _upload(self, given):
+        arrays = (given.a, given.b, _warpgroup.metadata(self._shape, given))
+        return [self._on_device(np.ascontiguousarray(array).view(np.uint8).ravel()) for array in arrays]
+
+    def _on_device(self, array):
+        memory = self._gpu.alloc(array.nbytes)
+        memory.set(array)
+        return memory
+
+
+def chain(gpu, axes, lengths):
+    """A chain of one warpgroup's instructions, each counted."""
+    shape = shape_of(axes)
+    tiles = Tiles(gpu, shape, once=_warpgroup.UNROLL)
+    return gpu.chain(
+        args=lambda _length: tiles.args, lengths=lengths, block=128, shared=shape.shared, verify=tiles.verify
+    )
+
+
+def fill(gpu, axes, *, warps, operands, rounds):
+    """Every SM at work with `warps` warps for `rounds` iterations."""
+    shape = shape_of(axes, warps)
+    tiles = Tiles(gpu, shape, once=1, operands=operands)
+    done = gpu.multiprocessors * shape.warpgroups * _warpgroup.UNROLL * rounds
+    return gpu.fill(
+        block=32 * warps,
+        args=[*tiles.args, np.uint32(rounds)],
+        work=done * shape.operations,
+        shared=shape.shared,
+        verify=tiles.verify,
+    )
+
+
+def rounds_for(cycles_, n, warps):
+    """Iterations that take about so many cycles where the tensor cores are busy."""
+    return max(8, int(cycles_ / (_warpgroup.UNROLL * max(n // 2, 20) * (warps // 4))))
+
+
+def _latency_cells(a_type, b_type, acc_type, n, source, sparse):
+    kind = (a_type, b_type, acc_type)
+    if not offered(kind, n, sparse):
+        return False
+    if source == "ss" and not sparse:
+        return True
+    return n in (64, 256) and kind in (_FEW if source == "rs" and not sparse else _SWEPT if source == "ss" else ())
+
+
+@probe(
+    "wgmma/latency.cu",
+    a_type=values(_A, quick=["f16", "e4m3"]),
+    b_type=_A,
+    acc_type=values(_ACC, quick=["f32"]),
+    n=values(sorted(_COARSE), quick=[256]),
+    source=["ss", "rs"],
+    sparse=[False, True],
+    knobs=_KNOBS,
+    measures=cycles(per="instruction"),
+    sass=_sass(),
+    needs=_HOPPER,
+    where=_latency_cells,
+)
+def latency(gpu, **axes):
+    """Cycles from the issue of one instruction to its completion: issue, commit, wait, over and over."""
+    return chain(gpu, axes, (32, 160))
+
+
+def _interval_cells(a_type, b_type, acc_type, n, source, sparse, ilp):
+    kind = (a_type, b_type, acc_type)
+    if not offered(kind, n, sparse):
+        return False
+    if ilp > 1:
+        return kind in _SWEPT and n in (8, 16, 32, 64) and source == "ss" and not sparse
+    if source == "ss" and not sparse:
+        return kind in _SWEPT or n in _COARSE
+    both = sparse and source == "rs"
+    return n == 256 or (n == 64 and not both)
+
+
+@probe(
+    "wgmma/interval.cu",
+    a_type=values(_A, quick=["f16", "e4m3", "s8"]),
+    b_type=_A,
+    acc_type=values(_ACC, quick=["f32", "s32"]),
+    n=values(_N, quick=[64, 256]),
+    source=values(["ss", "rs"], quick=["ss"]),
+    sparse=values([False, True], quick=[False]),
+    ilp=values([1, 4], quick=[1]),
+    knobs=[*_KNOBS, "ilp"],
+    measures=cycles(per="instruction", name="issue_interval"),
+    sass=_sass(),
+    needs=_HOPPER,
+    where=_interval_cells,
+)
+def interval(gpu, **axes):
+    """Cycles from one instruction to the next of a warpgroup that waits at the end alone, on `ilp` accumulators."""
+    return chain(gpu, axes, (64, 576))
+
+
+def _layout_cells(a_type, b_type, acc_type, n, source, sparse, swizzle):
+    kind = (a_type, b_type, acc_type)
+    return kind in _FEW and offered(kind, n, sparse) and not (sparse and swizzle == 32)
+
+
+@probe(
+    "wgmma/interval.cu",
+    a_type=values(["f16", "tf32", "e4m3", "s8"], quick=["f16"]),
+    b_type=["f16", "tf32", "e4m3", "s8"],
+    acc_type=["f32", "s32"],
+    n=values([256], full=[64, 256]),
+    source=["ss"],
+    sparse=[False, True],
+    swizzle=[0, 32, 64, 128],
+    knobs=[*_KNOBS, "swizzle"],
+    measures=cycles(per="instruction", name="issue_interval"),
+    sass=_sass(),
+    needs=_HOPPER,
+    where=_layout_cells,
+)
+def layout(gpu, **axes):
+    """The same by layout of the operands in shared memory: rows of 128, 64 or 32 bytes swizzled, or none."""
+    return chain(gpu, axes, (64, 576))
+
+
+def _throughput_cells(a_type, b_type, acc_type, n, sparse, warps, groups, operands):
+    kind = (a_type, b_type, acc_type)
+    if not offered(kind, n, sparse) or not _fits(acc_type, n, warps):
+        return False
+    base = (n, warps, groups) == (256, 4, 4)
+    if operands == "zeros":
+        return base and kind in _FEW and not sparse
+    return base or (kind in _SURFACE and not sparse)
+
+
+def _fits(acc_type, n, warps):
+    """Whether the registers of the accumulators and 40 more are there for every thread."""
+    return n // (4 if acc_type == "f16" else 2) + 40 <= min(255, 65536 // (32 * warps) // 8 * 8)
+
+
+@probe(
+    "wgmma/throughput.cu",
+    a_type=values(_A, quick=["f16", "e4m3"]),
+    b_type=_A,
+    acc_type=values(_ACC, quick=["f32"]),
+    n=values([64, 128, 256], quick=[256]),
+    sparse=[False, True],
+    warps=values([4, 8, 12, 16], quick=[4, 8]),
+    groups=values([1, 2, 4], quick=[1, 4]),
+    operands=["normal", "zeros"],
+    knobs=["a_type", "b_type", "acc_type", "n", "sparse", "warps", "groups"],
+    measures=[per_clock(unit="flop/cycle"), rate(unit="flop/s")],
+    limit={"throughput": at_most_per_clock, "rate": at_most_per_second},
+    sass=_sass(),
+    needs=_HOPPER,
+    where=_throughput_cells,
+)
+def throughput(gpu, *, warps, groups, operands, **axes):
+    """Operations per clock of an SM by warps, and by groups of one instruction that each warpgroup keeps under way."""
+    return fill(gpu, axes, warps=warps, operands=operands, rounds=rounds_for(250_000, axes["n"], warps))
