@@ -1,0 +1,24 @@
+// Measures: cycles of one conversion of a pair to or from FP8 that waits for the one before it.
+// Could fool it: a chain that the compiler shortens; moves between halves of a register that are no part of it.
+// SASS: 16 dependent F2FP of the format per iteration between two clock reads, the second waiting for the last.
+#include "clock.cuh"
+#include "fp8.cuh"
+
+// Converts `count` pairs of a table, if any; else `steps` conversions in a chain, a positive multiple of 16.
+extern "C" __global__ void probe(const Pair* from, Pair* to, unsigned count, unsigned steps, Stamp* out) {
+    if (count) {
+        convert_all(from, to, count);
+        return;
+    }
+    Pair x = following(from[threadIdx.x]);
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(x.low ^ x.high);
+#pragma unroll 1
+    for (unsigned i = 0; i < steps; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) x = following(convert(x));
+    }
+    const u64 c1 = clock_after(x.low);
+    const u64 g1 = globaltimer_now();
+    *out = Stamp{c0, c1, g0, g1, x.low, smid(), 0};
+}

@@ -1,0 +1,43 @@
+// Measures: conversions of pairs to or from FP8 per clock of an SM, by warps and by chains per thread.
+// Could fool it: results that nothing uses; chains that the compiler shortens; too few of them to fill the pipe.
+// SASS: 4 x ILP F2FP of the format per iteration between two clock reads, the second waiting for all of them.
+#include "clock.cuh"
+#include "fp8.cuh"
+
+#ifndef ILP
+#define ILP 8
+#endif
+
+// Converts `count` pairs of a table, if any; else `rounds` iterations of 4 conversions on ILP chains in every thread.
+extern "C" __global__ void __launch_bounds__(1024)
+    probe(const Pair* from, Pair* to, unsigned count, unsigned rounds, Stamp* stamps) {
+    if (count) {
+        convert_all(from, to, count);
+        return;
+    }
+    Pair x[ILP];
+    unsigned all = 0;
+#pragma unroll
+    for (int k = 0; k < ILP; ++k) {
+        x[k] = following(from[threadIdx.x * ILP + k]);
+        all ^= x[k].low ^ x[k].high;
+    }
+    const unsigned ready = __syncthreads_or(all == 0x7fc12345);
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(ready);
+#pragma unroll 1
+    for (unsigned i = 0; i < rounds; ++i) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+#pragma unroll
+            for (int k = 0; k < ILP; ++k) x[k] = following(convert(x[k]));
+        }
+    }
+    all = 0;
+#pragma unroll
+    for (int k = 0; k < ILP; ++k) all ^= x[k].low;
+    const unsigned done = __syncthreads_or(all == 0x7fc12345);
+    const u64 c1 = clock_after(done);
+    const u64 g1 = globaltimer_now();
+    if (threadIdx.x == 0) stamps[blockIdx.x] = Stamp{c0, c1, g0, g1, all, smid(), 0};
+}
