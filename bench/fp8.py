@@ -185,8 +185,8 @@ def _experiments(a_type, b_type):
     a_type=values(["e4m3", "e5m2", "f16", "bf16", "tf32"], quick=["e4m3", "f16"]),
     b_type=["e4m3", "e5m2", "f16", "bf16", "tf32"],
     acc_type=["f32", "f16"],
-    n=[8],
-    knobs=["a_type", "b_type", "acc_type", "n"],
+    tile_n=[8],
+    knobs=["a_type", "b_type", "acc_type", "tile_n"],
     measures=[
         observed(name="bits_within", unit="bit", better="higher"),
         observed(name="bits_across", unit="bit", better="higher"),
@@ -195,11 +195,11 @@ def _experiments(a_type, b_type):
     ],
     sass={"sm_90": loop(lambda axes: _KINDS[axes["a_type"], axes["b_type"], axes["acc_type"]], count=4)},
     needs=[compute_capability(9.0, exactly=True)],
-    where=lambda a_type, b_type, acc_type, n: (a_type, b_type, acc_type) in _KINDS,
+    where=lambda a_type, b_type, acc_type, tile_n: (a_type, b_type, acc_type) in _KINDS,
 )
-def precision(gpu, *, a_type, b_type, acc_type, n):
+def precision(gpu, *, a_type, b_type, acc_type, tile_n):
     """Binary places below the largest term that wgmma keeps in one instruction, from one to the next, along K."""
-    shape = _warpgroup.Shape(a_type=a_type, b_type=b_type, acc_type=acc_type, n=n)
+    shape = _warpgroup.Shape(a_type=a_type, b_type=b_type, acc_type=acc_type, n=tile_n)
     sums, out = {}, gpu.alloc(4 * shape.words_out)
     for name, (given, a, b) in _experiments(a_type, b_type).items():
         memory = [gpu.alloc(codes.nbytes) for codes in (a, b)]

@@ -19,7 +19,10 @@ def _drawn(samples):
 
 
 def _energy(samples):
-    return _drawn(samples) * samples.seconds / samples.work
+    power = _drawn(samples)
+    if power.size != samples.seconds.size:
+        raise Unavailable("the power sensor was not read with every sample")
+    return power * samples.seconds / samples.work
 
 
 def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
@@ -33,11 +36,11 @@ def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
     a_type=values(["f16", "bf16", "tf32", "e4m3", "s8"], quick=["bf16"]),
     b_type=["f16", "bf16", "tf32", "e4m3", "s8"],
     acc_type=["f32", "s32"],
-    n=[_N],
+    tile_n=[_N],
     warps=[_WARPS],
     operands=values(["zeros", "sparse_bits", "one_binade", "uniform", "normal"], quick=["zeros", "normal"]),
     regime=["burst", "sustained"],
-    knobs=["a_type", "b_type", "acc_type", "n", "warps"],
+    knobs=["a_type", "b_type", "acc_type", "tile_n", "warps"],
     measures=[
         rate(unit="flop/s"),
         per_clock(unit="flop/cycle"),
@@ -52,4 +55,6 @@ def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
 def tensor(gpu, *, operands, regime, warps, **axes):
     """Dense m64n256 on every SM: bursts from rest, and sustained at power equilibrium with the power drawn."""
     length = _BURST_CYCLES if regime == "burst" else _SUSTAINED_CYCLES
-    return _wgmma.fill(gpu, axes, warps=warps, operands=operands, rounds=_wgmma.rounds_for(length, axes["n"], warps))
+    return _wgmma.fill(
+        gpu, axes, warps=warps, operands=operands, rounds=_wgmma.rounds_for(length, axes["tile_n"], warps)
+    )

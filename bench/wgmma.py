@@ -46,7 +46,7 @@ _SWEPT = {
 _FEW = {("f16", "f16", "f32"), ("tf32", "tf32", "f32"), ("e4m3", "e4m3", "f32"), ("s8", "s8", "s32")}
 _SURFACE = {("f16", "f16", "f32"), ("e4m3", "e4m3", "f32")}
 _HOPPER = [compute_capability(9.0, exactly=True)]
-_KNOBS = ["a_type", "b_type", "acc_type", "n", "source", "sparse"]
+_KNOBS = ["a_type", "b_type", "acc_type", "tile_n", "source", "sparse"]
 
 
 def offered(kind, n, sparse):
@@ -62,7 +62,7 @@ def opcode(axes):
     name, words, _ = TYPES[kind]
     sparse = axes.get("sparse", False)
     k = shape_of(axes).k
-    return rf"{name}{'.SP' if sparse else ''}.64x{axes['n']}x{k}{words}".replace(".", r"\.")
+    return rf"{name}{'.SP' if sparse else ''}.64x{axes['tile_n']}x{k}{words}".replace(".", r"\.")
 
 
 def _sass():
@@ -90,7 +90,7 @@ def shape_of(axes, warps=4):
         a_type=axes["a_type"],
         b_type=axes["b_type"],
         acc_type=axes["acc_type"],
-        n=axes["n"],
+        n=axes["tile_n"],
         sparse=axes.get("sparse", False),
         warpgroups=warps // 4,
         ilp=axes.get("ilp", 1),
@@ -160,13 +160,13 @@ def rounds_for(cycles_, n, warps):
     return max(8, int(cycles_ / (_warpgroup.UNROLL * max(n // 2, 20) * (warps // 4))))
 
 
-def _latency_cells(a_type, b_type, acc_type, n, source, sparse):
+def _latency_cells(a_type, b_type, acc_type, tile_n, source, sparse):
     kind = (a_type, b_type, acc_type)
-    if not offered(kind, n, sparse):
+    if not offered(kind, tile_n, sparse):
         return False
     if source == "ss" and not sparse:
         return True
-    return n in (64, 256) and kind in (_FEW if source == "rs" and not sparse else _SWEPT if source == "ss" else ())
+    return tile_n in (64, 256) and kind in (_FEW if source == "rs" and not sparse else _SWEPT if source == "ss" else ())
 
 
 @probe(
@@ -174,7 +174,7 @@ def _latency_cells(a_type, b_type, acc_type, n, source, sparse):
     a_type=values(_A, quick=["f16", "e4m3"]),
     b_type=_A,
     acc_type=values(_ACC, quick=["f32"]),
-    n=values(sorted(_COARSE), quick=[256]),
+    tile_n=values(sorted(_COARSE), quick=[256]),
     source=["ss", "rs"],
     sparse=[False, True],
     knobs=_KNOBS,
@@ -188,16 +188,16 @@ def latency(gpu, **axes):
     return chain(gpu, axes, (32, 160))
 
 
-def _interval_cells(a_type, b_type, acc_type, n, source, sparse, ilp):
+def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse, ilp):
     kind = (a_type, b_type, acc_type)
-    if not offered(kind, n, sparse):
+    if not offered(kind, tile_n, sparse):
         return False
     if ilp > 1:
-        return kind in _SWEPT and n in (8, 16, 32, 64) and source == "ss" and not sparse
+        return kind in _SWEPT and tile_n in (8, 16, 32, 64) and source == "ss" and not sparse
     if source == "ss" and not sparse:
-        return kind in _SWEPT or n in _COARSE
+        return kind in _SWEPT or tile_n in _COARSE
     both = sparse and source == "rs"
-    return n == 256 or (n == 64 and not both)
+    return tile_n == 256 or (tile_n == 64 and not both)
 
 
 @probe(
@@ -205,7 +205,7 @@ def _interval_cells(a_type, b_type, acc_type, n, source, sparse, ilp):
     a_type=values(_A, quick=["f16", "e4m3", "s8"]),
     b_type=_A,
     acc_type=values(_ACC, quick=["f32", "s32"]),
-    n=values(_N, quick=[64, 256]),
+    tile_n=values(_N, quick=[64, 256]),
     source=values(["ss", "rs"], quick=["ss"]),
     sparse=values([False, True], quick=[False]),
     ilp=values([1, 4], quick=[1]),
@@ -220,9 +220,9 @@ def interval(gpu, **axes):
     return chain(gpu, axes, (64, 576))
 
 
-def _layout_cells(a_type, b_type, acc_type, n, source, sparse, swizzle):
+def _layout_cells(a_type, b_type, acc_type, tile_n, source, sparse, swizzle):
     kind = (a_type, b_type, acc_type)
-    return kind in _FEW and offered(kind, n, sparse) and not (sparse and swizzle == 32)
+    return kind in _FEW and offered(kind, tile_n, sparse) and not (sparse and swizzle == 32)
 
 
 @probe(
@@ -230,7 +230,7 @@ def _layout_cells(a_type, b_type, acc_type, n, source, sparse, swizzle):
     a_type=values(["f16", "tf32", "e4m3", "s8"], quick=["f16"]),
     b_type=["f16", "tf32", "e4m3", "s8"],
     acc_type=["f32", "s32"],
-    n=values([256], full=[64, 256]),
+    tile_n=values([256], full=[64, 256]),
     source=["ss"],
     sparse=[False, True],
     swizzle=[0, 32, 64, 128],
@@ -245,11 +245,11 @@ def layout(gpu, **axes):
     return chain(gpu, axes, (64, 576))
 
 
-def _throughput_cells(a_type, b_type, acc_type, n, sparse, warps, groups, operands):
+def _throughput_cells(a_type, b_type, acc_type, tile_n, sparse, warps, groups, operands):
     kind = (a_type, b_type, acc_type)
-    if not offered(kind, n, sparse) or not _fits(acc_type, n, warps):
+    if not offered(kind, tile_n, sparse) or not _fits(acc_type, tile_n, warps):
         return False
-    base = (n, warps, groups) == (256, 4, 4)
+    base = (tile_n, warps, groups) == (256, 4, 4)
     if operands == "zeros":
         return base and kind in _FEW and not sparse
     return base or (kind in _SURFACE and not sparse)
@@ -265,12 +265,12 @@ def _fits(acc_type, n, warps):
     a_type=values(_A, quick=["f16", "e4m3"]),
     b_type=_A,
     acc_type=values(_ACC, quick=["f32"]),
-    n=values([64, 128, 256], quick=[256]),
+    tile_n=values([64, 128, 256], quick=[256]),
     sparse=[False, True],
     warps=values([4, 8, 12, 16], quick=[4, 8]),
     groups=values([1, 2, 4], quick=[1, 4]),
     operands=["normal", "zeros"],
-    knobs=["a_type", "b_type", "acc_type", "n", "sparse", "warps", "groups"],
+    knobs=["a_type", "b_type", "acc_type", "tile_n", "sparse", "warps", "groups"],
     measures=[per_clock(unit="flop/cycle"), rate(unit="flop/s")],
     limit={"throughput": at_most_per_clock, "rate": at_most_per_second},
     sass=_sass(),
@@ -279,4 +279,4 @@ def _fits(acc_type, n, warps):
 )
 def throughput(gpu, *, warps, groups, operands, **axes):
     """Operations per clock of an SM by warps, and by groups of one instruction that each warpgroup keeps under way."""
-    return fill(gpu, axes, warps=warps, operands=operands, rounds=rounds_for(250_000, axes["n"], warps))
+    return fill(gpu, axes, warps=warps, operands=operands, rounds=rounds_for(250_000, axes["tile_n"], warps))

@@ -1,7 +1,7 @@
 // One warpgroup matrix multiply-accumulate (PTX ISA, "Asynchronous warpgroup level matrix instructions", sm_90a), with
 // the type, the shape and where A comes from given by macros:
 //   A_TYPE_x, B_TYPE_x  f16 bf16 tf32 e4m3 e5m2 s8 u8 b1     ACC_TYPE_x  f16 f32 s32
-//   N                   8 to 256                             SOURCE_x    ss: A in shared memory, rs: in registers
+//   TILE_N              8 to 256, N below                    SOURCE_x    ss: A in shared memory, rs: in registers
 //   SPARSE              1: A is 2:4 sparse (tf32: 1:2)       SWIZZLE     bytes of a row that are swizzled: 0 32 64 128
 //   ILP                 how many accumulators take turns
 //
@@ -17,9 +17,10 @@
 #define JOIN_OF(a, b) a##b
 #define JOIN(a, b) JOIN_OF(a, b)
 
-#ifndef N
-#define N 256
+#ifndef TILE_N
+#define TILE_N 256
 #endif
+#define N TILE_N
 #ifndef ILP
 #define ILP 1
 #endif
@@ -164,7 +165,7 @@
 #define BLOCKS_240(F, G, set) BLOCKS_232(F, G, set) G(set, "t")
 #define BLOCKS_248(F, G, set) BLOCKS_240(F, G, set) G(set, "u")
 #define BLOCKS_256(F, G, set) BLOCKS_248(F, G, set) G(set, "v")
-#define BLOCKS(F, G, set) JOIN(BLOCKS_, N)(F, G, set)
+#define BLOCKS(F, G, set) JOIN(BLOCKS_, TILE_N)(F, G, set)
 #define NEXT(set, x) "," REGISTERS(set, x)
 #define ALL(set) BLOCKS(REGISTERS, NEXT, set)
 #define ZERO(set, x) EACH(set, x, "mov.b32 ", ", 0;\n\t")
@@ -190,7 +191,7 @@
 #define A_VALUES(a) "l"(a)
 #endif
 #define MULTIPLY_ADD(set, a, b, meta)                                                                              \
-    asm volatile("{\n\t.reg .pred on;\n\tsetp.ne.b32 on, 1, 0;\n\t" MNEMONIC "m64n" TEXT(N) "k" DEPTH_TEXT "." ACC_TEXT \
+    asm volatile("{\n\t.reg .pred on;\n\tsetp.ne.b32 on, 1, 0;\n\t" MNEMONIC "m64n" TEXT(TILE_N) "k" DEPTH_TEXT "." ACC_TEXT \
                  "." A_TEXT "." B_TEXT OPERATION " {" ALL(set) "}, " A_OPERAND ", %0" META ", on" SCALES ";\n\t}" \
                  ::"l"(b), "r"(meta), A_VALUES(a)                                                                  \
                  : "memory")

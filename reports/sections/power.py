@@ -1,0 +1,111 @@
+"""What tensor cores draw: power, clock and speed by what their operands hold, in bursts and at equilibrium."""
+
+from gridstone.figure import Dot, Scale, dots
+from gridstone.report import Panel, Section, amount, measured, percent
+
+FAMILY = "power"
+ORDER = 56
+PROBES = ("power/tensor",)
+
+_OPERANDS = ("zeros", "sparse_bits", "one_binade", "uniform", "normal")
+_WORDS = {"sparse_bits": "few bits", "one_binade": "one binade"}
+# A card that holds its clock at its power cap is what sustained cells are about: those values count as well.
+_COUNTS = ("ok", "throttled")
+
+
+def section(rows):
+    speed = measured(rows, "power/tensor", "rate")
+    power = measured(rows, "power/tensor", "power")
+    energy = measured(rows, "power/tensor", "energy")
+    return Section(
+        heading=_heading(speed, power),
+        lead=(
+            "m64n256 on every SM, two warpgroups each. A burst is 0.15 ms after a rest, sustained is at power "
+            "equilibrium. The rate falls with the clock, the clock with the power, and the power hangs on the bits "
+            "that change."
+        ),
+        panels=tuple(_panels(speed, power, energy)),
+        headline=_headline(speed),
+    )
+
+
+def _one(rows, **axes):
+    for name, value in axes.items():
+        rows = rows[rows[name] == value] if len(rows) else rows
+    rows = rows[rows["status"].isin(_COUNTS)] if len(rows) else rows
+    return rows.iloc[0] if len(rows) else None
+
+
+def _heading(speed, power):
+    for dtype in ("bf16", "f16", "e4m3"):
+        ends = [
+            (_one(speed, a_type=dtype, operands=o, regime="sustained"), _one(power, a_type=dtype, operands=o))
+            for o in ("zeros", "normal")
+        ]
+        if all(rate is not None and drawn is not None for rate, drawn in ends):
+            (zeros, low), (normal, high) = ends
+            return (
+                f"{dtype} sustains {amount(zeros['value'], 'flop/s')} at {low['value']:.0f} W with zeros, "
+                f"{amount(normal['value'], 'flop/s')} at {high['value']:.0f} W with random operands"
+            )
+    return "No sustained tensor cell of this run is ok"
+
+
+def _headline(speed):
+    burst = _one(speed, a_type="bf16", operands="normal", regime="burst")
+    held = _one(speed, a_type="bf16", operands="normal", regime="sustained")
+    if burst is None or held is None:
+        return None
+    return f"sustained bf16 keeps {percent(held['value'] / burst['value'])} of its burst"
+
+
+def _panels(speed, power, energy):
+    drawn = {row["cell_id"]: row["value"] for row in power.to_dict("records")}
+    types = [t for t in ("f16", "bf16", "tf32", "e4m3", "s8") if (speed["a_type"] == t).any()] if len(speed) else []
+    for dtype in types:
+        chosen = speed[speed["a_type"] == dtype]
+        listed = [_dot(row, drawn) for row in _ordered(chosen)]
+        svg = dots(listed, x=Scale(label="operations per second", unit="flop/s", start=0), alt=f"Speed of {dtype}")
+        caption = f"{dtype}: speed by operands and regime, with the SM clock and, sustained, the power drawn."
+        yield Panel(svg=svg, caption=caption)
+    if len(energy):
+        listed = [
+            Dot(
+                label=f"{row['a_type']}, {_operands(row)}",
+                value=1e12 * row["value"],
+                lo=1e12 * row["lo"],
+                hi=1e12 * row["hi"],
+                group=row["a_type"],
+                flawed=row["status"] not in _COUNTS,
+            )
+            for row in _ordered(energy)
+        ]
+        svg = dots(listed, x=Scale(label="pJ per operation", unit="pJ", start=0), alt="Energy per operation")
+        yield Panel(
+            svg=svg, caption="Energy per operation at equilibrium: all that the card draws, over what it computes."
+        )
+
+
+def _ordered(rows):
+    rank = {word: place for place, word in enumerate(_OPERANDS)}
+    return sorted(rows.to_dict("records"), key=lambda r: (r["a_type"], r["regime"], rank.get(r["operands"], len(rank))))
+
+
+def _operands(row):
+    return _WORDS.get(row["operands"], row["operands"])
+
+
+def _dot(row, drawn):
+    words = f"{row['regime']}, {_operands(row)}"
+    if row["sm_mhz"] == row["sm_mhz"]:
+        words += f", {row['sm_mhz']:.0f} MHz"
+    if row["regime"] == "sustained" and row["cell_id"] in drawn:
+        words += f", {drawn[row['cell_id']]:.0f} W"
+    return Dot(
+        label=words,
+        value=row["value"],
+        lo=row["lo"],
+        hi=row["hi"],
+        group=row["regime"],
+        flawed=row["status"] not in _COUNTS,
+    )

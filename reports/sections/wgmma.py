@@ -1,0 +1,266 @@
+"""Warpgroup matrix instructions: how close to the tensor cores' limit, from which N on, and what a wait costs."""
+
+from gridstone.figure import Dot, Limit, Scale, dots, lines
+from gridstone.report import Fact, Panel, Section, best, listing, measured, percent, series, trusted
+
+FAMILY = "wgmma"
+ORDER = 52
+PROBES = ("wgmma/latency", "wgmma/interval", "wgmma/layout", "wgmma/throughput")
+
+_SATURATED = 0.99  # of the rate at N = 256
+_EXACT = 0.1  # cycles
+_SHARE = Scale(label="of the limit", unit="%", start=0)
+_CYCLES = Scale(label="cycles per instruction", unit="cycle", start=0)
+_MOST_LINES = 9
+_PUBLISHED = {"f16": "f16", "tf32": "tf32", "e4m3": "fp8", "s8": "s8"}
+
+
+def section(rows):
+    rows = rows.assign(kind=[_kind(row) for row in rows.to_dict("records")])
+    intervals = measured(rows, "wgmma/interval", "issue_interval")
+    plain = _plain(intervals)
+    wide = trusted(plain[plain["tile_n"] == 256]) if len(plain) else plain
+    on_time = [row["kind"] for row in wide.to_dict("records") if abs(row["value"] - 128) <= _EXACT]
+    reached = measured(rows, "wgmma/throughput", "throughput")
+    top = best(reached[reached["limit"].notna()].assign(value=lambda r: r["value"] / r["limit"]))
+    claims = []
+    if on_time:
+        claims.append(f"An m64n256 wgmma follows the one before after 128 cycles with {listing(sorted(on_time))}")
+    if top is not None:
+        share = f"{percent(top['value'])} of its limit with {top['kind']}"
+        claims.append(f"tensor cores reach {share}" if claims else f"Tensor cores reach {share}")
+    return Section(
+        heading="; ".join(claims) or "No wgmma cell of this run is ok",
+        lead=_lead(plain),
+        panels=(
+            *_bars(reached),
+            *_sweep(plain),
+            *_accumulators(intervals),
+            *_wide(intervals),
+            *_layouts(measured(rows, "wgmma/layout", "issue_interval")),
+            *_latency(measured(rows, "wgmma/latency", "latency")),
+            *_surface(reached),
+        ),
+        facts=tuple(_facts(wide, intervals, measured(rows, "wgmma/throughput", "rate"))),
+        headline=None if top is None else f"wgmma reaches {percent(top['value'])} of its limit",
+    )
+
+
+def saturated_from(n, speed):
+    """The least N from which on every larger one has 99 % of the speed of the largest."""
+    ordered = sorted(zip(n, speed, strict=True), reverse=True)
+    least = ordered[0][0]
+    for at, value in ordered:
+        if value < _SATURATED * ordered[0][1]:
+            break
+        least = at
+    return int(least)
+
+
+def _kind(row):
+    """The types in words: `f16`, `e4m3 x e5m2`, `f16 into f16`."""
+    pair = row["a_type"] if row["a_type"] == row["b_type"] else f"{row['a_type']} x {row['b_type']}"
+    return f"{pair} into f16" if row["acc_type"] == "f16" else str(pair)
+
+
+def _plain(rows):
+    """Dense, A from shared memory, one accumulator."""
+    for name, value in (("sparse", False), ("source", "ss"), ("ilp", 1)):
+        rows = rows[(rows[name] == value).fillna(False)] if name in rows else rows
+    return rows
+
+
+def _lead(plain):
+    good = trusted(plain)
+    found = {}
+    for kind, group in good.groupby("kind"):
+        if group["tile_n"].nunique() > 8:
+            found.setdefault(saturated_from(group["tile_n"], group["tile_n"] / group["value"]), []).append(kind)
+    if not found:
+        return ""
+    parts = [f"N = {n} with {listing(kinds)}" for n, kinds in sorted(found.items())]
+    return f"One warpgroup alone is as fast per column as at N = 256 from {listing(parts)} on; smaller ones wait."
+
+
+def _dots(rows, label, *, value=lambda row: row["value"], group=lambda _row: ""):
+    listed = []
+    for row in rows.to_dict("records"):
+        scale = value(row) / row["value"]
+        listed.append(
+            Dot(
+                label=label(row),
+                value=value(row),
+                lo=row["lo"] * scale,
+                hi=row["hi"] * scale,
+                group=group(row),
+                flawed=row["status"] != "ok",
+            )
+        )
+    return listed
+
+
+def _bars(reached):
+    base = reached[reached["limit"].notna()]
+    for name, value in (("tile_n", 256), ("warps", 4), ("groups", 4), ("operands", "normal")):
+        base = base[base[name] == value] if name in base else base
+    if base.empty:
+        return []
+    listed = _dots(
+        base.sort_values(["sparse", "kind"]),
+        lambda row: f"{row['kind']}{', sparse' if row['sparse'] else ''}",
+        value=lambda row: 100 * row["value"] / row["limit"],
+        group=lambda row: "sparse" if row["sparse"] else "dense",
+    )
+    svg = dots(listed, x=_SHARE, alt="Operations per clock and SM over the limit, by type")
+    caption = (
+        "m64n256 with random operands, one warpgroup per SM with four instructions under way: operations per clock "
+        "over what the tensor cores can give. Sparse ones count the multiplications by zero that they skip."
+    )
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _sweep(plain):
+    swept = plain[plain.groupby("kind")["tile_n"].transform("nunique") > 4] if len(plain) else plain
+    if swept.empty:
+        return []
+    few = swept[swept["kind"].isin(sorted(swept["kind"].unique())[:_MOST_LINES])]
+    per_column = few.assign(
+        value=few["value"] / few["tile_n"], lo=few["lo"] / few["tile_n"], hi=few["hi"] / few["tile_n"]
+    )
+    svg = lines(
+        series(per_column, x="tile_n", by=["kind"]),
+        x=Scale(label="N"),
+        y=Scale(label="cycles per column of N", unit="cycle", start=0),
+        limits=[Limit(label="half a cycle", y=0.5)],
+        alt="Issue interval per column over N, by type",
+        wide=True,
+    )
+    caption = (
+        "Issue interval over N, one warpgroup, A from shared memory: where the line is flat the tensor cores are busy, "
+        "below that N something else takes longer."
+    )
+    return [Panel(svg=svg, caption=caption, wide=True)]
+
+
+def _accumulators(intervals):
+    """One accumulator beside several that take turns."""
+    if intervals.empty or "ilp" not in intervals or intervals["ilp"].nunique() < 2:
+        return []
+    kinds = intervals[intervals["ilp"] > 1]["kind"].unique()
+    shown = "f16" if "f16" in kinds else kinds[0]
+    chosen = intervals[(intervals["kind"] == shown) & (intervals["tile_n"] <= 64) & (intervals["sparse"] == False)]  # noqa: E712
+    chosen = chosen[chosen["source"] == "ss"]
+    if chosen.empty:
+        return []
+    svg = lines(
+        series(chosen.assign(accumulators=chosen["ilp"]), x="tile_n", by=["accumulators"]),
+        x=Scale(label="N"),
+        y=_CYCLES,
+        alt=f"Issue interval of small {shown} instructions by accumulators that take turns",
+    )
+    return [Panel(svg=svg, caption=f"Small {shown} instructions on one accumulator, and on four that take turns.")]
+
+
+def _wide(intervals):
+    if intervals.empty:
+        return []
+    wide = intervals[(intervals["tile_n"] == 256) & ((intervals["source"] == "rs") | intervals["sparse"].astype(bool))]
+    if wide.empty:
+        return []
+    where = {"ss": "A in shared memory", "rs": "A in registers"}
+    listed = _dots(
+        wide.sort_values(["sparse", "source", "kind"]),
+        lambda row: f"{row['kind']}{', sparse' if row['sparse'] else ''}, {row['source']}",
+        group=lambda row: where[row["source"]],
+    )
+    svg = dots(listed, x=_CYCLES, alt="Issue interval at N = 256 with A in registers, and of sparse instructions")
+    caption = "Issue interval at N = 256 with A in registers (rs), and where A is sparse; 128 cycles is the limit."
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _layouts(rows):
+    rows = rows[rows["tile_n"] == 256] if len(rows) else rows
+    if rows.empty:
+        return []
+    listed = _dots(
+        rows.sort_values(["kind", "sparse", "swizzle"]),
+        lambda row: (
+            f"{row['kind']}{', sparse' if row['sparse'] else ''}, "
+            + (f"{row['swizzle']:.0f} B swizzled" if row["swizzle"] else "no swizzle")
+        ),
+        group=lambda row: "sparse" if row["sparse"] else "dense",
+    )
+    svg = dots(listed, x=_CYCLES, alt="Issue interval at N = 256 by layout in shared memory")
+    return [Panel(svg=svg, caption="Issue interval at N = 256 by layout of the operands in shared memory, K-major.")]
+
+
+def _latency(rows):
+    chosen = rows
+    for name, value in (("sparse", False), ("source", "ss")):
+        chosen = chosen[chosen[name] == value] if name in chosen else chosen
+    if chosen.empty or chosen["tile_n"].nunique() < 2:
+        return []
+    whole = chosen[chosen["a_type"] == chosen["b_type"]]
+    few = whole[whole["kind"].isin(sorted(whole["kind"].unique())[:_MOST_LINES])]
+    svg = lines(
+        series(few, x="tile_n", by=["kind"]),
+        x=Scale(label="N", log=True),
+        y=_CYCLES,
+        alt="Completion latency over N, by type",
+    )
+    return [Panel(svg=svg, caption="Issue, commit and wait for one instruction at a time: what its completion takes.")]
+
+
+def _surface(reached):
+    if reached.empty:
+        return []
+    panels = []
+    dense = reached[(reached["sparse"] == False) & (reached["operands"] == "normal")]  # noqa: E712
+    for kind in ("f16", "e4m3"):
+        for n in sorted(dense["tile_n"].unique()):
+            chosen = dense[(dense["kind"] == kind) & (dense["tile_n"] == n)]
+            if chosen.empty or chosen["warps"].nunique() < 2:
+                continue
+            limit = chosen["limit"].dropna()
+            svg = lines(
+                series(chosen.assign(under_way=chosen["groups"]), x="warps", by=["under_way"]),
+                x=Scale(label="warps per SM"),
+                y=Scale(label="operations per clock and SM", unit="flop/cycle", start=0),
+                limits=[Limit(label=f"limit {limit.iloc[0]:.0f}", y=float(limit.iloc[0]))] if len(limit) else [],
+                alt=f"Throughput of {kind} with N = {n} by warps and instructions under way",
+            )
+            caption = f"{kind}, N = {n}: by warps, and by instructions that each warpgroup keeps under way."
+            panels.append(Panel(svg=svg, caption=caption))
+    return panels
+
+
+def _facts(wide, intervals, rates):
+    f16 = wide[wide["kind"] == "f16"] if len(wide) else wide
+    if len(f16):
+        yield _fact("wgmma_n256_issue_interval", f16.iloc[0], "lower", "f16, A from shared memory")
+    sparse = (
+        trusted(intervals[(intervals["tile_n"] == 256) & intervals["sparse"].astype(bool)]) if len(intervals) else wide
+    )
+    for source in ("ss", "rs"):
+        found = sparse[(sparse["kind"] == "f16") & (sparse["source"] == source)] if len(sparse) else sparse
+        if len(found):
+            yield _fact(f"wgmma_sparse_{source}_issue_interval", found.iloc[0], "lower", "f16")
+    for kind, name in _PUBLISHED.items():
+        row = best(measured(rates, "wgmma/throughput", "rate", kind=kind, operands="zeros"))
+        if row is not None:
+            yield _fact(f"wgmma_{name}_n256_zeros", row, "higher", "a burst, every operand 0")
+
+
+def _fact(quantity, row, better, detail):
+    return Fact(
+        quantity=quantity,
+        value=row["value"],
+        lo=row["lo"],
+        hi=row["hi"],
+        n=int(row["n"]),
+        unit=row["unit"],
+        better=better,
+        limit=row["limit"] if row["limit"] == row["limit"] else None,
+        detail=detail,
+        sm_mhz=row["sm_mhz"],
+    )
