@@ -66,7 +66,7 @@ def _panels(speed, power, energy):
         chosen = speed[speed["a_type"] == dtype]
         listed = [_dot(row, drawn) for row in _ordered(chosen)]
         svg = dots(listed, x=Scale(label="operations per second", unit="flop/s", start=0), alt=f"Speed of {dtype}")
-        caption = f"{dtype}: speed by operands and regime, with the SM clock and, sustained, the power drawn."
+        caption = f"{dtype}: in bursts, and sustained, where the power drawn is given, with the SM clock of each."
         yield Panel(svg=svg, caption=caption)
     if len(energy):
         listed = [
@@ -96,11 +96,9 @@ def _operands(row):
 
 
 def _dot(row, drawn):
-    words = f"{row['regime']}, {_operands(row)}"
-    if row["sm_mhz"] == row["sm_mhz"]:
-        words += f", {row['sm_mhz']:.0f} MHz"
-    if row["regime"] == "sustained" and row["cell_id"] in drawn:
-        words += f", {drawn[row['cell_id']]:.0f} W"
+    how = f"{drawn[row['cell_id']]:.0f} W" if row["cell_id"] in drawn else row["regime"]
+    clock = f" at {row['sm_mhz']:.0f} MHz" if row["sm_mhz"] == row["sm_mhz"] else ""
+    words = f"{_operands(row)}, {how}{clock}"
     return Dot(
         label=words,
         value=row["value"],
