@@ -5,6 +5,7 @@ from pathlib import Path
 from gridstone import Metric, Unavailable, compute_capability, content, loop, per_clock, probe, rate, values
 
 _wgmma = content.load_module(Path(__file__).with_name("wgmma.py"))
+_tiles = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup_tiles.py")
 
 _N, _WARPS = 256, 8
 _KINDS = {kind[0]: kind for kind in _wgmma.TYPES if kind[0] == kind[1] and kind[2] != "f16"}
@@ -48,13 +49,12 @@ def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
         Metric(name="energy", unit="J/flop", better="lower", reduce=_energy),
     ],
     limit={"rate": _wgmma.at_most_per_second, "throughput": _wgmma.at_most_per_clock},
-    sass={"sm_90": loop(_wgmma.opcode, count=8, clocked=True)},
+    sass={"sm_90": loop(_wgmma.opcode, count=_tiles.UNROLL, clocked=True)},
     needs=[compute_capability(9.0, exactly=True)],
     where=_cells,
 )
 def tensor(gpu, *, operands, regime, warps, **axes):
     """Dense m64n256 on every SM: bursts from rest, and sustained at power equilibrium with the power drawn."""
     length = _BURST_CYCLES if regime == "burst" else _SUSTAINED_CYCLES
-    return _wgmma.fill(
-        gpu, axes, warps=warps, operands=operands, rounds=_wgmma.rounds_for(length, axes["tile_n"], warps)
-    )
+    rounds = _tiles.rounds_for(length, axes["tile_n"], warps)
+    return _tiles.fill(gpu, axes, warps=warps, operands=operands, rounds=rounds)

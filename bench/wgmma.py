@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from gridstone import compute_capability, constant, content, cycles, loop, per_clock, per_sm_clock, probe, rate, values
 
-_warpgroup = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup.py")
-_formats = _warpgroup.formats
+_tiles = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup_tiles.py")
 
 # (A, B, accumulator): what the machine code calls the pair, and dense operations per clock and SM
 _H, _F8, _I8 = 4096, 8192, 8192
@@ -61,12 +58,12 @@ def opcode(axes):
     kind = (axes["a_type"], axes["b_type"], axes["acc_type"])
     name, words, _ = TYPES[kind]
     sparse = axes.get("sparse", False)
-    k = shape_of(axes).k
+    k = _tiles.shape_of(axes).k
     return rf"{name}{'.SP' if sparse else ''}.64x{axes['tile_n']}x{k}{words}".replace(".", r"\.")
 
 
 def _sass():
-    return {"sm_90": loop(opcode, count=_warpgroup.UNROLL, clocked=True)}
+    return {"sm_90": loop(opcode, count=_tiles.UNROLL, clocked=True)}
 
 
 def most_per_clock(axes):
@@ -82,82 +79,6 @@ def at_most_per_clock(machine, axes, samples):
 def at_most_per_second(machine, axes, samples):
     """Limit of a rate, at the clock that was seen."""
     return per_sm_clock(most_per_clock(axes), _SOURCE)(machine, axes, samples)
-
-
-def shape_of(axes, warps=4):
-    """The shape that axes speak of."""
-    return _warpgroup.Shape(
-        a_type=axes["a_type"],
-        b_type=axes["b_type"],
-        acc_type=axes["acc_type"],
-        n=axes["tile_n"],
-        sparse=axes.get("sparse", False),
-        warpgroups=warps // 4,
-        ilp=axes.get("ilp", 1),
-    )
-
-
-class Tiles:
-    """Operands of a shape on the GPU, and a check of the cell's kernel with others that have an exact result.
-
-    once: the length that makes the kernel go once through its loop.
-    """
-
-    def __init__(self, gpu, shape, *, once, operands="normal"):
-        self._gpu, self._shape, self._once, self._rng = gpu, shape, once, np.random.default_rng()
-        self._out = gpu.alloc(4 * shape.words_out)
-        self.args = [*self._upload(self._drawn(lambda dtype: _formats.alphabet(dtype, operands))), self._out]
-
-    def verify(self):
-        """Whether one iteration of the loop leaves in the first block what numpy makes of the same operands."""
-        gpu, shape = self._gpu, self._shape
-        given = self._drawn(_formats.exact)
-        args = [*self._upload(given), self._out, np.uint32(self._once), gpu.bench.slot(0)]
-        gpu.memset(self._out, 0xFF)
-        gpu.enqueue(gpu.kernel, 1, 128 * shape.warpgroups, args, shape.shared)
-        found = _warpgroup.accumulators(shape, self._out.get())
-        return bool((found == _warpgroup.expected(shape, given)).all())
-
-    def _drawn(self, letters):
-        shape = self._shape
-        return _warpgroup.operands(shape, letters(shape.a_type), letters(shape.b_type), self._rng)
-
-    def _upload(self, given):
-        arrays = (given.a, given.b, _warpgroup.metadata(self._shape, given))
-        return [self._on_device(np.ascontiguousarray(array).view(np.uint8).ravel()) for array in arrays]
-
-    def _on_device(self, array):
-        memory = self._gpu.alloc(array.nbytes)
-        memory.set(array)
-        return memory
-
-
-def chain(gpu, axes, lengths):
-    """A chain of one warpgroup's instructions, each counted."""
-    shape = shape_of(axes)
-    tiles = Tiles(gpu, shape, once=_warpgroup.UNROLL)
-    return gpu.chain(
-        args=lambda _length: tiles.args, lengths=lengths, block=128, shared=shape.shared, verify=tiles.verify
-    )
-
-
-def fill(gpu, axes, *, warps, operands, rounds):
-    """Every SM at work with `warps` warps for `rounds` iterations."""
-    shape = shape_of(axes, warps)
-    tiles = Tiles(gpu, shape, once=1, operands=operands)
-    done = gpu.multiprocessors * shape.warpgroups * _warpgroup.UNROLL * rounds
-    return gpu.fill(
-        block=32 * warps,
-        args=[*tiles.args, np.uint32(rounds)],
-        work=done * shape.operations,
-        shared=shape.shared,
-        verify=tiles.verify,
-    )
-
-
-def rounds_for(cycles_, n, warps):
-    """Iterations that take about so many cycles where the tensor cores are busy."""
-    return max(8, int(cycles_ / (_warpgroup.UNROLL * max(n // 2, 20) * (warps // 4))))
 
 
 def _latency_cells(a_type, b_type, acc_type, tile_n, source, sparse):
@@ -185,7 +106,7 @@ def _latency_cells(a_type, b_type, acc_type, tile_n, source, sparse):
 )
 def latency(gpu, **axes):
     """Cycles from the issue of one instruction to its completion: issue, commit, wait, over and over."""
-    return chain(gpu, axes, (32, 160))
+    return _tiles.chain(gpu, axes, (32, 160))
 
 
 def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse, ilp):
@@ -217,7 +138,7 @@ def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse, ilp):
 )
 def interval(gpu, **axes):
     """Cycles from one instruction to the next of a warpgroup that waits at the end alone, on `ilp` accumulators."""
-    return chain(gpu, axes, (64, 576))
+    return _tiles.chain(gpu, axes, (64, 576))
 
 
 def _layout_cells(a_type, b_type, acc_type, tile_n, source, sparse, swizzle):
@@ -242,7 +163,7 @@ def _layout_cells(a_type, b_type, acc_type, tile_n, source, sparse, swizzle):
 )
 def layout(gpu, **axes):
     """The same by layout of the operands in shared memory: rows of 128, 64 or 32 bytes swizzled, or none."""
-    return chain(gpu, axes, (64, 576))
+    return _tiles.chain(gpu, axes, (64, 576))
 
 
 def _throughput_cells(a_type, b_type, acc_type, tile_n, sparse, warps, groups, operands):
@@ -279,4 +200,5 @@ def _fits(acc_type, n, warps):
 )
 def throughput(gpu, *, warps, groups, operands, **axes):
     """Operations per clock of an SM by warps, and by groups of one instruction that each warpgroup keeps under way."""
-    return fill(gpu, axes, warps=warps, operands=operands, rounds=rounds_for(250_000, axes["tile_n"], warps))
+    rounds = _tiles.rounds_for(250_000, axes["tile_n"], warps)
+    return _tiles.fill(gpu, axes, warps=warps, operands=operands, rounds=rounds)

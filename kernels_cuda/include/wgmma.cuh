@@ -11,9 +11,8 @@
 #pragma once
 
 #include "clock.cuh"
+#include "wgmma_words.cuh"
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
 #define JOIN_OF(a, b) a##b
 #define JOIN(a, b) JOIN_OF(a, b)
 
@@ -26,88 +25,6 @@
 #endif
 #ifndef SWIZZLE
 #define SWIZZLE 128
-#endif
-#ifndef SPARSE
-#define SPARSE 0
-#endif
-
-// The words of the instruction
-
-#if defined(A_TYPE_F16)
-#define A_TEXT "f16"
-#elif defined(A_TYPE_BF16)
-#define A_TEXT "bf16"
-#elif defined(A_TYPE_TF32)
-#define A_TEXT "tf32"
-#elif defined(A_TYPE_E4M3)
-#define A_TEXT "e4m3"
-#elif defined(A_TYPE_E5M2)
-#define A_TEXT "e5m2"
-#elif defined(A_TYPE_S8)
-#define A_TEXT "s8"
-#elif defined(A_TYPE_U8)
-#define A_TEXT "u8"
-#elif defined(A_TYPE_B1)
-#define A_TEXT "b1"
-#endif
-#if defined(B_TYPE_F16)
-#define B_TEXT "f16"
-#elif defined(B_TYPE_BF16)
-#define B_TEXT "bf16"
-#elif defined(B_TYPE_TF32)
-#define B_TEXT "tf32"
-#elif defined(B_TYPE_E4M3)
-#define B_TEXT "e4m3"
-#elif defined(B_TYPE_E5M2)
-#define B_TEXT "e5m2"
-#elif defined(B_TYPE_S8)
-#define B_TEXT "s8"
-#elif defined(B_TYPE_U8)
-#define B_TEXT "u8"
-#elif defined(B_TYPE_B1)
-#define B_TEXT "b1"
-#endif
-
-// K of a dense instruction, and what follows the operands: scale of A and B, and for 16 bits whether they lie along M and N
-#if defined(A_TYPE_F16) || defined(A_TYPE_BF16)
-#define DEPTH 16
-#if defined(SOURCE_RS)
-#define SCALES ", 1, 1, 0"
-#else
-#define SCALES ", 1, 1, 0, 0"
-#endif
-#elif defined(A_TYPE_TF32)
-#define DEPTH 8
-#define SCALES ", 1, 1"
-#elif defined(A_TYPE_E4M3) || defined(A_TYPE_E5M2)
-#define DEPTH 32
-#define SCALES ", 1, 1"
-#elif defined(A_TYPE_B1)
-#define DEPTH 256
-#define SCALES ""
-#else
-#define DEPTH 32
-#define SCALES ""
-#endif
-
-#if defined(A_TYPE_B1)
-#define OPERATION ".and.popc"
-#else
-#define OPERATION ""
-#endif
-
-#if SPARSE
-#if DEPTH == 8
-#define DEPTH_TEXT "16"
-#elif DEPTH == 16
-#define DEPTH_TEXT "32"
-#else
-#define DEPTH_TEXT "64"
-#endif
-#define MNEMONIC "wgmma.mma_async.sp.sync.aligned."
-#else
-#define DEPTH_TEXT TEXT(DEPTH)
-#define MNEMONIC "wgmma.mma_async.sync.aligned."
 #endif
 
 // The accumulators of a thread: 4 registers per 8 columns, 2 where they hold pairs of f16

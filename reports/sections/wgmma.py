@@ -27,7 +27,7 @@ def section(rows):
     if on_time:
         claims.append(f"An m64n256 wgmma follows the one before after 128 cycles with {listing(sorted(on_time))}")
     if top is not None:
-        share = f"{percent(top['value'])} of its limit with {top['kind']}"
+        share = f"{percent(top['value'])} of their limit with {top['kind']}"
         claims.append(f"tensor cores reach {share}" if claims else f"Tensor cores reach {share}")
     return Section(
         heading="; ".join(claims) or "No wgmma cell of this run is ok",

@@ -30,7 +30,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Section]:
 
 
 def test_headings_are_claims(whole: dict[str, Section]) -> None:
-    assert "of its limit" in whole["wgmma"].heading
+    assert "of their limit" in whole["wgmma"].heading
     assert "keep 13 binary places with e4m3" in whole["fp8"].heading
     assert whole["power"].heading.startswith("bf16 sustains")
     assert "W with random operands" in whole["power"].heading
