@@ -41,9 +41,12 @@ _SWEPT = {
     ("b1", "b1", "s32"),
 }
 _FEW = {("f16", "f16", "f32"), ("tf32", "tf32", "f32"), ("e4m3", "e4m3", "f32"), ("s8", "s8", "s32")}
-_SURFACE = {("f16", "f16", "f32"), ("e4m3", "e4m3", "f32")}
+_FEW_A = ["f16", "tf32", "e4m3", "s8"]
 _HOPPER = [compute_capability(9.0, exactly=True)]
 _KNOBS = ["a_type", "b_type", "acc_type", "tile_n", "source", "sparse"]
+_INTERVAL = cycles(per="instruction", name="issue_interval")
+_THROUGHPUT = [per_clock(unit="flop/cycle"), rate(unit="flop/s")]
+_LENGTHS = (64, 576)
 
 
 def offered(kind, n, sparse):
@@ -81,6 +84,9 @@ def at_most_per_second(machine, axes, samples):
     return per_sm_clock(most_per_clock(axes), _SOURCE)(machine, axes, samples)
 
 
+_LIMITS = {"throughput": at_most_per_clock, "rate": at_most_per_second}
+
+
 def _latency_cells(a_type, b_type, acc_type, tile_n, source, sparse):
     kind = (a_type, b_type, acc_type)
     if not offered(kind, tile_n, sparse):
@@ -109,12 +115,10 @@ def latency(gpu, **axes):
     return _tiles.chain(gpu, axes, (32, 160))
 
 
-def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse, ilp):
+def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse):
     kind = (a_type, b_type, acc_type)
     if not offered(kind, tile_n, sparse):
         return False
-    if ilp > 1:
-        return kind in _SWEPT and tile_n in (8, 16, 32, 64) and source == "ss" and not sparse
     if source == "ss" and not sparse:
         return kind in _SWEPT or tile_n in _COARSE
     both = sparse and source == "rs"
@@ -129,16 +133,33 @@ def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse, ilp):
     tile_n=values(_N, quick=[64, 256]),
     source=values(["ss", "rs"], quick=["ss"]),
     sparse=values([False, True], quick=[False]),
-    ilp=values([1, 4], quick=[1]),
-    knobs=[*_KNOBS, "ilp"],
-    measures=cycles(per="instruction", name="issue_interval"),
+    knobs=_KNOBS,
+    measures=_INTERVAL,
     sass=_sass(),
     needs=_HOPPER,
     where=_interval_cells,
 )
 def interval(gpu, **axes):
-    """Cycles from one instruction to the next of a warpgroup that waits at the end alone, on `ilp` accumulators."""
-    return _tiles.chain(gpu, axes, (64, 576))
+    """Cycles from one instruction to the next of a warpgroup that waits for none of them until the end."""
+    return _tiles.chain(gpu, axes, _LENGTHS)
+
+
+@probe(
+    "wgmma/interval.cu",
+    a_type=values(_FEW_A, quick=["f16"]),
+    b_type=_FEW_A,
+    acc_type=["f32", "s32"],
+    tile_n=values([8, 16, 32, 64], quick=[8, 32]),
+    ilp=[1, 4],
+    knobs=["a_type", "b_type", "acc_type", "tile_n", "ilp"],
+    measures=_INTERVAL,
+    sass=_sass(),
+    needs=_HOPPER,
+    where=lambda a_type, b_type, acc_type, **_: (a_type, b_type, acc_type) in _FEW,
+)
+def accumulators(gpu, **axes):
+    """The same for small instructions on one accumulator, and on `ilp` of them that take turns."""
+    return _tiles.chain(gpu, axes, _LENGTHS)
 
 
 def _layout_cells(a_type, b_type, acc_type, tile_n, source, sparse, swizzle):
@@ -148,37 +169,32 @@ def _layout_cells(a_type, b_type, acc_type, tile_n, source, sparse, swizzle):
 
 @probe(
     "wgmma/interval.cu",
-    a_type=values(["f16", "tf32", "e4m3", "s8"], quick=["f16"]),
-    b_type=["f16", "tf32", "e4m3", "s8"],
+    a_type=values(_FEW_A, quick=["f16"]),
+    b_type=_FEW_A,
     acc_type=["f32", "s32"],
     tile_n=values([256], full=[64, 256]),
     source=["ss"],
     sparse=[False, True],
     swizzle=[0, 32, 64, 128],
     knobs=[*_KNOBS, "swizzle"],
-    measures=cycles(per="instruction", name="issue_interval"),
+    measures=_INTERVAL,
     sass=_sass(),
     needs=_HOPPER,
     where=_layout_cells,
 )
 def layout(gpu, **axes):
     """The same by layout of the operands in shared memory: rows of 128, 64 or 32 bytes swizzled, or none."""
-    return _tiles.chain(gpu, axes, (64, 576))
+    return _tiles.chain(gpu, axes, _LENGTHS)
 
 
-def _throughput_cells(a_type, b_type, acc_type, tile_n, sparse, warps, groups, operands):
-    kind = (a_type, b_type, acc_type)
-    if not offered(kind, tile_n, sparse) or not _fits(acc_type, tile_n, warps):
-        return False
-    base = (tile_n, warps, groups) == (256, 4, 4)
-    if operands == "zeros":
-        return base and kind in _FEW and not sparse
-    return base or (kind in _SURFACE and not sparse)
-
-
-def _fits(acc_type, n, warps):
+def _fits(acc_type, tile_n, warps):
     """Whether the registers of the accumulators and 40 more are there for every thread."""
-    return n // (4 if acc_type == "f16" else 2) + 40 <= min(255, 65536 // (32 * warps) // 8 * 8)
+    return tile_n // (4 if acc_type == "f16" else 2) + 40 <= min(255, 65536 // (32 * warps) // 8 * 8)
+
+
+def _fill(gpu, axes, *, warps, operands):
+    rounds = _tiles.rounds_for(250_000, axes["tile_n"], warps)
+    return _tiles.fill(gpu, axes, warps=warps, operands=operands, rounds=rounds)
 
 
 @probe(
@@ -186,19 +202,41 @@ def _fits(acc_type, n, warps):
     a_type=values(_A, quick=["f16", "e4m3"]),
     b_type=_A,
     acc_type=values(_ACC, quick=["f32"]),
-    tile_n=values([64, 128, 256], quick=[256]),
+    tile_n=[256],
     sparse=[False, True],
-    warps=values([4, 8, 12, 16], quick=[4, 8]),
-    groups=values([1, 2, 4], quick=[1, 4]),
+    warps=[4],
+    groups=[4],
     operands=["normal", "zeros"],
     knobs=["a_type", "b_type", "acc_type", "tile_n", "sparse", "warps", "groups"],
-    measures=[per_clock(unit="flop/cycle"), rate(unit="flop/s")],
-    limit={"throughput": at_most_per_clock, "rate": at_most_per_second},
+    measures=_THROUGHPUT,
+    limit=_LIMITS,
     sass=_sass(),
     needs=_HOPPER,
-    where=_throughput_cells,
+    where=lambda a_type, b_type, acc_type, tile_n, sparse, operands, **_: (
+        offered((a_type, b_type, acc_type), tile_n, sparse)
+        and (operands == "normal" or ((a_type, b_type, acc_type) in _FEW and not sparse))
+    ),
 )
 def throughput(gpu, *, warps, groups, operands, **axes):
-    """Operations per clock of an SM by warps, and by groups of one instruction that each warpgroup keeps under way."""
-    rounds = _tiles.rounds_for(250_000, axes["tile_n"], warps)
-    return _tiles.fill(gpu, axes, warps=warps, operands=operands, rounds=rounds)
+    """Operations per clock of an SM with one warpgroup that keeps four instructions under way."""
+    return _fill(gpu, axes, warps=warps, operands=operands)
+
+
+@probe(
+    "wgmma/throughput.cu",
+    a_type=["f16", "e4m3"],
+    b_type=["f16", "e4m3"],
+    acc_type=["f32"],
+    tile_n=values([64, 128, 256], quick=[256]),
+    warps=values([4, 8, 12, 16], quick=[4, 8]),
+    groups=values([1, 2, 4], quick=[1, 4]),
+    knobs=["a_type", "b_type", "acc_type", "tile_n", "warps", "groups"],
+    measures=_THROUGHPUT,
+    limit=_LIMITS,
+    sass=_sass(),
+    needs=_HOPPER,
+    where=lambda a_type, b_type, acc_type, tile_n, warps, groups: a_type == b_type and _fits(acc_type, tile_n, warps),
+)
+def saturation(gpu, *, warps, groups, **axes):
+    """The same by warps, and by groups of one instruction that each warpgroup keeps under way."""
+    return _fill(gpu, axes, warps=warps, operands="normal")

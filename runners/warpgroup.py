@@ -38,7 +38,7 @@ class Shape:
     @property
     def k(self) -> int:
         """K of one instruction; twice that of the dense one where A is sparse."""
-        return _STEP * 8 // formats.BITS[self.a_type] * (2 if self.sparse else 1)
+        return _STEP * 8 // int(formats.BITS[self.a_type]) * (2 if self.sparse else 1)
 
     @property
     def operations(self) -> float:
@@ -132,7 +132,7 @@ def accumulators(shape: Shape, words: Array) -> Array:
     if shape.acc_type == "f16":  # (block of 8 columns, row of two, warp, group, pair of columns, column)
         found = words.view(np.float16).reshape(*lead, blocks, 2, 4, 8, 4, 2).transpose(0, 1, 4, 3, 5, 2, 6, 7)
     else:  # (block of 8 columns, row of two, column, warp, group, pair of columns)
-        kind = np.float32 if shape.acc_type == "f32" else np.int32
+        kind = np.dtype(np.float32 if shape.acc_type == "f32" else np.int32)
         found = words.view(kind).reshape(*lead, blocks, 2, 2, 4, 8, 4).transpose(0, 1, 5, 3, 6, 2, 7, 4)
     return found.reshape(*lead, 64, shape.n).astype(np.float64)
 

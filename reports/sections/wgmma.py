@@ -5,7 +5,7 @@ from gridstone.report import Fact, Panel, Section, best, listing, measured, perc
 
 FAMILY = "wgmma"
 ORDER = 52
-PROBES = ("wgmma/latency", "wgmma/interval", "wgmma/layout", "wgmma/throughput")
+PROBES = tuple(f"wgmma/{name}" for name in "latency interval accumulators layout throughput saturation".split())
 
 _SATURATED = 0.99  # of the rate at N = 256
 _EXACT = 0.1  # cycles
@@ -35,11 +35,11 @@ def section(rows):
         panels=(
             *_bars(reached),
             *_sweep(plain),
-            *_accumulators(intervals),
+            *_accumulators(measured(rows, "wgmma/accumulators", "issue_interval")),
             *_wide(intervals),
             *_layouts(measured(rows, "wgmma/layout", "issue_interval")),
             *_latency(measured(rows, "wgmma/latency", "latency")),
-            *_surface(reached),
+            *_surface(measured(rows, "wgmma/saturation", "throughput")),
         ),
         facts=tuple(_facts(wide, intervals, measured(rows, "wgmma/throughput", "rate"))),
         headline=None if top is None else f"wgmma reaches {percent(top['value'])} of its limit",
@@ -64,8 +64,8 @@ def _kind(row):
 
 
 def _plain(rows):
-    """Dense, A from shared memory, one accumulator."""
-    for name, value in (("sparse", False), ("source", "ss"), ("ilp", 1)):
+    """Dense, A from shared memory."""
+    for name, value in (("sparse", False), ("source", "ss")):
         rows = rows[(rows[name] == value).fillna(False)] if name in rows else rows
     return rows
 
@@ -142,16 +142,13 @@ def _sweep(plain):
     return [Panel(svg=svg, caption=caption, wide=True)]
 
 
-def _accumulators(intervals):
+def _accumulators(rows):
     """One accumulator beside several that take turns."""
-    if intervals.empty or "ilp" not in intervals or intervals["ilp"].nunique() < 2:
+    if rows.empty:
         return []
-    kinds = intervals[intervals["ilp"] > 1]["kind"].unique()
+    kinds = rows["kind"].unique()
     shown = "f16" if "f16" in kinds else kinds[0]
-    chosen = intervals[(intervals["kind"] == shown) & (intervals["tile_n"] <= 64) & (intervals["sparse"] == False)]  # noqa: E712
-    chosen = chosen[chosen["source"] == "ss"]
-    if chosen.empty:
-        return []
+    chosen = rows[rows["kind"] == shown]
     svg = lines(
         series(chosen.assign(accumulators=chosen["ilp"]), x="tile_n", by=["accumulators"]),
         x=Scale(label="N"),
@@ -211,26 +208,21 @@ def _latency(rows):
     return [Panel(svg=svg, caption="Issue, commit and wait for one instruction at a time: what its completion takes.")]
 
 
-def _surface(reached):
-    if reached.empty:
-        return []
+def _surface(rows):
     panels = []
-    dense = reached[(reached["sparse"] == False) & (reached["operands"] == "normal")]  # noqa: E712
-    for kind in ("f16", "e4m3"):
-        for n in sorted(dense["tile_n"].unique()):
-            chosen = dense[(dense["kind"] == kind) & (dense["tile_n"] == n)]
-            if chosen.empty or chosen["warps"].nunique() < 2:
-                continue
-            limit = chosen["limit"].dropna()
-            svg = lines(
-                series(chosen.assign(under_way=chosen["groups"]), x="warps", by=["under_way"]),
-                x=Scale(label="warps per SM"),
-                y=Scale(label="operations per clock and SM", unit="flop/cycle", start=0),
-                limits=[Limit(label=f"limit {limit.iloc[0]:.0f}", y=float(limit.iloc[0]))] if len(limit) else [],
-                alt=f"Throughput of {kind} with N = {n} by warps and instructions under way",
-            )
-            caption = f"{kind}, N = {n}: by warps, and by instructions that each warpgroup keeps under way."
-            panels.append(Panel(svg=svg, caption=caption))
+    for (kind, n), chosen in rows.groupby(["kind", "tile_n"]) if len(rows) else ():
+        if chosen["warps"].nunique() < 2:
+            continue
+        limit = chosen["limit"].dropna()
+        svg = lines(
+            series(chosen.assign(under_way=chosen["groups"]), x="warps", by=["under_way"]),
+            x=Scale(label="warps per SM"),
+            y=Scale(label="operations per clock and SM", unit="flop/cycle", start=0),
+            limits=[Limit(label=f"limit {limit.iloc[0]:.0f}", y=float(limit.iloc[0]))] if len(limit) else [],
+            alt=f"Throughput of {kind} with N = {n} by warps and instructions under way",
+        )
+        caption = f"{kind}, N = {n}: by warps, and by instructions that each warpgroup keeps under way."
+        panels.append(Panel(svg=svg, caption=caption))
     return panels
 
 

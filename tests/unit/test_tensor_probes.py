@@ -106,7 +106,7 @@ def test_a_kernel_that_does_nothing_is_not_believed(name: str) -> None:
 )
 def test_a_kernel_that_multiplies_is_believed(dtype: tuple[str, str, str]) -> None:
     axes = {"a_type": dtype[0], "b_type": dtype[1], "acc_type": dtype[2], "tile_n": 64, "sparse": False}
-    chained = body("wgmma/interval", PaperGpu(multiply(axes)), {**axes, "source": "ss", "ilp": 1})
+    chained = body("wgmma/interval", PaperGpu(multiply(axes)), {**axes, "source": "ss"})
     assert chained.verify is not None and chained.verify()
     more = {"warps": 8, "groups": 4, "operands": "zeros"}
     filled = body("wgmma/throughput", PaperGpu(multiply(axes, warpgroups=2)), {**axes, **more})
