@@ -101,7 +101,7 @@ def metadata(shape: Shape, given: Operands) -> Array:
     else:
         both = parts[:, :, 0] | parts[:, :, 1] << np.uint64(16)  # (warpgroup, warp, group of threads, slice, half of K)
         threads = np.stack([both, both], axis=-2).transpose(0, 3, 1, 2, 4, 5)  # the selector takes the first two
-    return threads.reshape(shape.warpgroups, shape.slices, 128).astype(np.uint32)
+    return np.asarray(threads.reshape(shape.warpgroups, shape.slices, 128), dtype=np.uint32)
 
 
 def dense(shape: Shape, given: Operands) -> Array:
@@ -130,11 +130,12 @@ def accumulators(shape: Shape, words: Array) -> Array:
     """What the kernels wrote, as float64 of shape (warpgroups, ilp, 64, n)."""
     lead, blocks = (shape.warpgroups, shape.ilp), shape.n // 8
     if shape.acc_type == "f16":  # (block of 8 columns, row of two, warp, group, pair of columns, column)
-        found = words.view(np.float16).reshape(*lead, blocks, 2, 4, 8, 4, 2).transpose(0, 1, 4, 3, 5, 2, 6, 7)
-    else:  # (block of 8 columns, row of two, column, warp, group, pair of columns)
-        kind = np.dtype(np.float32 if shape.acc_type == "f32" else np.int32)
-        found = words.view(kind).reshape(*lead, blocks, 2, 2, 4, 8, 4).transpose(0, 1, 5, 3, 6, 2, 7, 4)
-    return found.reshape(*lead, 64, shape.n).astype(np.float64)
+        pairs = words.view(np.float16).reshape(*lead, blocks, 2, 4, 8, 4, 2).transpose(0, 1, 4, 3, 5, 2, 6, 7)
+        return np.asarray(pairs.reshape(*lead, 64, shape.n), dtype=np.float64)
+    kind = np.dtype(np.float32 if shape.acc_type == "f32" else np.int32)
+    # (block of 8 columns, row of two, column, warp, group, pair of columns)
+    single = words.view(kind).reshape(*lead, blocks, 2, 2, 4, 8, 4).transpose(0, 1, 5, 3, 6, 2, 7, 4)
+    return np.asarray(single.reshape(*lead, 64, shape.n), dtype=np.float64)
 
 
 def _values(dtype: str, codes: Array) -> Array:
