@@ -1,0 +1,23 @@
+// Conversions. Where both types have as many bits, the bits of the result are the next source; else there and back.
+#pragma once
+#include "operation.cuh"
+
+OPERATION(CVT_S32_F32, u32, "r", "{\n\t.reg .f32 t;\n\tcvt.rn.f32.s32 t, %0;\n\tmov.b32 %0, t;\n\t}")
+OPERATION(CVT_F32_S32, u32, "r", "{\n\t.reg .f32 t;\n\tmov.b32 t, %0;\n\tcvt.rzi.s32.f32 %0, t;\n\t}")
+OPERATION(CVT_S8_F32, u32, "r", "{\n\t.reg .f32 t;\n\tcvt.rn.f32.s8 t, %0;\n\tmov.b32 %0, t;\n\t}")
+OPERATION(CVT_F32_F16X2, float, "f",
+          "{\n\t.reg .b32 t;\n\tcvt.rn.f16x2.f32 t, %0, %1;\n\tmov.b32 %0, t;\n\t}")
+OPERATION(CVT_F32_BF16X2, float, "f",
+          "{\n\t.reg .b32 t;\n\tcvt.rn.bf16x2.f32 t, %0, %1;\n\tmov.b32 %0, t;\n\t}")
+OPERATION(CVT_F16_F32, float, "f",
+          "{\n\t.reg .b16 l, h;\n\tmov.b32 {l, h}, %0;\n\tcvt.f32.f16 %0, h;\n\t}")
+OPERATIONS(CVT_F32_TF32, u32, "r", 1, 64, "{\n\t.reg .f32 t;\n\tmov.b32 t, %0;\n\tcvt.rna.tf32.f32 %0, t;\n\t}")
+OPERATION(RINT_F32, float, "f", "cvt.rni.f32.f32 %0, %0;")
+OPERATION(CVT_S64_F64, u64, "l", "{\n\t.reg .f64 t;\n\tcvt.rn.f64.s64 t, %0;\n\tmov.b64 %0, t;\n\t}")
+OPERATION(CVT_F64_S64, u64, "l", "{\n\t.reg .f64 t;\n\tmov.b64 t, %0;\n\tcvt.rzi.s64.f64 %0, t;\n\t}")
+OPERATIONS(CVT_F64_F32_F64, double, "d", 2, 112,
+           "{\n\t.reg .f32 t;\n\tcvt.rn.f32.f64 t, %0;\n\tcvt.f64.f32 %0, t;\n\t}")
+OPERATIONS(CVT_F64_S32_F64, double, "d", 2, 112,
+           "{\n\t.reg .s32 t;\n\tcvt.rzi.s32.f64 t, %0;\n\tcvt.rn.f64.s32 %0, t;\n\t}")
+OPERATIONS(CVT_S64_F32_S64, u64, "l", 2, 112,
+           "{\n\t.reg .f32 t;\n\tcvt.rn.f32.s64 t, %0;\n\tcvt.rzi.s64.f32 %0, t;\n\t}")

@@ -1,0 +1,242 @@
+"""What the operations of kernels_cuda/include compute, in numpy: one step over arrays of values and operands.
+
+A reference takes (x, a, b, j): the values, the operands %1 and %2 of the step, and the number of the step within an
+iteration of the loop. Values of 16 x 2 bits are uint32, as in the kernel; lanes of a warp lie side by side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def halves(x, kind):
+    """A uint32 array as the two 16-bit values of each word, the lower one first."""
+    return np.ascontiguousarray(x).view(kind)
+
+
+def words(x):
+    """16-bit values as the uint32 array that they lie in."""
+    return np.ascontiguousarray(x).view(np.uint32)
+
+
+def warps(x):
+    """An array of values as one row per warp."""
+    return x.reshape(-1, 32)
+
+
+def signed(x):
+    """The same bits as signed numbers."""
+    return x.view(f"i{x.itemsize}")
+
+
+def unsigned(x):
+    """The same bits as unsigned numbers."""
+    return np.ascontiguousarray(x).view(f"u{x.itemsize}")
+
+
+def rounded_to_bf16(x):
+    """The upper 16 bits of float32 values after rounding to nearest, ties to even; no NaN."""
+    bits = x.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)).astype(np.uint32)
+
+
+def _fma_bf16x2(x, a, b, _):
+    def wide(v, upper):
+        return (v & np.uint32(0xFFFF0000) if upper else v << np.uint32(16)).view(np.float32)
+
+    low, high = (rounded_to_bf16(wide(x, u) * wide(a, u) + wide(b, u)) for u in (False, True))
+    return low | high << np.uint32(16)
+
+
+def _f16x2(function):
+    """Of two halves each, computed wider and rounded once."""
+
+    def apply(x, a, b, _):
+        wide = (halves(v, np.float16).astype(np.float64) for v in (x, a, b))
+        return words(function(*wide).astype(np.float16))
+
+    return apply
+
+
+def _mul_wide(x, a, _b, _j):
+    return ((x ^ x >> np.uint64(32)) & _LOW) * (a & _LOW)
+
+
+def _dp4a(x, a, b, _):
+    bytes_x, bytes_a = (np.ascontiguousarray(v).view(np.int8).astype(np.int32).reshape(-1, 4) for v in (x, a))
+    return (bytes_x * bytes_a).sum(axis=1, dtype=np.int32).view(np.uint32) + b
+
+
+def _prmt(x, a, b, _):
+    pool = np.concatenate([np.ascontiguousarray(v).view(np.uint8).reshape(-1, 4) for v in (x, a)], axis=1)
+    places = b[:, None] >> np.array([0, 4, 8, 12], np.uint32)
+    picked = np.take_along_axis(pool, (places & np.uint32(7)).astype(np.intp), axis=1)
+    sign = np.where(picked >> 7, 0xFF, 0).astype(np.uint8)
+    return np.ascontiguousarray(np.where(places & np.uint32(8), sign, picked)).view(np.uint32).ravel()
+
+
+def _shf(x, a, b, _):
+    by = (b & np.uint32(31)).astype(np.uint64)
+    both = a.astype(np.uint64) << np.uint64(32) | x.astype(np.uint64)
+    return (both << by >> np.uint64(32)).astype(np.uint32)
+
+
+def _brev(x, *_):
+    for by, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
+        shift, keep = np.uint32(by), np.uint32(mask)
+        x = (x >> shift & keep) | (x & keep) << shift
+    return x
+
+
+def _leading(x):
+    """Number of the highest bit that is set, -1 where none is."""
+    return np.frexp(x.astype(np.float64))[1].astype(np.int32) - 1
+
+
+def _f32_to_s32(x, *_):
+    value = x.view(np.float32).astype(np.float64)
+    return np.clip(np.trunc(np.nan_to_num(value, nan=0.0)), -(2.0**31), 2.0**31 - 1).astype(np.int32).view(np.uint32)
+
+
+def _f32_to_pair(x, a, _b, _j):
+    return (halves_of(x) << np.uint32(16) | halves_of(a)).view(np.float32)
+
+
+def halves_of(x):
+    """float32 values rounded to float16, as numbers of 16 bits in uint32."""
+    with np.errstate(over="ignore"):
+        return x.astype(np.float16).view(np.uint16).astype(np.uint32)
+
+
+def _f32_to_bf16_pair(x, a, _b, _j):
+    return (rounded_to_bf16(x) << np.uint32(16) | rounded_to_bf16(a)).view(np.float32)
+
+
+def _f16_to_f32(x, *_):
+    return halves(x, np.float16)[1::2].astype(np.float32)
+
+
+def _shuffle(source):
+    def apply(x, a, _b, _j):
+        lane = np.arange(32)
+        chosen = source(lane, warps(a).astype(np.int64) & 31)
+        return np.take_along_axis(warps(x), np.where((chosen >= 0) & (chosen < 32), chosen, lane), axis=1).ravel()
+
+    return apply
+
+
+def _ballot(x, a, _b, _j):
+    mask = (warps(x > a).astype(np.uint64) << np.arange(32, dtype=np.uint64)).sum(axis=1)
+    return np.repeat(mask.astype(np.uint32), 32)
+
+
+def _vote(combine):
+    def apply(x, a, b, _):
+        return np.where(np.repeat(combine(warps(x > a), axis=1), 32), a, b)
+
+    return apply
+
+
+def _match_any(x, a, b, _):
+    rows = warps(x)
+    same = (rows[:, :, None] == rows[:, None, :]).astype(np.uint64) << np.arange(32, dtype=np.uint64)
+    return same.sum(axis=2).astype(np.uint32).ravel() & a ^ b
+
+
+def _match_all(x, a, b, _):
+    rows = warps(x)
+    return np.where(np.repeat((rows == rows[:, :1]).all(axis=1), 32), a, np.uint32(0)) ^ b
+
+
+def _redux(combine):
+    def apply(x, a, _b, _j):
+        return np.repeat(unsigned(combine(warps(signed(x)))), 32) ^ a
+
+    return apply
+
+
+def _division(x, a, _b, _j):
+    return np.where(x == 0, np.uint32(0xFFFFFFFF), a // np.maximum(x, np.uint32(1)))
+
+
+def _tanh_f16x2(x, *_):
+    return words(np.tanh(halves(x, np.float16).astype(np.float32)).astype(np.float16))
+
+
+REFERENCES = {
+    "add_f32": lambda x, a, b, j: x + a,
+    "mul_f32": lambda x, a, b, j: x * a,
+    "fma_f32": lambda x, a, b, j: x * a + b,  # the operands are powers of two: the product is exact
+    "min_max_f32": lambda x, a, b, j: np.maximum(np.minimum(x, a), b),
+    "setp_selp_f32": lambda x, a, b, j: np.where(x > a, b, x),
+    "add_f16x2": _f16x2(lambda x, a, b: x + a),
+    "mul_f16x2": _f16x2(lambda x, a, b: x * a),
+    "fma_f16x2": _f16x2(lambda x, a, b: x * a + b),
+    "min_max_f16x2": _f16x2(lambda x, a, b: np.maximum(np.minimum(x, a), b)),
+    "fma_bf16x2": _fma_bf16x2,
+    "add_f64": lambda x, a, b, j: x + a,
+    "mul_f64": lambda x, a, b, j: x * a,
+    "fma_f64": lambda x, a, b, j: x * a + b,
+    "div_approx_f32": lambda x, a, b, j: a / x,
+    "div_full_f32": lambda x, a, b, j: a / x,
+    "div_rn_f32": lambda x, a, b, j: a / x,
+    "rcp_rn_f32": lambda x, a, b, j: np.float32(1) / x,
+    "sqrt_rn_f32": lambda x, a, b, j: np.sqrt(x),
+    "div_rn_f64": lambda x, a, b, j: a / x,
+    "sqrt_rn_f64": lambda x, a, b, j: np.sqrt(x),
+    "rcp_tanh_f32": lambda x, a, b, j: np.tanh(1 / x),
+    "rsqrt_f32": lambda x, a, b, j: 1 / np.sqrt(x),
+    "sqrt_f32": lambda x, a, b, j: np.sqrt(x),
+    "ex2_f32": lambda x, a, b, j: np.exp2(-x),
+    "lg2_ex2_f32": lambda x, a, b, j: np.exp2(np.log2(x)),
+    "sin_f32": lambda x, a, b, j: np.sin(x),
+    "cos_f32": lambda x, a, b, j: np.cos(x),
+    "tanh_f32": lambda x, a, b, j: np.tanh(x),
+    "tanh_f16x2": _tanh_f16x2,
+    "add_s32": lambda x, a, b, j: x + a + b,
+    "mad_s32": lambda x, a, b, j: x * a + b,
+    "mad_hi_u32": lambda x, a, b, j: (x.astype(np.uint64) * a >> np.uint64(32)).astype(np.uint32) + b,
+    "mul_wide_u32": _mul_wide,
+    "add_s64": lambda x, a, b, j: x + a + b,
+    "mad_s64": lambda x, a, b, j: x * a + b,
+    "div_u32": _division,
+    "dp4a": _dp4a,
+    "min_max_s32": lambda x, a, b, j: unsigned(np.maximum(np.minimum(signed(x), signed(a)), signed(b))),
+    "sad_s32": lambda x, a, b, j: np.abs(signed(x).astype(np.int64) - signed(a)).astype(np.uint32) + b,
+    "lop3": lambda x, a, b, j: x & a ^ b,
+    "shl_b32": lambda x, a, b, j: x << a,
+    "shf_l_wrap": _shf,
+    "prmt": _prmt,
+    "popc": lambda x, a, b, j: np.bitwise_count(x).astype(np.uint32),
+    "brev": _brev,
+    "flo": lambda x, a, b, j: unsigned(_leading(x)),
+    "clz": lambda x, a, b, j: unsigned(31 - _leading(x)),
+    "setp_selp_s32": lambda x, a, b, j: np.where(signed(x) > signed(a), b, x),
+    "cvt_s32_f32": lambda x, a, b, j: unsigned(signed(x).astype(np.float32)),
+    "cvt_f32_s32": _f32_to_s32,
+    "cvt_s8_f32": lambda x, a, b, j: unsigned(np.ascontiguousarray(x).view(np.int8)[::4].astype(np.float32)),
+    "cvt_f32_f16x2": _f32_to_pair,
+    "cvt_f32_bf16x2": _f32_to_bf16_pair,
+    "cvt_f16_f32": _f16_to_f32,
+    "cvt_f32_tf32": lambda x, a, b, j: x + np.uint32(0x1000) & np.uint32(0xFFFFE000),
+    "rint_f32": lambda x, a, b, j: np.rint(x),
+    "cvt_s64_f64": lambda x, a, b, j: unsigned(signed(x).astype(np.float64)),
+    "cvt_f64_s64": lambda x, a, b, j: unsigned(x.view(np.float64).astype(np.int64)),
+    "cvt_f64_f32_f64": lambda x, a, b, j: x.astype(np.float32).astype(np.float64),
+    "cvt_f64_s32_f64": lambda x, a, b, j: np.trunc(x),
+    "cvt_s64_f32_s64": lambda x, a, b, j: unsigned(signed(x).astype(np.float32).astype(np.int64)),
+    "shfl_idx": _shuffle(lambda lane, a: a),
+    "shfl_bfly": _shuffle(lambda lane, a: lane ^ a),
+    "shfl_up": _shuffle(lambda lane, a: lane - a),
+    "shfl_down": _shuffle(lambda lane, a: lane + a),
+    "vote_ballot": _ballot,
+    "vote_any": _vote(np.any),
+    "vote_all": _vote(np.all),
+    "match_any": _match_any,
+    "match_all": _match_all,
+    "redux_add": _redux(lambda rows: rows.sum(axis=1, dtype=np.int32)),
+    "redux_max": _redux(lambda rows: rows.max(axis=1)),
+    "redux_xor": _redux(lambda rows: np.bitwise_xor.reduce(rows, axis=1)),
+}
