@@ -89,6 +89,11 @@ def _alike(rng, chains, lanes, distinct):
     return drawn[:, :, np.arange(32) % int(distinct)].reshape(chains + 4, lanes)
 
 
+def _ternary(rng, chains, lanes, _):
+    """Four halves of -1, 0 or 1 in each value, whose products and sums are exact."""
+    return rng.integers(-1, 2, (chains + 4, 4 * lanes)).astype(np.float16).view(np.uint64)
+
+
 def _whole(rng, chains, lanes, dtype):
     """Numbers up to 2^30 in size: as float64, as int64, or as the bits of float64 or float32."""
     values = rng.uniform(-(2.0**30), 2.0**30, (chains + 4, lanes))
@@ -109,5 +114,6 @@ _HOW = {
     "lanes": _lanes,
     "masks": _masks,
     "alike": _alike,
+    "ternary": _ternary,
     "whole": _whole,
 }

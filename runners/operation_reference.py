@@ -161,6 +161,20 @@ def _division(x, a, _b, _j):
     return np.where(x == 0, np.uint32(0xFFFFFFFF), a // np.maximum(x, np.uint32(1)))
 
 
+def _mma_f16(x, a, b, _j):
+    """C + A B of 16 x 8 x 8 halves by warp, in the layout of the registers that the PTX ISA gives."""
+    c, rows, (columns, _) = (_registers(v) for v in (x, a, b))
+    sums = [part + half @ columns.transpose(0, 2, 1) for part, half in zip(c, rows, strict=True)]
+    upper, lower = (words(s.astype(np.float16)).reshape(-1).astype(np.uint64) for s in sums)
+    return upper | lower << np.uint64(32)
+
+
+def _registers(x):
+    """Both registers of uint64 values as matrices (warps, 8 rows, 8 columns) of numbers."""
+    both = np.ascontiguousarray(x).view(np.float16).reshape(-1, 8, 4, 2, 2).astype(np.float32)
+    return both[:, :, :, 0].reshape(-1, 8, 8), both[:, :, :, 1].reshape(-1, 8, 8)
+
+
 def _tanh_f16x2(x, *_):
     return words(np.tanh(halves(x, np.float16).astype(np.float32)).astype(np.float16))
 
@@ -238,5 +252,6 @@ REFERENCES = {
     "match_all": _match_all,
     "redux_add": _redux(lambda rows: rows.sum(axis=1, dtype=np.int32)),
     "redux_max": _redux(lambda rows: rows.max(axis=1)),
+    "mma_f16": _mma_f16,
     "redux_xor": _redux(lambda rows: np.bitwise_xor.reduce(rows, axis=1)),
 }

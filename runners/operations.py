@@ -40,6 +40,7 @@ _RATES = {
     "convert_small": (64, 64, 64),
     "convert64": (16, 2, 16),
     "dpx": (None, None, 64),
+    "tensor": (32, None, 64),  # 1,024 and 2,048 dense multiply-adds of halves (A100, H100 whitepapers), 32 a thread
 }
 _CAPABILITIES = ((8, 0), (8, 9), (9, 0))
 
@@ -111,14 +112,14 @@ def chain(gpu: Any, operation: Operation) -> Any:
     """A chain of dependent operations in one warp, verified lane by lane after the longer launch."""
     unit = operation.body(_arch(gpu)) // 2
     lengths = tuple(of * unit * operation.per_step for of in _CHAINS)
-    drawn = _drawn(operation.name, operation.operands, 1, 32)
+    drawn = drawn_for(operation.name, operation.operands, 1, 32)
     given = gpu.alloc(drawn.nbytes).view(drawn.dtype)
     given.set(drawn.ravel())
     last = gpu.alloc(32 * drawn.itemsize).view(drawn.dtype)
     gpu.memset(last, 0xFF)
 
     def verify() -> bool:
-        return agrees(operation, last.get(), _after(operation, 1, 32, unit, _CHAINS[1]))
+        return agrees(operation, last.get(), after(operation, 1, 32, unit, _CHAINS[1]))
 
     return gpu.chain(args=lambda _: [given, last], lengths=lengths, block=32, verify=verify)
 
@@ -131,21 +132,21 @@ def fill(gpu: Any, operation: Operation, *, warps: int, ilp: int, machine: bool 
     """
     arch, threads = _arch(gpu), 32 * warps
     steps = operation.body(arch)
-    drawn = _drawn(operation.name, operation.operands, ilp, threads)
+    drawn = drawn_for(operation.name, operation.operands, ilp, threads)
     given = gpu.alloc(drawn.nbytes).view(drawn.dtype)
     given.set(drawn.ravel())
     last = gpu.alloc(gpu.multiprocessors * ilp * threads * drawn.itemsize).view(drawn.dtype)
     rounds = _rounds(gpu, operation, steps, warps, ilp)
 
     def verify() -> bool:
-        timed = last.view(np.uint8).reshape(gpu.multiprocessors, -1)
-        if not bool((timed == timed[0]).all()) or bool((timed == 0xFF).all()):
+        timed = last.get().view(np.uint8).reshape(gpu.multiprocessors, -1)
+        if not (timed == timed[0]).all() or (timed == 0xFF).all():
             return False
         gpu.memset(last, 0xFF)
         gpu.enqueue(gpu.kernel, gpu.multiprocessors, threads, [given, last, np.uint32(1), gpu.bench.slot(0)])
-        found = last.get().reshape(gpu.multiprocessors, ilp * threads)
+        found = last.get().reshape(gpu.multiprocessors, -1)
         same = bool((found.view(np.uint8) == found[0].view(np.uint8)).all())
-        return same and agrees(operation, found[0], _after(operation, ilp, threads, steps // ilp, 1))
+        return same and agrees(operation, found[0], after(operation, ilp, threads, steps // ilp, 1))
 
     work = gpu.fill(
         block=threads,
@@ -185,9 +186,8 @@ def agrees(operation: Operation, found: Any, expected: Any) -> bool:
 
 def follow(operation: Operation, drawn: Any, steps: int, iterations: int) -> Any:
     """The values after `iterations` of `steps` steps from drawn values and operands (chains + 4, lanes)."""
-    lanes = drawn.shape[1]
     x = drawn[:-4].ravel()
-    v = np.tile(drawn[-4:], drawn.shape[0] - 4).reshape(4, -1, lanes).reshape(4, -1)
+    v = np.tile(drawn[-4:], drawn.shape[0] - 4)
     with np.errstate(all="ignore"):
         for _ in range(iterations):
             for j in range(steps):
@@ -196,7 +196,7 @@ def follow(operation: Operation, drawn: Any, steps: int, iterations: int) -> Any
 
 
 @functools.lru_cache(maxsize=256)
-def _drawn(name: str, kind: str, chains: int, lanes: int) -> Any:
+def drawn_for(name: str, kind: str, chains: int, lanes: int) -> Any:
     """Values and operands, new ones in every process."""
     rng = np.random.default_rng([os.getpid(), chains, lanes, *name.encode()])
     return np.ascontiguousarray(_operands.draw(kind, rng, chains, lanes))
@@ -218,9 +218,9 @@ def _rounds(gpu: Any, operation: Operation, steps: int, warps: int, ilp: int) ->
 _known: dict[tuple[Any, ...], Any] = {}
 
 
-def _after(operation: Operation, chains: int, lanes: int, steps: int, iterations: int) -> Any:
+def after(operation: Operation, chains: int, lanes: int, steps: int, iterations: int) -> Any:
     key = (operation.name, chains, lanes, steps, iterations)
     if key not in _known:
-        drawn = _drawn(operation.name, operation.operands, chains, lanes)
+        drawn = drawn_for(operation.name, operation.operands, chains, lanes)
         _known[key] = follow(operation, drawn, steps, iterations)
     return _known[key]

@@ -5,3 +5,4 @@
 #include "convert_operations.cuh"
 #include "warp_operations.cuh"
 #include "dpx_operations.cuh"
+#include "tensor_operations.cuh"
