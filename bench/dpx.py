@@ -1,8 +1,11 @@
 """DPX: additions, minima and maxima in one instruction, for dynamic programming; emulated before and after Hopper."""
 
-from gridstone import content, cycles, observed, per_clock, probe, values
+import numpy as np
+
+from gridstone import content, cycles, loop, observed, per_clock, probe, rate, values
 
 _operations = content.load_module(content.folder("runners") / "operations.py")
+_alignment = content.load_module(content.folder("runners") / "alignment.py")
 _REFERENCES = content.load_module(content.folder("runners") / "dpx_reference.py").REFERENCES
 _SUFFIX = {"s32": "", "u32": r"\.U32", "s16x2": r"\.S16x2", "u16x2": r"\.U16x2"}
 # Instructions per operation as the compiler for sm_80 and sm_89 emulates it: of which minima or maxima, and all.
@@ -104,3 +107,57 @@ def latency(gpu, *, function):
 def throughput(gpu, *, function, warps, ilp):
     """DPX intrinsics per SM and clock, as the source has them and as machine instructions."""
     return _operations.fill(gpu, OPERATIONS[function], warps=warps, ilp=ilp, machine=True)
+
+
+# By target, function and type: the instruction that an iteration over 16 rows holds, and how often.
+_CELLS = {
+    80: {"unfused s32": (r"IMNMX(\.U32)?", 95), "plain s32": (r"IMNMX(\.U32)?", 94), "dpx s32": (r"IMNMX(\.U32)?", 94)},
+    90: {
+        "unfused s32": (r"VIMNMX(\.U32)?", 95),
+        "plain s32": (r"VIADDMNMX", 45),
+        "dpx s32": (r"VIADDMNMX", 45),
+        "plain s16x2": (r"VIADDMNMX\.S16x2", 47),
+        "dpx s16x2": (r"VIADDMNMX\.S16x2", 47),
+    },
+}
+_CELLS[100] = {name: held for name, held in _CELLS[90].items() if name != "unfused s32"}
+
+
+def _cells(target):
+    def held(axes):
+        return _CELLS[target].get(f"{axes['function']} {axes['dtype']}", ("", 0))
+
+    return loop(lambda axes: held(axes)[0], count=lambda axes: held(axes)[1], clocked=True)
+
+
+@probe(
+    "dpx/smith_waterman.cu",
+    function=["unfused", "plain", "dpx"],
+    dtype=["s32", "s16x2"],
+    warps=values([4, 16], quick=[16]),
+    knobs=["function", "dtype"],
+    measures=[rate(unit="cell/s"), per_clock(unit="cell/cycle")],
+    sass={"sm_80-sm_89": _cells(80), "sm_90-sm_99": _cells(90), "sm_100-sm_119": _cells(100)},
+    where=lambda function, dtype, warps: (function, dtype) != ("unfused", "s16x2"),
+)
+def smith_waterman(gpu, *, function, dtype, warps):
+    """Cells of affine-gap alignments per second: DPX intrinsics, plain maxima, and maxima kept from being fused."""
+    threads, words = 32 * warps, 2 if dtype == "s16x2" else 1
+    queries, subjects = _alignment.sequences(threads * words)
+    given = []
+    for table in (_alignment.profile(queries, words), _alignment.selectors(subjects, words)):
+        given.append(gpu.alloc(table.nbytes).view(np.uint32))
+        given[-1].set(table.ravel())
+    best = gpu.alloc(4 * gpu.multiprocessors * threads).view(np.uint32)
+
+    def verify():
+        found = best.get().view(np.int32 if words == 1 else np.int16).reshape(gpu.multiprocessors, -1)
+        return bool((found == _alignment.scores(threads * words)).all())
+
+    return gpu.fill(
+        block=threads,
+        args=[*given, np.uint32(_alignment.COLUMNS), np.uint32(1), best],
+        work=gpu.multiprocessors * threads * words * _alignment.ROWS * _alignment.COLUMNS,
+        poison=lambda: gpu.memset(best, 0xFF),
+        verify=verify,
+    )

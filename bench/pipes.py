@@ -56,7 +56,15 @@ OPERATIONS = {
         _row("mul_f64", r"DMUL", "factors f64", "f64", cycles=8),
         _row("fma_f64", r"DFMA", "powers f64", "f64", cycles=8),
         # division and roots
-        _row("div_approx_f32", _two(r"MUFU\.RCP", r"FMUL\.FTZ"), "divided f32", "special", cycles=28, tolerance=1e-3, **_EXPANDS),
+        _row(
+            "div_approx_f32",
+            _two(r"MUFU\.RCP", r"FMUL\.FTZ"),
+            "divided f32",
+            "special",
+            cycles=28,
+            tolerance=1e-3,
+            **_EXPANDS,
+        ),
         _row("div_full_f32", r"MUFU\.RCP", "divided f32", "special", steps=40, machine=5, cycles=45, tolerance=1e-3),
         _row("div_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=12, cycles=80),
         _row("rcp_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=10, cycles=60),
@@ -64,15 +72,38 @@ OPERATIONS = {
         _row("div_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=20, cycles=150),
         _row("sqrt_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=22, cycles=150),
         # the special function unit
-        _row("rcp_tanh_f32", _two(r"MUFU\.RCP", r"MUFU\.TANH"), "divided f32", "special", **_TWO, cycles=22, tolerance=1e-2),
+        _row(
+            "rcp_tanh_f32",
+            _two(r"MUFU\.RCP", r"MUFU\.TANH"),
+            "divided f32",
+            "special",
+            **_TWO,
+            cycles=22,
+            tolerance=1e-2,
+        ),
         _row("rsqrt_f32", r"MUFU\.RSQ", "divided f32", "special", cycles=22, tolerance=1e-5),
         _row("sqrt_f32", r"MUFU\.SQRT", "divided f32", "special", cycles=22, tolerance=1e-5),
         _row("ex2_f32", r"MUFU\.EX2", "divided f32", "special", cycles=22, tolerance=1e-5),
-        _row("lg2_ex2_f32", _two(r"MUFU\.LG2", r"MUFU\.EX2"), "divided f32", "special", **_TWO, cycles=22, tolerance=1e-2),
-        _row("sin_f32", _two(r"MUFU\.SIN", r"FMUL\.RZ"), "divided f32", "special", cycles=28, tolerance=1e-2, **_EXPANDS),
-        _row("cos_f32", _two(r"MUFU\.COS", r"FMUL\.RZ"), "divided f32", "special", cycles=28, tolerance=1e-4, **_EXPANDS),
+        _row(
+            "lg2_ex2_f32", _two(r"MUFU\.LG2", r"MUFU\.EX2"), "divided f32", "special", **_TWO, cycles=22, tolerance=1e-2
+        ),
+        _row(
+            "sin_f32", _two(r"MUFU\.SIN", r"FMUL\.RZ"), "divided f32", "special", cycles=28, tolerance=1e-2, **_EXPANDS
+        ),
+        _row(
+            "cos_f32", _two(r"MUFU\.COS", r"FMUL\.RZ"), "divided f32", "special", cycles=28, tolerance=1e-4, **_EXPANDS
+        ),
         _row("tanh_f32", r"MUFU\.TANH", "divided f32", "special", cycles=22, tolerance=0.3),
-        _row("tanh_f16x2", {80: ((r"MUFU\.TANH\.F16", 2),)}, "divided f16x2", "special", uses=2, cycles=30, tolerance=0.3, **_EXPANDS),
+        _row(
+            "tanh_f16x2",
+            {80: ((r"MUFU\.TANH\.F16", 2),)},
+            "divided f16x2",
+            "special",
+            uses=2,
+            cycles=30,
+            tolerance=0.3,
+            **_EXPANDS,
+        ),
         # integers: the assembler joins two sums to one of three inputs, and makes two instructions of 64 bits
         _row("add_s32", r"IADD3", "bits u32", "integer", per_step=2, uses=0.5, cycles=3),
         _row("mad_s32", r"IMAD", "bits u32", "multiply", cycles=4),
@@ -83,7 +114,9 @@ OPERATIONS = {
         _row("div_u32", r"MUFU\.RCP", "bits u32", "special", steps=12, machine=18, cycles=110),
         _row("dp4a", r"IDP\.4A\.S8\.S8", "bits u32", None, cycles=5),
         _row("min_max_s32", _MIN_MAX, "bits u32", "compare", **_TWO),
-        _row("sad_s32", {80: ((r"VABSDIFF", 1),), 120: ((r"VIMNMX\.S32", 2),)}, "bits u32", None, machine={80: 1, 120: 3}),
+        _row(
+            "sad_s32", {80: ((r"VABSDIFF", 1),), 120: ((r"VIMNMX\.S32", 2),)}, "bits u32", None, machine={80: 1, 120: 3}
+        ),
         # bits
         _row("lop3", r"LOP3\.LUT", "bits u32", "logic"),
         _row("shl_b32", r"SHF\.L\.U32", "shifts", "shift"),
@@ -105,7 +138,9 @@ OPERATIONS = {
         _row("rint_f32", r"FRND", "whole f32", "convert", cycles=12),
         _row("cvt_s64_f64", r"I2F\.F64\.S64", "whole s64", "convert64", cycles=20),
         _row("cvt_f64_s64", r"F2I\.S64\.F64\.TRUNC", "whole f64bits", "convert64", cycles=20),
-        _row("cvt_f64_f32_f64", _two(r"F2F\.F32\.F64", r"F2F\.F64\.F32"), "summands f64", "convert64", **_TWO, cycles=20),
+        _row(
+            "cvt_f64_f32_f64", _two(r"F2F\.F32\.F64", r"F2F\.F64\.F32"), "summands f64", "convert64", **_TWO, cycles=20
+        ),
         _row("cvt_f64_s32_f64", _two(r"F2I\.F64\.TRUNC", r"I2F\.F64"), "whole f64", "convert64", **_TWO, cycles=20),
         _row("cvt_s64_f32_s64", _two(r"I2F\.S64", r"F2I\.S64\.TRUNC"), "whole s64", "convert64", **_TWO, cycles=20),
         # the warp as one
@@ -185,7 +220,6 @@ _PAIRS = {
     ("lop3", "ex2_f32"): 4,
     ("lop3", "mma_f16"): 4,
     ("fma_f64", "ex2_f32"): 4,
-    ("fma_f64", "mma_f16"): 4,
     ("mma_f16", "ex2_f32"): 1,
 }
 _ALONE = tuple(dict.fromkeys(side for pair in _PAIRS for side in pair))

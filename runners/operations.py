@@ -105,7 +105,9 @@ def demands(operations: Mapping[str, Operation], axis: str = "function", divisor
         return loop(lambda axes: found(axes)[0], count=lambda axes: found(axes)[1], clocked=clocked)
 
     targets = {"sm_80-sm_89": 80, "sm_90-sm_119": 90, "sm_120+": 120}
-    return {spec: [part(first, *which) for which in ((0, True), (1, True), (1, False))] for spec, first in targets.items()}
+    return {
+        spec: [part(first, *which) for which in ((0, True), (1, True), (1, False))] for spec, first in targets.items()
+    }
 
 
 def chain(gpu: Any, operation: Operation) -> Any:
