@@ -136,7 +136,7 @@ def _cells(target):
     dtype=["s32", "s16x2"],
     warps=values([4, 16], quick=[16]),
     knobs=["function", "dtype"],
-    measures=[rate(unit="cell/s"), per_clock(unit="cell/cycle")],
+    measures=[rate(unit="update/s"), per_clock(unit="update/cycle")],
     sass={"sm_80-sm_89": _cells(80), "sm_90-sm_99": _cells(90), "sm_100-sm_119": _cells(100)},
     where=lambda function, dtype, warps: (function, dtype) != ("unfused", "s16x2"),
 )

@@ -1,4 +1,4 @@
-"""The pipes of an SM besides its tensor cores: what an instruction costs, how many a clock, and which run side by side."""
+"""The pipes of an SM beside its tensor cores: what an instruction costs, how many go a clock, which run at once."""
 
 from gridstone import content, cycles, per_clock, probe, values
 
@@ -240,11 +240,11 @@ def _limit_of_pair(machine, axes, _samples):
     ratio=[1, 4],
     warps=values([16], full=[4, 16, 32]),
     knobs=["first", "second", "ratio"],
-    measures=per_clock(unit="operation/cycle"),
+    measures=per_clock(unit="instruction/cycle"),
     limit=_limit_of_pair,
     sass=_pairs.demands(_SIDES),
     where=_paired,
 )
 def pair(gpu, *, first, second, ratio, warps):
-    """Operations per SM and clock of two kinds in every thread, `ratio` of the first for each of the second."""
+    """Instructions per SM and clock of two kinds in every thread, `ratio` of the first for each of the second."""
     return _pairs.fill(gpu, _SIDES[first], _SIDES.get(second), ratio, warps)

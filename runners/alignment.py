@@ -13,7 +13,7 @@ MATCH, MISMATCH, OPEN, EXTEND = 2, -2, 3, 1
 
 @functools.cache
 def sequences(pairs):
-    """Queries (pairs, ROWS) and subjects (pairs, COLUMNS) of letters 0 to 3, each subject with a blurred query in it."""
+    """Queries (pairs, ROWS) and subjects (pairs, COLUMNS) of letters 0 to 3, a blurred query in each subject."""
     rng = np.random.default_rng([os.getpid(), pairs])
     queries = rng.integers(0, 4, (pairs, ROWS), dtype=np.uint32)
     subjects = rng.integers(0, 4, (pairs, COLUMNS), dtype=np.uint32)
@@ -31,7 +31,7 @@ def scores(pairs):
     gap = np.full((ROWS, pairs), -OPEN, np.int32)
     best = np.zeros(pairs, np.int32)
     for letters in subjects.T:
-        gained = np.where(queries.T == letters, MATCH, MISMATCH).astype(np.int32)
+        gained = np.where(letters == queries.T, MATCH, MISMATCH).astype(np.int32)
         gap = np.maximum(gap - EXTEND, h[1:] - OPEN)
         reached = np.maximum(np.maximum(h[:-1] + gained, gap), 0)
         down = np.full(pairs, -OPEN, np.int32)

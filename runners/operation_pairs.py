@@ -40,16 +40,15 @@ def demands(operations: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def limit(machine: Any, first: Any, second: Any | None, ratio: int) -> Limit | None:
-    """Operations of both per SM and clock, where neither waits for the other and 128 are issued."""
+    """Instructions of both per SM and clock, where neither waits for the other and 128 are issued."""
     groups = [(first, ratio), *([(second, 1)] if second else [])]
     ceilings = [operation.limit(machine) for operation, _ in groups]
     if any(ceiling is None for ceiling in ceilings):
         return None
-    each = [times * operation.per_step for operation, times in groups]
-    alone = [amount / ceiling.value for amount, ceiling in zip(each, ceilings, strict=True)]
-    issue = sum(times for _, times in groups) / _operations.ISSUE
+    alone = [n * side.per_step / ceiling.value for (side, n), ceiling in zip(groups, ceilings, strict=True)]
+    both = sum(n for _, n in groups)
     kind = "the slower of both pipes, or four instructions issued per clock"
-    return Limit(value=sum(each) / max(*alone, issue), kind=kind)
+    return Limit(value=both / max(*alone, both / _operations.ISSUE), kind=kind)
 
 
 def fill(gpu: Any, first: Any, second: Any | None, ratio: int, warps: int) -> Any:
@@ -77,7 +76,7 @@ def fill(gpu: Any, first: Any, second: Any | None, ratio: int, warps: int) -> An
             if operation is not None
         )
 
-    per_thread = sum(count * operation.per_step for operation, count in sides if operation is not None)
+    per_thread = sum(count for operation, count in sides if operation is not None)
     ceiling = limit(gpu.machine, first, second, ratio)
     rate = ceiling.value if ceiling else 16.0
     rounds = max(1, round(_CYCLES / (threads * per_thread / rate)))

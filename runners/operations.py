@@ -50,10 +50,11 @@ class Operation:
     """One operation by the name that its struct has in the headers.
 
     opcodes: by the first target that it holds for (80, 90, 120), (regular expression, how often per step) of one or
-    two instructions that only the timed loop has; the second may be "unclocked". machine: instructions per step, by the same targets. per_step: source
-    operations of one step. steps: how many an iteration of the throughput loop has. rate: the kind of the instruction
-    that holds it back, and `uses` how many of these an operation has. cycles: about what one in a chain takes.
-    operands: how values are drawn. tolerance: relative, of approximations; 0 for a result that must be exact.
+    two instructions that only the timed loop has; the second may be "unclocked". machine: instructions per step, by the
+    same targets. per_step: source operations of one step. steps: how many an iteration of the throughput loop has.
+    rate: the kind of the instruction that holds it back, and `uses` how many of these an operation has. cycles: about
+    what one in a chain takes. operands: how values are drawn. tolerance: relative, of approximations; 0 for a result
+    that must be exact.
     """
 
     name: str
