@@ -55,7 +55,7 @@ OPERATIONS = {
         _row("add_f64", r"DADD", "summands f64", "f64", cycles=8),
         _row("mul_f64", r"DMUL", "factors f64", "f64", cycles=8),
         _row("fma_f64", r"DFMA", "powers f64", "f64", cycles=8),
-        # division and roots
+        # division and roots; IEEE ones branch, so that nothing is claimed of their loops: `machine` is the least
         _row(
             "div_approx_f32",
             _two(r"MUFU\.RCP", r"FMUL\.FTZ"),
@@ -66,11 +66,11 @@ OPERATIONS = {
             **_EXPANDS,
         ),
         _row("div_full_f32", r"MUFU\.RCP", "divided f32", "special", steps=40, machine=5, cycles=45, tolerance=1e-3),
-        _row("div_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=12, cycles=80),
-        _row("rcp_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=10, cycles=60),
-        _row("sqrt_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=10, cycles=60),
-        _row("div_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=20, cycles=150),
-        _row("sqrt_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=22, cycles=150),
+        _row("div_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=8, cycles=80),
+        _row("rcp_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=7, cycles=60),
+        _row("sqrt_rn_f32", {80: ()}, "divided f32", "special", steps=16, machine=7, cycles=60),
+        _row("div_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=12, cycles=150),
+        _row("sqrt_rn_f64", {80: ()}, "divided f64", "special", steps=16, machine=12, cycles=150),
         # the special function unit
         _row(
             "rcp_tanh_f32",
@@ -93,7 +93,8 @@ OPERATIONS = {
         _row(
             "cos_f32", _two(r"MUFU\.COS", r"FMUL\.RZ"), "divided f32", "special", cycles=28, tolerance=1e-4, **_EXPANDS
         ),
-        _row("tanh_f32", r"MUFU\.TANH", "divided f32", "special", cycles=22, tolerance=0.3),
+        # of a small number nearly the number: what is left of a chain hangs on the last bit, rcp_tanh checks the value
+        _row("tanh_f32", r"MUFU\.TANH", "divided f32", "special", cycles=22, tolerance=3),
         _row(
             "tanh_f16x2",
             {80: ((r"MUFU\.TANH\.F16", 2),)},
@@ -101,7 +102,7 @@ OPERATIONS = {
             "special",
             uses=2,
             cycles=30,
-            tolerance=0.3,
+            tolerance=3,
             **_EXPANDS,
         ),
         # integers: the assembler joins two sums to one of three inputs, and makes two instructions of 64 bits
@@ -111,7 +112,7 @@ OPERATIONS = {
         _row("mul_wide_u32", r"IMAD\.WIDE\.U32", "bits u64", "multiply", cycles=10, **_EXPANDS),
         _row("add_s64", {80: ((r"IADD3\.X", 1),), 120: ((r"IADD\.64", 2),)}, "bits u64", "integer", **_TWO),
         _row("mad_s64", r"IMAD\.WIDE\.U32", "bits u64", "multiply", steps=48, machine=4, uses=3, cycles=16),
-        _row("div_u32", r"MUFU\.RCP", "bits u32", "special", steps=12, machine=18, cycles=110),
+        _row("div_u32", r"MUFU\.RCP", "bits u32", "special", steps=12, machine=16, cycles=110),
         _row("dp4a", r"IDP\.4A\.S8\.S8", "bits u32", None, cycles=5),
         _row("min_max_s32", _MIN_MAX, "bits u32", "compare", **_TWO),
         _row(

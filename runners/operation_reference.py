@@ -100,6 +100,11 @@ def _f32_to_s32(x, *_):
     return np.clip(np.trunc(np.nan_to_num(value, nan=0.0)), -(2.0**31), 2.0**31 - 1).astype(np.int32).view(np.uint32)
 
 
+def _f64_to_s64(x, *_):
+    value = x.view(np.float64)
+    return unsigned(np.where(np.isnan(value), np.iinfo(np.int64).min, np.nan_to_num(value).astype(np.int64)))
+
+
 def _f32_to_pair(x, a, _b, _j):
     return (halves_of(x) << np.uint32(16) | halves_of(a)).view(np.float32)
 
@@ -237,7 +242,7 @@ REFERENCES = {
     "cvt_f32_tf32": lambda x, a, b, j: x + np.uint32(0x1000) & np.uint32(0xFFFFE000),
     "rint_f32": lambda x, a, b, j: np.rint(x),
     "cvt_s64_f64": lambda x, a, b, j: unsigned(signed(x).astype(np.float64)),
-    "cvt_f64_s64": lambda x, a, b, j: unsigned(x.view(np.float64).astype(np.int64)),
+    "cvt_f64_s64": _f64_to_s64,
     "cvt_f64_f32_f64": lambda x, a, b, j: x.astype(np.float32).astype(np.float64),
     "cvt_f64_s32_f64": lambda x, a, b, j: np.trunc(x),
     "cvt_s64_f32_s64": lambda x, a, b, j: unsigned(signed(x).astype(np.float32).astype(np.int64)),

@@ -124,8 +124,8 @@ def _latencies(latency):
         alt="Cycles of DPX intrinsics that wait for the one before",
     )
     caption = (
-        "Latency by intrinsic; minima cost what maxima do. Maxima of two inputs alternate with minima, which keeps them "
-        "from being fused; in another colour those that are. With predicates (vib) the choice by the predicate is in it."
+        "Latency by intrinsic; minima cost what maxima do. Maxima of two inputs alternate with minima, which keeps "
+        "them from being fused; in another colour those that are. Forms with predicates (vib) include a choice by one."
     )
     yield Panel(svg=svg, caption=caption)
 
@@ -152,7 +152,7 @@ def _alignments(cells):
         alt="Cell updates per second of Smith-Waterman alignments with affine gaps",
     )
     caption = (
-        "Alignments of 16 by 256 letters with affine gaps, a pair in each thread or two in halves of registers (s16x2). "
+        "Alignments of 16 by 256 letters with affine gaps, a pair in each thread or two in halves (s16x2). "
         "Unfused: sums and maxima that the assembler cannot join. Plain: what the compiler makes of sums and maxima."
     )
     yield Panel(svg=svg, caption=caption)

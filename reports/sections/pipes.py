@@ -142,7 +142,7 @@ def _needed(swept):
 
 
 def _overlaps(rows):
-    """(first, second, ratio, overlap) of each pair: 1 where the shorter hides behind the longer, 0 one after another."""
+    """(first, second, ratio, overlap) of each pair: 1 where the shorter hides behind the longer, 0 where none does."""
     good = _most_warps(trusted(rows)) if len(rows) else rows
     if good.empty:
         return []
