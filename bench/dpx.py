@@ -27,7 +27,7 @@ _EMULATED = {
     "predicate s32": (1, 3),
     "predicate u32": (1, 3),
     "predicate s16x2": (2, 8),
-    "predicate u16x2": (2, 8),
+    "predicate u16x2": (2, 7),
 }
 
 

@@ -112,7 +112,7 @@ OPERATIONS = {
         _row("mul_wide_u32", r"IMAD\.WIDE\.U32", "bits u64", "multiply", cycles=10, **_EXPANDS),
         _row("add_s64", {80: ((r"IADD3\.X", 1),), 120: ((r"IADD\.64", 2),)}, "bits u64", "integer", **_TWO),
         _row("mad_s64", r"IMAD\.WIDE\.U32", "bits u64", "multiply", steps=48, machine=4, uses=3, cycles=16),
-        _row("div_u32", r"MUFU\.RCP", "bits u32", "special", steps=12, machine=16, cycles=110),
+        _row("div_u32", r"MUFU\.RCP", "bits u32", "special", steps=12, machine=18, cycles=110),
         _row("dp4a", r"IDP\.4A\.S8\.S8", "bits u32", None, cycles=5),
         _row("min_max_s32", _MIN_MAX, "bits u32", "compare", **_TWO),
         _row(

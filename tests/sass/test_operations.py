@@ -1,0 +1,52 @@
+"""The tables of operations count the instructions that the compiler makes of each, natively and emulated."""
+
+from __future__ import annotations
+
+import pytest
+
+from gridstone import content
+from gridstone.compile import check_all, compile_kernel
+from gridstone.plan.catalogue import load_probes
+from gridstone.plan.source import kernel_path
+
+DPX = content.load_module(content.folder("bench") / "dpx.py")
+PIPES = content.load_module(content.folder("bench") / "pipes.py")
+LOOP = 3  # counting down, comparing, jumping back
+
+
+def held(probe_name: str, arch: str) -> dict[str, str]:
+    """What the timed loop of each function holds per iteration, four chains in each thread."""
+    (probe,) = (p for p in load_probes() if p.name == probe_name)
+    points = {p["function"]: p for p in probe.points("standard") if p["ilp"] == 4}
+    source = kernel_path(probe)
+    assert source is not None
+    claims = [(compile_kernel(source, probe.defines(p), arch), probe.contracts(arch, p) or []) for p in points.values()]
+    return {function: v.opcodes for function, v in zip(points, check_all(claims), strict=True) if v.opcodes}
+
+
+def total(opcodes: str) -> int:
+    return sum(int(part.rsplit("*", 1)[1]) for part in opcodes.split())
+
+
+@pytest.mark.parametrize(
+    ("probe", "operations", "arch", "target"),
+    [
+        ("dpx/throughput", DPX.OPERATIONS, "sm_80", 80),
+        ("dpx/throughput", DPX.OPERATIONS, "sm_90a", 90),
+        ("pipes/throughput", PIPES.OPERATIONS, "sm_90a", 90),
+    ],
+)
+def test_an_iteration_is_the_steps_and_the_loop_itself(probe, operations, arch, target) -> None:
+    wrong = {}
+    for function, opcodes in held(probe, arch).items():
+        operation = operations[function]
+        counted = operation.of(operation.machine, target) * operation.body(target)
+        if abs(total(opcodes) - LOOP - counted) > 0.07 * counted + 2:
+            wrong[function] = f"{opcodes}: {total(opcodes)} and not {counted:g} + {LOOP}"
+    assert not wrong
+
+
+def test_what_is_fused_is_seen_to_be() -> None:
+    opcodes = held("dpx/throughput", "sm_90a")
+    assert opcodes["vimax_s32_relu"].startswith("VIMNMX.RELU*112")
+    assert opcodes["vimax_s32_relu_fused"].startswith("VIMNMX3.RELU*56")
