@@ -195,7 +195,6 @@ def latency(gpu, *, function):
     limit=_limit,
     sass=_operations.demands(OPERATIONS),
     where=_swept,
-    fits="saturation",
 )
 def throughput(gpu, *, function, warps, ilp):
     """Operations per SM and clock by warps, and by independent chains in each thread."""

@@ -12,7 +12,7 @@ from gridstone import Limit, content, loop
 
 _operations = content.load_module(Path(__file__).with_name("operations.py"))
 CHAINS = 4
-_CYCLES = 150_000
+_CYCLES = 200_000
 
 
 def steps(ratio: int) -> int:

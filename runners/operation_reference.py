@@ -1,12 +1,18 @@
 """What the operations of kernels_cuda/include compute, in numpy: one step over arrays of values and operands.
 
 A reference takes (x, a, b, j): the values, the operands %1 and %2 of the step, and the number of the step within an
-iteration of the loop. Values of 16 x 2 bits are uint32, as in the kernel; lanes of a warp lie side by side.
+iteration of the loop. Values of 16 x 2 bits are uint32, as in the kernel.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+
+from gridstone import content
+
+_warp = content.load_module(Path(__file__).with_name("warp_reference.py"))
 
 _LOW = np.uint64(0xFFFFFFFF)
 
@@ -19,11 +25,6 @@ def halves(x, kind):
 def words(x):
     """16-bit values as the uint32 array that they lie in."""
     return np.ascontiguousarray(x).view(np.uint32)
-
-
-def warps(x):
-    """An array of values as one row per warp."""
-    return x.reshape(-1, 32)
 
 
 def signed(x):
@@ -123,61 +124,8 @@ def _f16_to_f32(x, *_):
     return halves(x, np.float16)[1::2].astype(np.float32)
 
 
-def _shuffle(source):
-    def apply(x, a, _b, _j):
-        lane = np.arange(32)
-        chosen = source(lane, warps(a).astype(np.int64) & 31)
-        return np.take_along_axis(warps(x), np.where((chosen >= 0) & (chosen < 32), chosen, lane), axis=1).ravel()
-
-    return apply
-
-
-def _ballot(x, a, _b, _j):
-    mask = (warps(x > a).astype(np.uint64) << np.arange(32, dtype=np.uint64)).sum(axis=1)
-    return np.repeat(mask.astype(np.uint32), 32)
-
-
-def _vote(combine):
-    def apply(x, a, b, _):
-        return np.where(np.repeat(combine(warps(x > a), axis=1), 32), a, b)
-
-    return apply
-
-
-def _match_any(x, a, b, _):
-    rows = warps(x)
-    same = (rows[:, :, None] == rows[:, None, :]).astype(np.uint64) << np.arange(32, dtype=np.uint64)
-    return same.sum(axis=2).astype(np.uint32).ravel() & a ^ b
-
-
-def _match_all(x, a, b, _):
-    rows = warps(x)
-    return np.where(np.repeat((rows == rows[:, :1]).all(axis=1), 32), a, np.uint32(0)) ^ b
-
-
-def _redux(combine):
-    def apply(x, a, _b, _j):
-        return np.repeat(unsigned(combine(warps(signed(x)))), 32) ^ a
-
-    return apply
-
-
 def _division(x, a, _b, _j):
     return np.where(x == 0, np.uint32(0xFFFFFFFF), a // np.maximum(x, np.uint32(1)))
-
-
-def _mma_f16(x, a, b, _j):
-    """C + A B of 16 x 8 x 8 halves by warp, in the layout of the registers that the PTX ISA gives."""
-    c, rows, (columns, _) = (_registers(v) for v in (x, a, b))
-    sums = [part + half @ columns.transpose(0, 2, 1) for part, half in zip(c, rows, strict=True)]
-    upper, lower = (words(s.astype(np.float16)).reshape(-1).astype(np.uint64) for s in sums)
-    return upper | lower << np.uint64(32)
-
-
-def _registers(x):
-    """Both registers of uint64 values as matrices (warps, 8 rows, 8 columns) of numbers."""
-    both = np.ascontiguousarray(x).view(np.float16).reshape(-1, 8, 4, 2, 2).astype(np.float32)
-    return both[:, :, :, 0].reshape(-1, 8, 8), both[:, :, :, 1].reshape(-1, 8, 8)
 
 
 def _tanh_f16x2(x, *_):
@@ -185,6 +133,7 @@ def _tanh_f16x2(x, *_):
 
 
 REFERENCES = {
+    **_warp.REFERENCES,
     "add_f32": lambda x, a, b, j: x + a,
     "mul_f32": lambda x, a, b, j: x * a,
     "fma_f32": lambda x, a, b, j: x * a + b,  # the operands are powers of two: the product is exact
@@ -246,17 +195,4 @@ REFERENCES = {
     "cvt_f64_f32_f64": lambda x, a, b, j: x.astype(np.float32).astype(np.float64),
     "cvt_f64_s32_f64": lambda x, a, b, j: np.trunc(x),
     "cvt_s64_f32_s64": lambda x, a, b, j: unsigned(signed(x).astype(np.float32).astype(np.int64)),
-    "shfl_idx": _shuffle(lambda lane, a: a),
-    "shfl_bfly": _shuffle(lambda lane, a: lane ^ a),
-    "shfl_up": _shuffle(lambda lane, a: lane - a),
-    "shfl_down": _shuffle(lambda lane, a: lane + a),
-    "vote_ballot": _ballot,
-    "vote_any": _vote(np.any),
-    "vote_all": _vote(np.all),
-    "match_any": _match_any,
-    "match_all": _match_all,
-    "redux_add": _redux(lambda rows: rows.sum(axis=1, dtype=np.int32)),
-    "redux_max": _redux(lambda rows: rows.max(axis=1)),
-    "mma_f16": _mma_f16,
-    "redux_xor": _redux(lambda rows: np.bitwise_xor.reduce(rows, axis=1)),
 }

@@ -2,7 +2,7 @@
 //
 // OPERATION(NAME, type, letter, text) makes a struct whose step() is one PTX text over the value %0 and the operands
 // %1 and %2; `letter` is the constraint of the type. The macro FUNCTION_NAME=1 makes NAME the base of Chosen<void>,
-// FIRST_NAME=1 and SECOND_NAME=1 that of First<void> and Second<void>. WRAPPED is for operations of several texts.
+// FIRST_NAME=1 and SECOND_NAME=1 that of First<void> and Second<void>.
 #pragma once
 
 typedef unsigned u32;
@@ -27,7 +27,7 @@ template <typename Key> struct Second;
     template <> struct Second<Key<ASKED(SECOND_##NAME), NAME>::Is> : NAME {};
 
 // per_step: source operations of one step. steps: how many steps one iteration of a throughput loop has, half as many
-// one of a latency loop; loops hold at most 250 instructions, beyond which the assembler for sm_80 leaves them by a call.
+// one of a latency loop. Loops hold at most 250 instructions: longer ones the assembler for sm_80 leaves by a call.
 template <typename T, int operations = 1, int body = 240>
 struct Step {
     typedef T Value;
