@@ -10,7 +10,6 @@ from gridstone import compute_capability, constant, content, cycles, loop, obser
 
 _RUNNERS = Path(__file__).parent.parent / "runners"
 _warpgroup = content.load_module(_RUNNERS / "warpgroup.py")
-_sums = content.load_module(_RUNNERS / "accumulation.py")
 _formats = _warpgroup.formats
 
 _UNPACK, _PACK = "F2FP.F16.{}.UNPACK_B", "F2FP.SATFINITE.{}.F32.PACK_AB_MERGE_C"
@@ -32,7 +31,12 @@ CONVERSIONS = {
 _ISSUE = "four schedulers that issue an instruction for 32 threads per clock"
 _ADA = [compute_capability(8.9)]
 _CHAIN, _UNROLL = 16, 4
-_NO_TABLE = np.uint32(0)
+_NO_TABLE = 0
+
+
+@functools.cache
+def _sums():
+    return content.load_module(_RUNNERS / "accumulation.py")
 
 
 def _contracts(times):
@@ -105,7 +109,7 @@ class _Table:
         self._words, self._wanted = _table(function)
         self._from, self._to = gpu.alloc(self._words.nbytes), gpu.alloc(self._words.nbytes)
         self._from.set(self._words.view(np.uint8).ravel())
-        self.args = [self._from, self._to, _NO_TABLE]
+        self.args = [self._from, self._to, np.uint32(_NO_TABLE)]
 
     def verify(self):
         """Whether every entry converts as it must."""
@@ -172,10 +176,10 @@ _KINDS = {
 def _experiments(a_type, b_type):
     """Sums by name with the codes of their operands."""
     made = {
-        "within": _sums.within(a_type),
-        "across": _sums.across(a_type),
-        "along": _sums.along(a_type),
-        "random": _sums.random(a_type, b_type),
+        "within": _sums().within(a_type),
+        "across": _sums().across(a_type),
+        "along": _sums().along(a_type),
+        "random": _sums().random(a_type, b_type),
     }
     return {k: (one, _formats.encode(a_type, one.a), _formats.encode(b_type, one.b)) for k, one in made.items()}
 
@@ -215,15 +219,17 @@ def precision(gpu, *, a_type, b_type, acc_type, tile_n):
         gpu.enqueue(gpu.kernel, 1, 128, args, shape.shared)
         found = _warpgroup.accumulators(shape, out.get())[0, 0]
         if name in ("within", "across"):
-            near = (_sums.PLACES > 0) & (_sums.PLACES < 6)
-            coarse.append(bool((found == _sums.exact(given))[near].all()))
+            near = (_sums().PLACES > 0) & (_sums().PLACES < 6)
+            coarse.append(bool((found == _sums().exact(given))[near].all()))
         return found
 
     def observe():
         found = {name: added(name) for name in sums}
         bits = {
-            f"bits_{name}": float(_sums.bits_of_small(found[name], sums[name][0])) for name in sums if name != "random"
+            f"bits_{name}": float(_sums().bits_of_small(found[name], sums[name][0]))
+            for name in sums
+            if name != "random"
         }
-        return bits | {"bits_random": _sums.bits_of_random(found["random"], sums["random"][0])}
+        return bits | {"bits_random": _sums().bits_of_random(found["random"], sums["random"][0])}
 
     return replace(gpu.observe(observe), verify=lambda: all(coarse))

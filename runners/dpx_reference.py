@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_KINDS = {"s32": np.int32, "u32": np.uint32, "s16x2": np.int16, "u16x2": np.uint16}
+# Types and functions go by their names in numpy, which declarations are listed without.
+_KINDS = {"s32": "int32", "u32": "uint32", "s16x2": "int16", "u16x2": "uint16"}
 
 
 def _three(pick, added, relu, kind):
@@ -12,7 +13,8 @@ def _three(pick, added, relu, kind):
 
     def apply(x, a, b, _):
         x, a, b = (np.ascontiguousarray(v).view(kind) for v in (x, a, b))
-        found = pick(x + a, b) if added else pick(pick(x, a), b)
+        chosen = getattr(np, pick)
+        found = chosen(x + a, b) if added else chosen(chosen(x, a), b)
         return np.ascontiguousarray(np.maximum(found, 0) if relu else found).view(np.uint32)
 
     return apply
@@ -23,7 +25,7 @@ def _two(first, second, kind):
 
     def apply(x, a, _b, j):
         x, a = (np.ascontiguousarray(v).view(kind) for v in (x, a))
-        return np.maximum((second if j % 2 else first)(x, a), 0).view(np.uint32)
+        return np.maximum(getattr(np, second if j % 2 else first)(x, a), 0).view(np.uint32)
 
     return apply
 
@@ -33,7 +35,7 @@ def _with_predicate(pick, kind):
 
     def apply(x, a, b, _):
         x, a = (np.ascontiguousarray(v).view(kind) for v in (x, a))
-        found = pick(x, a)
+        found = getattr(np, pick)(x, a)
         was_first = (found == x)[1::2] if found.itemsize == 2 else found == x
         return np.where(was_first, found.view(np.uint32), b)
 
@@ -42,8 +44,8 @@ def _with_predicate(pick, kind):
 
 def _references():
     found = {}
-    for side, pick in (("max", np.maximum), ("min", np.minimum)):
-        other = np.minimum if side == "max" else np.maximum
+    for side, pick in (("max", "maximum"), ("min", "minimum")):
+        other = "minimum" if side == "max" else "maximum"
         for name, kind in _KINDS.items():
             for relu in (False, True) if name.startswith("s") else (False,):
                 end = f"{name}_relu" if relu else name
@@ -53,7 +55,7 @@ def _references():
                     found[f"vi{side}_{end}"] = _two(pick, other, kind)
             found[f"vib{side}_{name}"] = _with_predicate(pick, kind)
     for name in ("s32", "s16x2"):
-        found[f"vimax_{name}_relu_fused"] = _two(np.maximum, np.maximum, _KINDS[name])
+        found[f"vimax_{name}_relu_fused"] = _two("maximum", "maximum", _KINDS[name])
     return found
 
 

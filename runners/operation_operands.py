@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_FLOATS = {"f16x2": np.float16, "bf16x2": np.float32, "f32": np.float32, "f64": np.float64}
+_FLOATS = {"f16x2": "float16", "bf16x2": "float32", "f32": "float32", "f64": "float64"}
 
 
 def draw(kind, rng, chains, lanes):

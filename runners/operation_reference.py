@@ -14,7 +14,7 @@ from gridstone import content
 
 _warp = content.load_module(Path(__file__).with_name("warp_reference.py"))
 
-_LOW = np.uint64(0xFFFFFFFF)
+_LOW = 0xFFFFFFFF
 
 
 def halves(x, kind):
@@ -62,7 +62,7 @@ def _f16x2(function):
 
 
 def _mul_wide(x, a, _b, _j):
-    return ((x ^ x >> np.uint64(32)) & _LOW) * (a & _LOW)
+    return ((x ^ x >> np.uint64(32)) & np.uint64(_LOW)) * (a & np.uint64(_LOW))
 
 
 def _dp4a(x, a, b, _):

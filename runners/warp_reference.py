@@ -26,7 +26,7 @@ def _ballot(x, a, _b, _j):
 
 def _vote(combine):
     def apply(x, a, b, _):
-        return np.where(np.repeat(combine(warps(x > a), axis=1), 32), a, b)
+        return np.where(np.repeat(getattr(np, combine)(warps(x > a), axis=1), 32), a, b)
 
     return apply
 
@@ -71,8 +71,8 @@ REFERENCES = {
     "shfl_up": _shuffle(lambda lane, a: lane - a),
     "shfl_down": _shuffle(lambda lane, a: lane + a),
     "vote_ballot": _ballot,
-    "vote_any": _vote(np.any),
-    "vote_all": _vote(np.all),
+    "vote_any": _vote("any"),
+    "vote_all": _vote("all"),
     "match_any": _match_any,
     "match_all": _match_all,
     "redux_add": _redux(lambda rows: rows.sum(axis=1, dtype=np.int32)),

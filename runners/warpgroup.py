@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gridstone import content
 
 formats = content.load_module(Path(__file__).with_name("number_formats.py"))
-Array = np.ndarray[Any, Any]
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 UNROLL = 8  # instructions per iteration of every kernel of kernels_cuda/wgmma
 _STEP = 32  # bytes of a row of A that an instruction takes
-_PAIRS = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def metadata(shape: Shape, given: Operands) -> Array:
     """
     if not shape.sparse:
         return np.zeros((shape.warpgroups, shape.slices, 128), np.uint32)
-    nibbles = np.array([0b0100, 0b1110]) if shape.a_type == "tf32" else _PAIRS[:, 0] | _PAIRS[:, 1] << 2
+    nibbles = np.array([0b0100, 0b1110]) if shape.a_type == "tf32" else np.array([a | b << 2 for a, b in _PAIRS])
     bits = nibbles[given.kept].astype(np.uint64)
     count = bits.shape[-1] // 2
     shifts = 4 * np.arange(count, dtype=np.uint64)
@@ -112,7 +112,7 @@ def dense(shape: Shape, given: Operands) -> Array:
     rows, slices, groups = given.kept.shape
     wide = 2 if shape.a_type == "tf32" else 4
     full = np.zeros((rows, slices, groups, wide))
-    places = given.kept[..., None] if wide == 2 else _PAIRS[given.kept]
+    places = given.kept[..., None] if wide == 2 else np.array(_PAIRS)[given.kept]
     np.put_along_axis(full, places, values.reshape(rows, slices, groups, wide // 2), axis=-1)
     return full.reshape(rows, slices, groups * wide)
 
