@@ -11,11 +11,11 @@ extern "C" __global__ void __launch_bounds__(128)
     stage(a, b);
     const Operands with = operands(a, meta);
     declare_accumulators();
-    warpgroup_fence();
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_after(read_accumulators());
 #pragma unroll 1
     for (unsigned i = 0; i < steps; i += UNROLL) {
+        warpgroup_fence();
 #pragma unroll
         for (int j = 0; j < UNROLL; ++j)
             multiply_add(j, with.a[j % SLICES], with.b[j % SLICES], with.meta[j % SLICES]);

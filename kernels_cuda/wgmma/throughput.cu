@@ -18,11 +18,11 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
     const Operands with = operands(a, meta);
     declare_accumulators();
     __syncthreads();
-    warpgroup_fence();
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_after(read_accumulators());
 #pragma unroll 1
     for (unsigned i = 0; i < rounds; ++i) {
+        warpgroup_fence();
 #pragma unroll
         for (int j = 0; j < UNROLL; ++j) {
             multiply_add(j, with.a[j % SLICES], with.b[j % SLICES], with.meta[j % SLICES]);
