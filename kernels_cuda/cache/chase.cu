@@ -1,0 +1,27 @@
+// Measures: load-to-use latency of one thread following addresses, through L1 or around it.
+// Could fool it: lines that another launch left in a cache (the ring is walked before the clock starts).
+// SASS: 16 dependent LDG.E.64 (past L1: .STRONG.GPU) per iteration between two clock reads.
+#include "clock.cuh"
+
+#if defined(TIER_L1)
+#define LOAD "ld.global.ca.u64 %0, [%0];"
+#else
+#define LOAD "ld.global.cg.u64 %0, [%0];"
+#endif
+
+// `hops` is a positive multiple of 16; `warm` hops are walked before the clock starts.
+extern "C" __global__ void probe(u64 start, unsigned warm, unsigned hops, Stamp* out) {
+    u64 p = start;
+#pragma unroll 1
+    for (unsigned i = 0; i < warm; ++i) asm volatile(LOAD : "+l"(p)::"memory");
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(p);
+#pragma unroll 1
+    for (unsigned i = 0; i < hops; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) asm volatile(LOAD : "+l"(p)::"memory");
+    }
+    const u64 c1 = clock_after(p);
+    const u64 g1 = globaltimer_now();
+    *out = Stamp{c0, c1, g0, g1, p, smid(), 0};
+}

@@ -1,0 +1,60 @@
+// Measures: atomics per clock and SM while all warps of all SMs make them, on few words or many.
+// Could fool it: an atomic that the compiler makes of a loop around a CAS; lanes that it sums up before.
+// SASS: 8 ATOMS, ATOMG or REDG (RED) per iteration; where there is no such instruction, CAS loops.
+#include "clock.cuh"
+#include "atomics.cuh"
+
+extern __shared__ Value staged[];
+
+// A warp falls on `count` words: its own line (PATTERN_WARP), or the same ones for all (PATTERN_ALL). Floating-point
+// operands alternate in sign, so that the words keep what they had. `words` holds the words of global memory, or gets
+// each block's words of shared memory; `launches` counts.
+extern "C" __global__ void probe(Value* words, Value initial, Value operand, Value negative, unsigned count,
+                                 unsigned rounds, unsigned* launches, unsigned* sink, Stamp* out) {
+    const unsigned lane = threadIdx.x % 32, thread = blockIdx.x * blockDim.x + threadIdx.x;
+#if defined(SOURCE_SHARED)
+    staged[threadIdx.x] = initial;
+    unsigned word = lane % count;
+#if defined(PATTERN_WARP)
+    word += threadIdx.x / 32 * 32;
+#endif
+    const Where p = (unsigned)__cvta_generic_to_shared(staged + word);
+#else
+    unsigned word = lane % count;
+#if defined(PATTERN_WARP)
+    word += thread / 32 * 32;
+#endif
+    const Where p = (Where)(words + word);
+#endif
+#if defined(DTYPE_U32) || defined(DTYPE_U64)
+    const Value even = operand + 2 * thread, odd = even;
+#else
+    const Value even = operand, odd = negative;
+#endif
+    Value fold = 0;
+    __syncthreads();
+    const u64 g0 = globaltimer_now(), c0 = clock_now();
+#pragma unroll 1
+    for (unsigned i = 0; i < rounds; ++i) {
+#pragma unroll
+        for (int j = 0; j < 8; ++j) {
+#if defined(METHOD_RED)
+            reduce(p, j % 2 ? odd : even);
+#else
+            fold ^= atom(p, j % 2 ? odd : even, operand);
+#endif
+        }
+    }
+    asm volatile("" ::IN(fold) : "memory");
+#if defined(METHOD_RED) && !defined(SOURCE_SHARED)
+    __threadfence();  // a reduction returns nothing: its block is done when its writes are seen
+#endif
+    __syncthreads();
+    const u64 c1 = clock_now(), g1 = globaltimer_now();
+    if (fold == (Value)0x9e3779b97f4a7c15ull) *sink = (unsigned)fold;
+#if defined(SOURCE_SHARED)
+    words[thread] = staged[threadIdx.x];
+#endif
+    if (thread == 0) *launches += 1;
+    if (threadIdx.x == 0) out[blockIdx.x] = Stamp{c0, c1, g0, g1, 0, smid(), 0};
+}

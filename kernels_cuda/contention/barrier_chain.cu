@@ -1,0 +1,30 @@
+// Measures: cycles of a barrier of the warps of a block, or of the lanes of a warp, all there at once.
+// Could fool it: a barrier of a single warp that the assembler drops; warps that arrive late (each only waits here).
+// SASS: 16 BAR.SYNC, BAR.RED or WARPSYNC per iteration between two clock reads.
+#include "clock.cuh"
+
+// `lanes` is a mask of all: known to the compiler, the barrier of a warp that is together would be dropped. `result` is
+// how many threads the last barrier counted.
+extern "C" __global__ void probe(unsigned lanes, unsigned steps, Stamp* out) {
+    unsigned x = 1;
+    __syncthreads();
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(x);
+#pragma unroll 1
+    for (unsigned i = 0; i < steps; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) {
+#if defined(FUNCTION_BLOCK)
+            asm volatile("barrier.sync.aligned 0;" ::: "memory");
+#elif defined(FUNCTION_COUNT)
+            asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.u32 p, %0, 0;\n\tbarrier.red.popc.aligned.u32 %0, 0, p;\n\t}"
+                         : "+r"(x)::"memory");
+#else
+            asm volatile("bar.warp.sync %0;" ::"r"(lanes) : "memory");
+#endif
+        }
+    }
+    const u64 c1 = clock_after(x);
+    const u64 g1 = globaltimer_now();
+    if (threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, x, smid(), 0};
+}

@@ -1,0 +1,46 @@
+// Measures: cycles of a memory fence of one thread, with nothing under way or with a store to order.
+// Could fool it: fences that the assembler merges; none is left where the scope is the block's.
+// SASS: 16 MEMBAR per iteration (with the scope's name); none at block scope, where only order of issue is asked.
+#include "clock.cuh"
+
+#if defined(FUNCTION_SC)
+#define FENCE "fence.sc."
+#elif defined(FUNCTION_MEMBAR)
+#define FENCE "membar."
+#else
+#define FENCE "fence.acq_rel."
+#endif
+#if defined(SCOPE_BLOCK)
+#define SCOPE "cta"
+#elif defined(SCOPE_CLUSTER)
+#define SCOPE "cluster"
+#elif defined(SCOPE_SYSTEM)
+#define SCOPE "sys"
+#elif defined(FUNCTION_MEMBAR)
+#define SCOPE "gl"
+#else
+#define SCOPE "gpu"
+#endif
+
+// `memory`: 16 lines. `result` is what the last store left.
+extern "C" __global__ void probe(unsigned* memory, unsigned steps, Stamp* out) {
+    unsigned x = 1;
+    memory[0] = 0;
+    __threadfence_system();
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(x);
+#pragma unroll 1
+    for (unsigned i = 0; i < steps; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) {
+#if defined(PATTERN_STORE)
+            asm volatile("st.global.u32 [%0], %1;" ::"l"(memory + 32 * j), "r"(i + j) : "memory");
+#endif
+            asm volatile(FENCE SCOPE ";" ::: "memory");
+        }
+    }
+    asm volatile("ld.volatile.global.u32 %0, [%1];" : "=r"(x) : "l"(memory + 32 * 15) : "memory");
+    const u64 c1 = clock_after(x);
+    const u64 g1 = globaltimer_now();
+    *out = Stamp{c0, c1, g0, g1, x, smid(), 0};
+}

@@ -1,0 +1,60 @@
+// Measures: load-to-use latency of a warp whose lanes load VECTOR bytes each, `stride` bytes apart.
+// Could fool it: an end clock that waits for one lane only (a warp's load is one instruction: all lanes arrive).
+// SASS: 16 dependent LDS or LDG of VECTOR bytes per iteration between two clock reads.
+#include "clock.cuh"
+#include "strided.cuh"
+
+// The first word, or the first two, of what a place holds: the address of its like in the next row. The others are
+// folded into `rest`, beside the chain: of words that nothing uses the compiler makes a narrower load.
+__device__ __forceinline__ Place follow(Place p, unsigned& rest) {
+#if defined(SOURCE_GLOBAL) && VECTOR == 16
+    Place other;
+    asm volatile(STRIDED_SPACE ".v2.u64 {%0,%1}, [%0];" : "+l"(p), "=l"(other)::"memory");
+    rest ^= (unsigned)other ^ (unsigned)(other >> 32);
+#elif defined(SOURCE_GLOBAL)
+    asm volatile(STRIDED_SPACE ".u64 %0, [%0];" : "+l"(p)::"memory");
+#elif VECTOR == 16
+    Place y, z, w;
+    asm volatile(STRIDED_SPACE ".v4.u32 {%0,%1,%2,%3}, [%0];" : "+r"(p), "=r"(y), "=r"(z), "=r"(w)::"memory");
+    rest ^= y ^ z ^ w;
+#elif VECTOR == 8
+    Place other;
+    asm volatile(STRIDED_SPACE ".v2.u32 {%0,%1}, [%0];" : "+r"(p), "=r"(other)::"memory");
+    rest ^= other;
+#else
+    asm volatile(STRIDED_SPACE ".u32 %0, [%0];" : "+r"(p)::"memory");
+#endif
+    return p;
+}
+
+__device__ __forceinline__ void set(Place p, Place next) {
+#if defined(SOURCE_GLOBAL)
+    asm volatile(STRIDED_STORE("64") " [%0], %1;" ::STRIDED_ADDRESS(p), "l"(next) : "memory");
+#else
+    asm volatile(STRIDED_STORE("32") " [%0], %1;" ::STRIDED_ADDRESS(p), "r"(next) : "memory");
+#endif
+}
+
+// Three rows of places. `result` is the sum of the rows where the 32 lanes end.
+extern "C" __global__ void probe(char* memory, unsigned stride, unsigned steps, Stamp* out) {
+    const Place base = place_of(memory, threadIdx.x * stride);
+    for (unsigned row = 0; row < 3; ++row) set(base + row * ROW, base + (row + 1) % 3 * ROW);
+    __threadfence_block();
+    __syncwarp();
+    Place p = base;
+    unsigned rest = 0;
+#pragma unroll 1
+    for (unsigned i = 0; i < 3; ++i) p = follow(p, rest);
+    const u64 g0 = globaltimer_now();
+    const u64 c0 = clock_after(p);
+#pragma unroll 1
+    for (unsigned i = 0; i < steps; i += 16) {
+#pragma unroll
+        for (int j = 0; j < 16; ++j) p = follow(p, rest);
+    }
+    const u64 c1 = clock_after(p);
+    const u64 g1 = globaltimer_now();
+    unsigned rows = (unsigned)(p - base) / ROW;
+    for (unsigned lanes = 16; lanes; lanes /= 2) rows += __shfl_xor_sync(0xffffffffu, rows, lanes);
+    if (threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, rows, smid(), rest};
+}
