@@ -29,7 +29,8 @@ extern "C" __global__ void probe(Value* words, Value initial, Value operand, Val
 #if defined(DTYPE_U32) || defined(DTYPE_U64)
     const Value even = operand + 2 * thread, odd = even;
 #else
-    const Value even = operand, odd = negative;
+    const bool minus = (lane + threadIdx.x / 32) % 2;  // else all add before any takes back, and small types round
+    const Value even = minus ? negative : operand, odd = minus ? operand : negative;
 #endif
     Value fold = 0;
     __syncthreads();

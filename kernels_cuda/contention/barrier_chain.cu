@@ -1,10 +1,9 @@
 // Measures: cycles of a barrier of the warps of a block, or of the lanes of a warp, all there at once.
-// Could fool it: a barrier of a single warp that the assembler drops; warps that arrive late (each only waits here).
-// SASS: 16 BAR.SYNC, BAR.RED or WARPSYNC per iteration between two clock reads.
+// Could fool it: a barrier of a warp, which the assembler drops where its lanes are together (a vote stands for it).
+// SASS: 16 BAR.SYNC, BAR.RED.POPC or VOTE per iteration.
 #include "clock.cuh"
 
-// `lanes` is a mask of all: known to the compiler, the barrier of a warp that is together would be dropped. `result` is
-// how many threads the last barrier counted.
+// `lanes` is a mask of a whole warp. `result`: what the last barrier counted or the last vote gave.
 extern "C" __global__ void probe(unsigned lanes, unsigned steps, Stamp* out) {
     unsigned x = 1;
     __syncthreads();
@@ -20,7 +19,10 @@ extern "C" __global__ void probe(unsigned lanes, unsigned steps, Stamp* out) {
             asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.u32 p, %0, 0;\n\tbarrier.red.popc.aligned.u32 %0, 0, p;\n\t}"
                          : "+r"(x)::"memory");
 #else
-            asm volatile("bar.warp.sync %0;" ::"r"(lanes) : "memory");
+            asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.u32 p, %0, 0;\n\tvote.sync.ballot.b32 %0, p, %1;\n\t}"
+                         : "+r"(x)
+                         : "r"(lanes)
+                         : "memory");
 #endif
         }
     }

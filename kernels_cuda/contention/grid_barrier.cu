@@ -1,11 +1,11 @@
 // Measures: cycles of a barrier of all blocks of a grid, made of an atomic and a wait in global memory.
-// Could fool it: blocks that are not resident at once (there are no more than SMs, and each gives up in time).
+// Could fool it: an atomic that the compiler makes for many lanes at once; blocks that are not resident at once (there are no more than SMs, and each gives up in time).
 // SASS: one ATOM (ATOMG, RED) per iteration between two clock reads.
 #include "clock.cuh"
 
 constexpr u64 PATIENCE_NS = 200000000;
 
-// `arrived` counts up over all launches and stands at `base` when this one starts. `result`: barriers passed.
+// Blocks of one thread. `arrived` counts up over all launches and stands at `base` when this one starts. `result`: barriers passed.
 extern "C" __global__ void probe(unsigned* arrived, unsigned base, unsigned steps, Stamp* out) {
     unsigned passed = 0, target = base;
     const u64 g0 = globaltimer_now();
@@ -13,18 +13,14 @@ extern "C" __global__ void probe(unsigned* arrived, unsigned base, unsigned step
 #pragma unroll 1
     for (unsigned i = 0; i < steps; ++i) {
         target += gridDim.x;
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            unsigned seen;
-            asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(seen) : "l"(arrived) : "memory");
-            seen += 1;
-            while ((int)(seen - target) < 0 && globaltimer_now() - g0 < PATIENCE_NS)
-                asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
-            passed += (int)(seen - target) >= 0;
-        }
-        __syncthreads();
+        unsigned seen;
+        asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(seen) : "l"(arrived + threadIdx.x) : "memory");
+        seen += 1;
+        while ((int)(seen - target) < 0 && globaltimer_now() - g0 < PATIENCE_NS)
+            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived + threadIdx.x) : "memory");
+        passed += (int)(seen - target) >= 0;
     }
     const u64 c1 = clock_after(passed);
     const u64 g1 = globaltimer_now();
-    if (blockIdx.x == 0 && threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, passed, smid(), 0};
+    if (blockIdx.x == 0) *out = Stamp{c0, c1, g0, g1, passed, smid(), 0};
 }
