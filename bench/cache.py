@@ -5,6 +5,7 @@ What a curve says of a cache (where it breaks, and how sure that is) is worked o
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,6 +33,27 @@ def _chase(gpu, count, stride, *, warm, lengths):
         lengths=lengths,
         expect=ring.walk.expect,
     )
+
+
+@probe(
+    None,
+    source=["driver"],
+    measures=[
+        observed(name=name, unit="B", better="higher")
+        for name in ("l2_size", "shared_size", "persisting_size", "window_size", "constant_size")
+    ],
+)
+def reported(gpu, *, source):
+    """What the driver says of the caches: L2, shared memory of an SM, how much of L2 may persist, constant memory."""
+    cache = _driver()
+    names = {
+        "l2_size": "L2_CACHE_SIZE",
+        "shared_size": "MAX_SHARED_MEMORY_PER_MULTIPROCESSOR",
+        "persisting_size": "MAX_PERSISTING_L2_CACHE_SIZE",
+        "window_size": "MAX_ACCESS_POLICY_WINDOW_SIZE",
+        "constant_size": "TOTAL_CONSTANT_MEMORY",
+    }
+    return gpu.observe(lambda: {name: float(cache.attribute(gpu, which)) for name, which in names.items()})
 
 
 # L1
@@ -68,8 +90,7 @@ def _near_the_small_l1(stride, count, **_):
 @probe(
     "cache/chase.cu",
     stride=values([32, 64, 96, 160, 192, 288], quick=[32, 160], full=[32, 64, 96, 128, 160, 192, 224, 288, 416]),
-    count=values([16 * k for k in (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40)]
-                 + [16 * k for k in (44, 48, 52, 56, 60, 64, 72, 80)]),
+    count=values([16 * k for k in (*range(7, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80)]),
     tier=["l1"],
     knobs=["tier"],
     measures=cycles(per="hop"),
@@ -108,18 +129,22 @@ def _pairs(gpu, step, offset, blocks, before=None):
     words[:, 0] = words[:, offset // 8] = seconds
     memory.view(np.uint64).set(words.ravel())
     args = [memory, np.uint64(step), np.uint64(offset), np.uint32(blocks), np.uint32(1), spent]
-    return gpu.observe(lambda: _beyond_a_hit(gpu, args, spent, before))
+    return _beyond_a_hit(gpu, args, spent, before)
 
 
-def _beyond_a_hit(gpu, args, spent, before):
-    if before is not None:
-        before()
-    gpu.memset(spent, 0)
-    gpu.enqueue(gpu.kernel, 1, 1, args)
-    first, second, third, right = spent.get().reshape(-1, 4).T.astype(np.float64)
-    if not right.all():
-        raise RuntimeError("a load did not return what its place holds")
-    return {"latency_first": float(np.median(first - third)), "latency_second": float(np.median(second - third))}
+def _beyond_a_hit(gpu, args, spent, before=None):
+    def observe():
+        if before is not None:
+            before()
+        gpu.enqueue(gpu.kernel, 1, 1, args)
+        first, second, third, _ = spent.get().reshape(-1, 4).T.astype(np.float64)
+        return {"latency_first": float(np.median(first - third)), "latency_second": float(np.median(second - third))}
+
+    return replace(
+        gpu.observe(observe),
+        poison=lambda: gpu.memset(spent, 0),
+        verify=lambda: bool(spent.get().reshape(-1, 4)[:, 3].all()),
+    )
 
 
 _BEYOND = [
@@ -143,7 +168,9 @@ def l1_sector(gpu, *, offset, tier):
 
 @probe(
     "cache/pairs.cu",
-    offset=values([8, 16, 24, 32, 40, 48, 64, 96, 120, 128, 160, 192, 256, 512, 1024], quick=[16, 32, 64, 128], unit="B"),
+    offset=values(
+        [8, 16, 24, 32, 40, 48, 64, 96, 120, 128, 160, 192, 256, 512, 1024], quick=[16, 32, 64, 128], unit="B"
+    ),
     tier=["l2"],
     knobs=["tier"],
     measures=_BEYOND,
@@ -193,7 +220,7 @@ def constant_line(gpu, *, offset):
     memory.set(words.ravel())
     gpu.copy_to_constant("ring", memory)
     args = [np.uint32(step), np.uint32(offset), np.uint32(blocks), np.uint32(1), spent]
-    return gpu.observe(lambda: _beyond_a_hit(gpu, args, spent, None))
+    return _beyond_a_hit(gpu, args, spent)
 
 
 # L2
@@ -253,12 +280,14 @@ def l2_capacity(gpu, *, footprint, pattern):
             lines.sweep(pattern)
         return _shares(lines.latencies(), thresholds)
 
-    return gpu.observe(observe)
+    return replace(gpu.observe(observe), verify=lines.right)
 
 
 @probe(
     "cache/residency.cu",
-    footprint=values([_MIB * k for k in (1, 4, 8, 16, 24, 32, 48)], quick=[8 * _MIB], open=True, unit="B", multiple=_MIB),
+    footprint=values(
+        [_MIB * k for k in (1, 4, 8, 16, 24, 32, 48)], quick=[8 * _MIB], open=True, unit="B", low=_MIB, multiple=_MIB
+    ),
     form=["normal", "persisting"],
     measures=_SHARES,
     sass={"sm_80+": _EACH_L2},
@@ -284,7 +313,7 @@ def persistence(gpu, *, footprint, form):
             stream.sweep("all")
             return _shares(kept.latencies(), thresholds)
 
-    return gpu.observe(observe)
+    return replace(gpu.observe(observe), verify=kept.right)
 
 
 def _settled(gpu, memory, stride, lines, sm, taken, spent):
@@ -309,7 +338,7 @@ def _settled(gpu, memory, stride, lines, sm, taken, spent):
     sass={"sm_80+": loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)},
 )
 def l2_interleave(gpu, *, offset):
-    """Share of pairs of addresses, `offset` bytes apart, that hit L2 after as many cycles: in one slice, or by chance."""
+    """Share of addresses that hit L2 after as many cycles as those `offset` bytes on: in one slice, or by chance."""
     lines, stride = 128, 3 * 32768  # the low bits of all first places are 0, those above are any
     memory = gpu.alloc(lines * stride)
     taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)

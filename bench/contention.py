@@ -362,7 +362,11 @@ def fence(gpu, *, function, scope, pattern):
     return gpu.chain(args=args, lengths=(32, 96), expect=expect)
 
 
-_BARRIER = {"block": r"BAR\.SYNC(\.DEFER_BLOCKING)?", "count": r"BAR\.RED\.POPC(\.DEFER_BLOCKING)?", "vote": r"VOTE\.ANY"}
+_BARRIER = {
+    "block": r"BAR\.SYNC(\.DEFER_BLOCKING)?",
+    "count": r"BAR\.RED\.POPC(\.DEFER_BLOCKING)?",
+    "vote": r"VOTE\.ANY",
+}
 
 
 @probe(

@@ -23,7 +23,7 @@ def operands(function: str, dtype: str) -> tuple[int, int, int]:
 
 
 def after(function: str, dtype: str, given: tuple[int, int, int], steps: int) -> tuple[int, int]:
-    """Bits of what `steps` atomics returned last, each with the result of the one before as operand, and of the word."""
+    """Bits of what the last of `steps` atomics returned, each the operand of the next, and of the word."""
     memory, x, swap = given
     if function == "add" and dtype not in ("u32", "u64"):
         return _after_additions(dtype, memory, x, steps)
@@ -95,7 +95,7 @@ def _decode(dtype: str, bits: int) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Fill:
-    """Atomics of atomic_fill.cu: each thread makes `rounds` of them on one of the `count` words of its warp or of all."""
+    """Atomics of atomic_fill.cu: each thread makes `rounds` on one of `count` words of its warp, or of all warps."""
 
     function: str
     dtype: str
