@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 PERMUTATIONS = 999
-RESAMPLES = 199
+RESAMPLES = 499
 _LEFT = 0.05  # of the jump: a point further from the level before the break has left it
 _LEAST = 3  # points that make a curve
+_NORMAL = 1.96  # standard deviations from the median to the end of a 95 % interval
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Medians in the order of an axis, and the 95 % interval of each: `value`, `lo` and `hi`, arrays of one length."""
+
+    value: Floats
+    lo: Floats
+    hi: Floats
+
+    def part(self, start: int, end: int) -> Curve:
+        """The points from `start` up to, without, `end`."""
+        return Curve(value=self.value[start:end], lo=self.lo[start:end], hi=self.hi[start:end])
+
+    def drawn(self, count: int, rng: np.random.Generator) -> Floats:
+        """`count` curves (count x points), each point from the normal distribution that has its interval."""
+        spread = np.maximum(self.hi - self.lo, 0.0) / (2 * _NORMAL)
+        return self.value + spread * rng.normal(size=(count, self.value.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +39,8 @@ class Break:
     """A curve that keeps a level up to point `last` and has left it at the next.
 
     before and after: the levels, in the unit of the curve. p_value: how often a curve of the same points in any order
-    breaks as clearly, from permutations. confidence: the share of bootstrap resamples that break at the same point.
+    breaks as clearly, from permutations. confidence: the share of curves, redrawn within the points' intervals, that
+    break at the same point.
     """
 
     last: int
@@ -31,27 +50,19 @@ class Break:
     confidence: float
 
 
-def find_break(curve: Sequence[ArrayLike], *, seed: int = 0, permutations: int = PERMUTATIONS) -> Break | None:
-    """The break of a curve given as the samples of each point, in the order of its axis; None where there is none.
+def find_break(curve: Curve, *, seed: int = 0, permutations: int = PERMUTATIONS) -> Break | None:
+    """The break of a curve, or None where it has none: fewer than three points, or all points equal.
 
-    The split into two levels that leaves the least squares, of the medians of the points; its p-value is from a
-    permutation test of that statistic (the largest over all splits, so that having looked at all is in it). The break
-    itself lies ahead of the first point that has left the level before by a twentieth of the jump: what follows may
-    climb for long. Samples of each point are drawn with replacement for the confidence. A curve of fewer than three
-    points, and one whose points are all equal, has no break. Raises ValueError for a point without a sample.
+    The split into two levels that leaves the least squares; its p-value is from a permutation test of that statistic
+    (the largest over all splits, so that having looked at all is in it). The break itself lies ahead of the first point
+    that has left the level before by a twentieth of the jump: what follows may climb for long.
     """
-    points = [np.asarray(samples, dtype=np.float64).ravel() for samples in curve]
-    if any(point.size == 0 for point in points):
-        raise ValueError("a point without a sample")
-    if len(points) < _LEAST:
-        return None
-    medians = np.array([np.median(point) for point in points])
-    if medians.min() == medians.max():
+    medians = curve.value
+    if medians.size < _LEAST or medians.min() == medians.max():
         return None
     rng = np.random.default_rng(seed)
-    drawn = np.stack([np.median(rng.choice(point, (RESAMPLES, point.size)), axis=1) for point in points], axis=1)
     last, before, after = _leaves(medians)
-    same = np.mean([_leaves(row)[0] == last for row in drawn])
+    same = np.mean([_leaves(row)[0] == last for row in curve.drawn(RESAMPLES, rng)])
     return Break(
         last=last,
         before=before,
@@ -70,30 +81,27 @@ def permutation_p(medians: ArrayLike, *, rng: np.random.Generator, permutations:
     return (as_good + 1) / (permutations + 1)
 
 
-def find_steps(curve: Sequence[ArrayLike], *, level: float = 0.01, least: int = 4) -> list[Break]:
+def find_steps(curve: Curve, *, level: float = 0.01, least: int = 6) -> list[Break]:
     """All breaks of a curve of several levels, by binary segmentation, in order; `last` counts from the curve's start.
 
     A part of fewer than `least` points is not split, nor one whose p-value is above `level`.
     """
-    if len(curve) < least:
-        return []
-    found = find_break(curve)
+    size = curve.value.size
+    found = find_break(curve) if size >= least else None
     if found is None or found.p_value > level:
         return []
     split = found.last + 1
-    ahead = find_steps(curve[:split], level=level, least=least)
-    behind = find_steps(curve[split:], level=level, least=least)
-    moved = [
-        Break(
-            last=one.last + split,
-            before=one.before,
-            after=one.after,
-            p_value=one.p_value,
-            confidence=one.confidence,
-        )
-        for one in behind
-    ]
-    return [*ahead, found, *moved]
+    behind = find_steps(curve.part(split, size), level=level, least=least)
+    moved = [replace(one, last=one.last + split) for one in behind]
+    return [*find_steps(curve.part(0, split), level=level, least=least), found, *moved]
+
+
+def paired_p(one: ArrayLike, other: ArrayLike, *, seed: int = 0, permutations: int = PERMUTATIONS) -> float:
+    """How often pairs with their members swapped at random differ as much in the mean (at least 1 / (n + 1))."""
+    difference = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (permutations, difference.size))
+    as_much = int((np.abs(signs @ difference) >= np.abs(difference.sum()) * (1 - 1e-12)).sum())
+    return (as_much + 1) / (permutations + 1)
 
 
 def split_in_two(values: ArrayLike) -> tuple[Floats, Floats]:

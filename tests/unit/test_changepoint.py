@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridstone.changepoint import alike, find_break, find_steps, groups, permutation_p, split_in_two
+from gridstone.changepoint import Curve, alike, find_break, find_steps, groups, paired_p, permutation_p, split_in_two
 
 
-def curve(levels: list[float], noise: float, seed: int = 1) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return [level + noise * rng.normal(size=9) for level in levels]
+def curve(levels: list[float], noise: float, seed: int = 1) -> Curve:
+    value = np.array(levels) + noise * np.random.default_rng(seed).normal(size=len(levels))
+    return Curve(value=value, lo=value - noise, hi=value + noise)
 
 
 @settings(max_examples=30, deadline=None)
@@ -40,19 +40,22 @@ def test_noise_has_no_break_that_matters() -> None:
 
 @pytest.mark.parametrize("levels", [[1.0, 2.0], [5.0] * 9])
 def test_few_points_and_flat_curves_have_none(levels: list[float]) -> None:
-    assert find_break([[v] for v in levels]) is None
-
-
-def test_a_point_without_samples_is_refused() -> None:
-    with pytest.raises(ValueError, match="without a sample"):
-        find_break([[1.0], [], [2.0]])
+    assert find_break(curve(levels, noise=0)) is None
 
 
 def test_an_uncertain_break_says_so() -> None:
-    rng = np.random.default_rng(4)
-    wide = [[10.0] * 9] * 6 + [rng.choice([10.0, 30.0], 9).tolist()] + [[30.0] * 9] * 6
-    found = find_break(wide)
-    assert found is not None and 0 < found.confidence < 1
+    value = np.array([10.0] * 6 + [11.0] + [30.0] * 6)
+    found = find_break(Curve(value=value, lo=value, hi=value))
+    assert found is not None and found.confidence == 1.0
+    half = np.where(value == 11.0, 2.0, 0.0)
+    doubted = find_break(Curve(value=value, lo=value - half, hi=value + half))
+    assert doubted is not None and 0.3 < doubted.confidence < 0.9
+
+
+def test_pairs_that_differ_one_way_are_told_from_pairs_that_do_not() -> None:
+    one = np.arange(12.0)
+    assert paired_p(one + 1, one) < 0.01
+    assert paired_p(one + np.tile([1.0, -1.0], 6), one) > 0.9
 
 
 def test_several_steps_are_found_in_order() -> None:
