@@ -105,7 +105,7 @@ def l1_line(gpu, *, stride, count, tier):
 
 @probe(
     "cache/chase.cu",
-    stride=values([4 * _KIB, 8 * _KIB, 16 * _KIB, 32 * _KIB], quick=[16 * _KIB], full=[_KIB << k for k in range(9)]),
+    stride=values([_KIB * k for k in (8, 16, 32, 64, 128)], quick=[16 * _KIB], full=[_KIB << k for k in range(9)]),
     count=values([2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96], quick=[4, 8, 16, 32, 64]),
     tier=["l1"],
     knobs=["tier"],

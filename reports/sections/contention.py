@@ -17,7 +17,7 @@ PROBES = tuple(
 
 _LOOP = "CAST.SPIN"  # the opcode of a compare-and-swap in a loop: there is no instruction for the operation itself
 _BANKS = 32
-_STRIDE = Scale(label="bytes from one lane to the next", start=0)
+_STRIDE = Scale(label="bytes from one lane to the next")
 _LATENCY = Scale(label="cycles", unit="cycle", start=0)
 _LOG_LATENCY = Scale(label="cycles", unit="cycle", log=True)
 _RATE = Scale(label="atomics per SM and clock", log=True)

@@ -283,12 +283,12 @@ def _translation(rows: pd.DataFrame) -> Iterator[Finding]:
     for stride in sorted(chosen["stride"].unique()) if len(chosen) else ():
         part = chosen[chosen["stride"] == stride]
         x, points = curve(part, "count")
-        for step in find_steps(points):
-            if step.after < 1.05 * step.before or step.last + 1 >= len(x):
-                continue  # a few cycles are where the lines lie
+        # a step of a few cycles is where the lines lie
+        steps = [s for s in find_steps(points) if s.after >= 1.05 * s.before and s.last + 1 < len(x)]
+        for level, step in enumerate(steps, 1):
             yield Finding(
-                quantity=f"tlb_reach_{format_bytes(int(stride)).replace(' ', '')}",
-                words=f"Reach of a level of translation, a place every {format_bytes(int(stride))}",
+                quantity=f"tlb{level}_reach_{format_bytes(int(stride)).replace(' ', '')}",
+                words=f"Reach of translation, step {level}, a place every {format_bytes(int(stride))}",
                 value=float(x[step.last] * stride),
                 lo=float(x[step.last] * stride),
                 hi=float(x[step.last + 1] * stride),

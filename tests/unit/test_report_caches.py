@@ -1,0 +1,154 @@
+"""From the curves of a machine whose caches are known, what is found is what it has; from noise, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_cache import (
+    CONSTANT,
+    CONSTANT_LINE,
+    FETCH,
+    INTERLEAVE,
+    KIB,
+    L1,
+    L2,
+    LINE,
+    MIB,
+    NEAR,
+    PERSISTING,
+    SECTOR,
+    SET,
+    cells,
+)
+
+from gridstone import content
+from gridstone.report.caches import Finding, findings
+from gridstone.report.runs import select
+from gridstone.store import Row, Run
+
+
+def run_of(folder: Path, family: str, value: Callable[[float, np.random.Generator], float]) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    run, rows = Run(folder / "run"), {}
+    run.write_info({"run_id": "r", "status": "complete"})
+    for probe, axes, metric, truth in cells(family):
+        samples = [truth if probe.name == "cache/reported" else value(truth, rng) for _ in range(15)]
+        row = Row(
+            run_id="r",
+            probe=probe.name,
+            cell_id=f"{probe.name}{sorted(axes.items())}",
+            metric=metric.name,
+            unit=metric.unit,
+            better=metric.better,
+            axes=axes,
+            status="ok",
+            value=float(np.median(samples)),
+            lo=float(np.quantile(samples, 0.2)),
+            hi=float(np.quantile(samples, 0.8)),
+            n=15,
+            samples=samples,
+            sm_mhz=1980.0,
+            device="NVIDIA H200",
+            device_uuid="GPU-1",
+            t_utc="2026-11-24T10:00:00.000+00:00",
+            opcodes="ATOMS.CAST.SPIN*1 LDS*1" if axes.get("dtype") == "f32" else "MEMBAR.ALL.GPU*16 ERRBAR*16",
+        )
+        rows.setdefault(row.cell_id, []).append(row)
+    for listed in rows.values():
+        run.write_cell(listed)
+    run.compact()
+    return select(run.folder).rows
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return run_of(tmp_path_factory.mktemp("cache"), "cache", lambda truth, rng: truth * (1 + rng.normal(0, 0.002)))
+
+
+@pytest.fixture(scope="module")
+def found(rows: pd.DataFrame) -> dict[str, Finding]:
+    return {one.quantity: one for one in findings(rows)}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "size"),
+    [
+        ("l1_size", L1[0]),
+        ("l1_size_50", L1[50]),
+        ("l1_size_100", L1[100]),
+        ("cache_line", LINE),
+        ("sector", SECTOR),
+        ("l2_fetch", FETCH),
+        ("constant_l1_size", CONSTANT),
+        ("constant_line", CONSTANT_LINE),
+        ("l2_size", L2),
+        ("l2_segment_size", NEAR),
+        ("l2_interleave", INTERLEAVE),
+        ("l2_persisting", PERSISTING),
+        ("l1_conflict", SET),
+        ("tlb2_reach_2MiB", 4096 * MIB),
+    ],
+)
+def test_a_size_lies_between_the_points_that_the_curve_breaks_between(
+    found: dict[str, Finding], quantity: str, size: float
+) -> None:
+    one = found[quantity]
+    assert one.lo <= size <= one.hi
+    assert one.lo <= one.value <= one.hi
+    assert one.p_value is not None and one.p_value < 0.05
+    assert one.confidence is None or one.confidence > 0.6
+
+
+def test_what_is_exact_is_exact(found: dict[str, Finding]) -> None:
+    assert [found[name].value for name in ("cache_line", "sector", "l2_fetch", "constant_line", "l2_interleave")] == [
+        LINE,
+        SECTOR,
+        FETCH,
+        CONSTANT_LINE,
+        INTERLEAVE,
+    ]
+    assert found["l1_size"].value == L1[0]
+    assert found["l1_conflict"].value == SET
+
+
+def test_the_driver_stands_beside_what_it_speaks_of(found: dict[str, Finding]) -> None:
+    assert found["l2_size"].driver == L2
+    assert found["shared_size"].driver == 228 * KIB and found["shared_size"].value == 220 * KIB
+    assert found["l2_persisting"].driver == PERSISTING
+    assert found["sector"].driver is None
+
+
+def test_noise_says_next_to_nothing(tmp_path: Path) -> None:
+    noise = findings(run_of(tmp_path, "cache", lambda _, rng: 100 * (1 + rng.normal(0, 0.01))))
+    sure = [one for one in noise if one.p_value is not None and one.p_value < 0.01 and (one.confidence or 0) > 0.9]
+    assert not sure
+
+
+def test_the_card_has_a_line_for_each_finding_and_escapes(rows: pd.DataFrame, found: dict[str, Finding]) -> None:
+    module: Any = content.load_module(content.folder("reports") / "sections" / "cache.py")
+    section = module.section(rows)
+    assert section.heading == "L1 holds 248 KiB, in lines of 128 B, fetched by 32 B, L2 60 MiB, 28 MiB of it near"
+    card = section.panels[0].svg
+    assert card.count("<tr>") == len(found) + 1
+    assert "128 B (H100)" in card
+    assert {fact.quantity for fact in section.facts} == set(found)
+    assert all(panel.svg.startswith("<svg") for panel in section.panels[1:])
+    assert set(module.PROBES) == {probe.name for probe, *_ in cells("cache")}
+
+
+def test_contention_is_drawn_whole(tmp_path: Path) -> None:
+    module: Any = content.load_module(content.folder("reports") / "sections" / "contention.py")
+    shown = run_of(tmp_path, "contention", lambda truth, rng: truth * (1 + rng.normal(0, 0.002)))
+    section = module.section(shown)
+    assert len(section.panels) == 14
+    assert all(panel.svg.startswith("<svg") and panel.caption for panel in section.panels)
+    assert "loop around a CAS" in section.lead and "MEMBAR.ALL.GPU and ERRBAR" in section.lead
+    assert {"bank_conflict", "shared_atomic_latency", "global_atomic_latency_near", "fence_gpu"} <= {
+        fact.quantity for fact in section.facts
+    }
+    assert set(module.PROBES) == {probe.name for probe, *_ in cells("contention")}
