@@ -22,6 +22,7 @@ _CONSTANT = 64 << 10
 
 
 def _driver():
+    """What needs the driver, or is the same for several probes."""
     return content.load_module(content.folder("runners") / "cupy_cache.py")
 
 
@@ -129,22 +130,7 @@ def _pairs(gpu, step, offset, blocks, before=None):
     words[:, 0] = words[:, offset // 8] = seconds
     memory.view(np.uint64).set(words.ravel())
     args = [memory, np.uint64(step), np.uint64(offset), np.uint32(blocks), np.uint32(1), spent]
-    return _beyond_a_hit(gpu, args, spent, before)
-
-
-def _beyond_a_hit(gpu, args, spent, before=None):
-    def observe():
-        if before is not None:
-            before()
-        gpu.enqueue(gpu.kernel, 1, 1, args)
-        first, second, third, _ = spent.get().reshape(-1, 4).T.astype(np.float64)
-        return {"latency_first": float(np.median(first - third)), "latency_second": float(np.median(second - third))}
-
-    return replace(
-        gpu.observe(observe),
-        poison=lambda: gpu.memset(spent, 0),
-        verify=lambda: bool(spent.get().reshape(-1, 4)[:, 3].all()),
-    )
+    return _driver().beyond_a_hit(gpu, args, spent, before)
 
 
 _BEYOND = [
@@ -160,6 +146,7 @@ _BEYOND = [
     knobs=["tier"],
     measures=_BEYOND,
     sass={"sm_80+": _EACH_L1},
+    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def l1_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L1 for a load `offset` bytes from one that missed."""
@@ -175,6 +162,7 @@ def l1_sector(gpu, *, offset, tier):
     knobs=["tier"],
     measures=_BEYOND,
     sass={"sm_80+": _EACH_L2},
+    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def l2_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L2 for a load `offset` bytes from one that went to DRAM."""
@@ -210,6 +198,7 @@ def constant_capacity(gpu, *, footprint):
     offset=values([4, 8, 16, 32, 48, 60, 64, 96, 128, 192, 252], quick=[16, 32, 64, 128], unit="B"),
     measures=_BEYOND,
     sass={"sm_80-sm_110": loop(r"LDC", clocked=True), "sm_120+": loop(r"LDCU?", clocked=True)},
+    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def constant_line(gpu, *, offset):
     """Cycles beyond a hit of the first constant cache for a load `offset` bytes from one that missed."""
@@ -220,38 +209,16 @@ def constant_line(gpu, *, offset):
     memory.set(words.ravel())
     gpu.copy_to_constant("ring", memory)
     args = [np.uint32(step), np.uint32(offset), np.uint32(blocks), np.uint32(1), spent]
-    return _beyond_a_hit(gpu, args, spent)
+    return _driver().beyond_a_hit(gpu, args, spent)
 
 
 # L2
-
-
-def _thresholds(gpu, lines):
-    """Cycles that part hits of the near half of L2 from those of the far one, and hits from misses.
-
-    Lines that all SMs have just stored lie in either half, and none is left after a flush.
-    """
-    lines.sweep("all")
-    hits = lines.latencies()
-    lines.sweep("one")
-    near = float(np.median(lines.latencies()))
-    gpu.flush_l2()
-    misses = float(np.quantile(lines.latencies(), 0.1))
-    far = float(np.quantile(hits, 0.9))
-    if not near < far < misses:
-        raise Unavailable("hits of L2 and misses take as long as each other here")
-    return (near + far) / 2, (far + misses) / 2
 
 
 _SHARES = [
     observed(name="hit_share", unit="1", better="higher"),
     observed(name="near_share", unit="1", better="higher"),
 ]
-
-
-def _shares(taken, thresholds):
-    near, hit = ((taken < threshold).mean() for threshold in thresholds)
-    return {"hit_share": float(hit), "near_share": float(near)}
 
 
 @probe(
@@ -268,17 +235,18 @@ def _shares(taken, thresholds):
     measures=_SHARES,
     sass={"sm_80+": _EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (64 << 20))],
+    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def l2_capacity(gpu, *, footprint, pattern):
     """Share of single loads that hit L2 after one SM, or all of them, read `footprint` bytes over and over."""
     cache = _driver()
-    thresholds = _thresholds(gpu, cache.Lines(gpu, 4 * _MIB, _TIMED))
+    thresholds = cache.thresholds(gpu, cache.Lines(gpu, 4 * _MIB, _TIMED))
     lines = cache.Lines(gpu, footprint, _TIMED)
 
     def observe():
         for _ in range(2):
             lines.sweep(pattern)
-        return _shares(lines.latencies(), thresholds)
+        return cache.shares(lines.latencies(), thresholds)
 
     return replace(gpu.observe(observe), verify=lines.right)
 
@@ -292,6 +260,7 @@ def l2_capacity(gpu, *, footprint, pattern):
     measures=_SHARES,
     sass={"sm_80+": _EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (512 << 20))],
+    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def persistence(gpu, *, footprint, form):
     """Share of single loads that hit L2 after twice its size was read past `footprint` bytes that may persist."""
@@ -300,7 +269,7 @@ def persistence(gpu, *, footprint, form):
     window = cache.attribute(gpu, "MAX_ACCESS_POLICY_WINDOW_SIZE")
     if form == "persisting" and (not most or footprint > window):
         raise Unavailable(f"a window of {footprint} bytes is not to be had: at most {window}, {most} of them set aside")
-    thresholds = _thresholds(gpu, cache.Lines(gpu, 4 * _MIB, _TIMED))
+    thresholds = cache.thresholds(gpu, cache.Lines(gpu, 4 * _MIB, _TIMED))
     kept = cache.Lines(gpu, footprint, _TIMED)
     stream = cache.Lines(gpu, 2 * gpu.facts.l2 // _MIB * _MIB, _TIMED)
 
@@ -311,21 +280,9 @@ def persistence(gpu, *, footprint, form):
                     kept.sweep("all")
                 gpu.synchronize()
             stream.sweep("all")
-            return _shares(kept.latencies(), thresholds)
+            return cache.shares(kept.latencies(), thresholds)
 
     return replace(gpu.observe(observe), verify=kept.right)
-
-
-def _settled(gpu, memory, stride, lines, sm, taken, spent):
-    """Cycles per hit of each line, of a chain of loads from one SM that has just fetched the line."""
-    gpu.memset(taken, 0)
-    gpu.memset(spent, 0)
-    args = [memory, np.uint64(stride), np.uint32(lines), np.uint32(sm), taken, spent]
-    gpu.enqueue(gpu.kernel, 8 * gpu.multiprocessors, 32, args)
-    chain = spent.get().reshape(lines, 3)[:, 2].astype(np.float64)
-    if not chain.all():
-        raise RuntimeError("the wanted SM ran no block of the grid")
-    return chain / 16
 
 
 @probe(
@@ -339,6 +296,7 @@ def _settled(gpu, memory, stride, lines, sm, taken, spent):
 )
 def l2_interleave(gpu, *, offset):
     """Share of addresses that hit L2 after as many cycles as those `offset` bytes on: in one slice, or by chance."""
+    settled = _driver().settled
     lines, stride = 128, 3 * 32768  # the low bits of all first places are 0, those above are any
     memory = gpu.alloc(lines * stride)
     taken, spent = gpu.alloc(4), gpu.alloc(12 * lines).view(np.uint32)
@@ -348,7 +306,7 @@ def l2_interleave(gpu, *, offset):
         for part in (memory, second):
             lay = [part, np.uint64(stride), np.uint32(lines)]
             gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, 8, lay)
-        a, b = (_settled(gpu, part, stride, lines, 0, taken, spent) for part in (memory, second))
+        a, b = (settled(gpu, part, stride, lines, 0, taken, spent) for part in (memory, second))
         return {
             "same_share": float((np.abs(a - b) < 1).mean()),
             "same_share_by_chance": float((np.abs(a[:, None] - b[None, :]) < 1).mean()),
@@ -372,7 +330,7 @@ def l2_slices(gpu, *, count):
     """Lines of L2 that six SMs reach after the same six latencies, taken to lie in one slice."""
     from gridstone.changepoint import alike, groups
 
-    stride = 4096 + 128
+    settled, stride = _driver().settled, 4096 + 128
     memory = gpu.alloc(count * stride)
     taken, spent = gpu.alloc(4), gpu.alloc(12 * count).view(np.uint32)
     sms = np.linspace(0, gpu.multiprocessors - 1, 6).astype(int)
@@ -380,7 +338,7 @@ def l2_slices(gpu, *, count):
     def observe():
         lay = [memory, np.uint64(stride), np.uint32(count)]
         gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, 8, lay)
-        prints = np.stack([_settled(gpu, memory, stride, count, int(sm), taken, spent) for sm in sms], axis=1)
+        prints = np.stack([settled(gpu, memory, stride, count, int(sm), taken, spent) for sm in sms], axis=1)
         close = alike(prints, within=3.0)
         pairs = count * (count - 1)
         shuffled = np.stack([np.random.default_rng(i).permutation(column) for i, column in enumerate(prints.T)], axis=1)

@@ -235,7 +235,7 @@ def global_atomic_latency(gpu, *, source, function, dtype):
     from gridstone.changepoint import split_in_two
 
     atomics = _atomics()
-    lines, stride = 512, 4096 + 128
+    lines, stride = 256, 4096 + 128
     operands = atomics.operands(function, dtype)
     memory = gpu.alloc(lines * stride)
     spent, left = gpu.alloc(4 * lines).view(np.uint32), gpu.alloc(16 * lines).view(np.uint64)

@@ -1,15 +1,16 @@
-"""What the cache probes ask of the driver: how an SM's memory is divided, and lines of L2 that are to stay."""
+"""What the cache probes ask of the driver, and how they tell hits from misses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from cuda.bindings import driver
 
-from gridstone.clock import Order
+from gridstone.clock import Order, Work
 from gridstone.declaration import Unavailable
 
 _LINE = 128
@@ -98,3 +99,56 @@ class Lines:
 
     def _shape(self) -> tuple[Any, Any, Any]:
         return np.uint64(_LINE), np.uint32(self.order.n), np.uint32(self.order.half_bits)
+
+
+def thresholds(gpu: Any, lines: Lines) -> tuple[float, float]:
+    """Cycles that part hits of the near half of L2 from those of the far one, and hits from misses.
+
+    Lines that all SMs have just stored lie in either half, and none is left after a flush.
+    """
+    lines.sweep("all")
+    hits = lines.latencies()
+    lines.sweep("one")
+    near = float(np.median(lines.latencies()))
+    gpu.flush_l2()
+    misses = float(np.quantile(lines.latencies(), 0.1))
+    far = float(np.quantile(hits, 0.9))
+    if not near < far < misses:
+        raise Unavailable("hits of L2 and misses take as long as each other here")
+    return (near + far) / 2, (far + misses) / 2
+
+
+def shares(taken: Any, parted: tuple[float, float]) -> dict[str, float]:
+    """The shares of loads that hit L2, and that hit its near half."""
+    near, hit = ((taken < threshold).mean() for threshold in parted)
+    return {"hit_share": float(hit), "near_share": float(near)}
+
+
+def settled(gpu: Any, memory: Any, stride: int, lines: int, sm: int, taken: Any, spent: Any) -> Any:
+    """Cycles per hit of each line, of a chain of loads from one SM that has just fetched the line."""
+    gpu.memset(taken, 0)
+    gpu.memset(spent, 0)
+    args = [memory, np.uint64(stride), np.uint32(lines), np.uint32(sm), taken, spent]
+    gpu.enqueue(gpu.kernel, 8 * gpu.multiprocessors, 32, args)
+    chain = spent.get().reshape(lines, 3)[:, 2].astype(np.float64)
+    if not chain.all():
+        raise RuntimeError("the wanted SM ran no block of the grid")
+    return chain / 16
+
+
+def beyond_a_hit(gpu: Any, args: Sequence[Any], spent: Any, before: Callable[[], None] | None = None) -> Work:
+    """Work that reads off pairs.cu how much longer the first and the second load of a block take than a hit does."""
+
+    def observe() -> dict[str, float]:
+        if before is not None:
+            before()
+        gpu.enqueue(gpu.kernel, 1, 1, args)
+        first, second, third, _ = spent.get().reshape(-1, 4).T.astype(np.float64)
+        return {"latency_first": float(np.median(first - third)), "latency_second": float(np.median(second - third))}
+
+    work: Work = gpu.observe(observe)
+    return replace(
+        work,
+        poison=lambda: gpu.memset(spent, 0),
+        verify=lambda: bool(spent.get().reshape(-1, 4)[:, 3].all()),
+    )

@@ -169,9 +169,9 @@ def _atomic_latencies(rows):
         entries = _entries(single.sort_values("value"), _operation, _how)
         svg = dots(entries, x=_LATENCY, alt="Cycles from one atomic of shared memory to the next, by operation")
         caption = (
-            "Shared memory, one lane, each atomic with the result of the one before. A loop around a CAS has a colour "
+            "Shared memory, one lane, each atomic with the result of the one before. Loops around a CAS stand out."
         )
-        panels.append(Panel(svg=svg, caption=f"{caption}of its own."))
+        panels.append(Panel(svg=svg, caption=caption))
     far = [measured(rows, "contention/global_atomic_latency", metric) for metric in _GLOBAL]
     entries = [
         entry
@@ -207,7 +207,7 @@ def _atomic_rates(rows):
         return []
     curve = chosen[(chosen["function"] == "add") & (chosen["dtype"] == "u32")]
     if len(curve):
-        words = {"all": "all warps", "warp": "each warp its own"}
+        words = {"all": "the same", "warp": "own"}
         pictured = [
             replace(one, label=f"{group[0]} {group[1]}, {words[group[2]]}")
             for group, part in curve.groupby(["source", "method", "pattern"])
@@ -220,7 +220,10 @@ def _atomic_rates(rows):
             alt="Atomic adds per SM and clock, by how many words they fall on",
             wide=True,
         )
-        caption = "Adds of u32 while every SM is full: red returns nothing, atom what stood there before."
+        caption = (
+            "Adds of u32 while every SM is full. Red returns nothing, atom what stood there before. The same: all "
+            "warps (of an SM, or of the GPU) fall on the same words; own: each warp on words of its own."
+        )
         panels.append(Panel(svg=svg, caption=caption, wide=True))
     for source, where in (("shared", "shared memory"), ("global", "global memory")):
         spread = chosen[(chosen["source"] == source) & (chosen["pattern"] == "warp") & (chosen["count"] == _BANKS)]
