@@ -55,7 +55,7 @@ def _lead(found):
         return ""
     sure = [one for one in found if one.confidence is not None]
     least = min(sure, key=lambda one: one.confidence, default=None)
-    parts = ["None of it was taken from a data sheet: each is where a measured curve breaks."]
+    parts = ["None of it was taken from a data sheet: all of it follows from measured curves."]
     if least is not None:
         parts.append(
             f"The least sure is: {least.words.lower()}, {100 * least.confidence:.0f} % of redrawn curves agree."
