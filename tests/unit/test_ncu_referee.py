@@ -1,0 +1,92 @@
+"""The comparison with Nsight Compute's counters, on a table of its own and without it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gridstone.content import folder, load_module
+
+referee = load_module(folder("runners") / "ncu_referee.py")
+
+RECORDED = (Path(__file__).parent / "ncu_raw.csv").read_text()
+
+
+def ours(counter: str, matrix: float, saturated: bool = True) -> dict:
+    return {
+        "name": f"a kernel of {counter}",
+        "counter": counter,
+        "matrix": matrix,
+        "instructions": 71_000_000.0,
+        "cycles": 3_000_000.0,
+        "saturated": saturated,
+    }
+
+
+def test_counts_are_read_from_the_raw_page() -> None:
+    first, second = referee.read_counts(RECORDED)
+    assert first[referee.CYCLES] == 3_012_345
+    assert first[referee.ALL] == 71_234_567
+    assert first[referee.matrix_metric("hmma")] == 67_584_000
+    assert second[referee.matrix_metric("imma")] == 33_792_000
+    assert referee.BUSY not in second  # "n/a" there
+
+
+def test_only_metrics_that_the_chip_has_are_asked_for() -> None:
+    listed = (
+        "sm__cycles_elapsed                 Counter   cycle   # of cycles\nsmsp__inst_executed   Counter   inst   # of"
+    )
+    assert referee.given(listed) == (referee.ALL, referee.CYCLES)
+    assert referee.given("==ERROR== no device") == referee.METRICS
+
+
+def test_a_count_within_one_per_cent_agrees() -> None:
+    records = referee.compare([ours("hmma", 67_584_000), ours("imma", 34_500_000)], referee.read_counts(RECORDED))
+    found = {(r["kernel"], r["quantity"]): r["agrees"] for r in records}
+    assert found["a kernel of hmma", "matrix instructions"]
+    assert found["a kernel of hmma", "instructions"]
+    assert found["a kernel of hmma", "cycles"]
+    assert found["a kernel of imma", "matrix instructions"] is False
+    assert found["a kernel of imma", "tensor pipe busy"] is None
+    json.dumps(records)
+
+
+def test_a_kernel_that_does_not_saturate_has_no_busy_pipe() -> None:
+    records = referee.compare([ours("hmma", 1.0, saturated=False), ours("imma", 1.0)], referee.read_counts(RECORDED))
+    assert [r["quantity"] for r in records if r["kernel"] == "a kernel of hmma"] == [
+        "matrix instructions",
+        "instructions",
+        "cycles",
+    ]
+
+
+def test_kernels_that_ncu_did_not_see_are_an_error() -> None:
+    with pytest.raises(ValueError, match="ncu saw 2 kernels, 1 were run"):
+        referee.compare([ours("hmma", 1.0)], referee.read_counts(RECORDED))
+
+
+def test_what_ncu_says_instead_of_a_table_is_passed_on() -> None:
+    said = "==PROF== Connected to process 7\n==ERROR== ERR_NVGPUCTRPERM - The user does not have permission"
+    with pytest.raises(ValueError, match="ERR_NVGPUCTRPERM"):
+        referee.read_counts(said)
+
+
+def test_instructions_of_an_iteration() -> None:
+    assert referee.instructions_per_iteration("HMMA.16816.F32*64 UIADD3*2 BRA*1") == 67
+
+
+def test_cases_are_shapes_of_the_declaration() -> None:
+    bench = load_module(folder("bench") / "mma.py")
+    shapes = [bench.Shape(*case.shape) for case in referee.CASES]
+    assert len(shapes) == 5 and set(shapes) <= bench.FLOATS | bench.INTEGERS
+    for case, shape in zip(referee.CASES, shapes, strict=True):
+        opcode, times = bench.machine_code(shape, 90)[0]
+        assert opcode.lower().startswith(case.counter) and times == case.each
+
+
+def test_without_ncu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(referee, "find_ncu", lambda: None)
+    assert referee.main([]) == 3
+    assert "no ncu (Nsight Compute)" in capsys.readouterr().err
