@@ -34,6 +34,11 @@ class Float:
         """What is taken from the stored exponent."""
         return int(2 ** (self.exponent - 1) - 1)
 
+    @property
+    def one(self) -> np.uint64:
+        """The code of 1."""
+        return np.uint64(self.bias << (self.mantissa + self.unused))
+
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], *, exact: bool) -> Codes:
         """Codes of whole numbers from -2 to 2, or of numbers of random mantissa in four binades below 2."""
         sign = rng.integers(0, 2, shape, dtype=np.uint64)

@@ -56,6 +56,8 @@ def tile(shape: Any, steps: int, *, exact: bool, rng: np.random.Generator) -> Ti
     floats = isinstance(b_kind, _formats.Float)
     other = b_kind.negated(b) if exact and floats else b_kind.draw(rng, b.shape, exact=exact)
     c = d_kind.draw(rng, (count, shape.m, shape.n), exact=exact)
+    if floats:
+        c = np.where(c == 0, d_kind.one, c)  # what is left of a sum of nothing may be a zero of either sign
     dense, nibbles = _spread(shape, a_kind.values(a), rng) if shape.sparse else (a_kind.values(a), None)
     values = [b_kind.values(one).transpose(0, 2, 1) for one in (b, other)]
     sums = [_product(dense, one, shape.function) for one in values]

@@ -169,6 +169,14 @@ def test_a_simulated_warp_gives_the_expected_product(shape, exact: bool) -> None
     np.testing.assert_allclose(found, tile.expected[0], rtol=1e-12, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", sorted(bench.FLOATS), ids=lambda s: "-".join(map(str, s)))
+def test_accumulators_of_exact_tiles_end_as_they_began_and_are_never_zero(shape) -> None:
+    tile = tiles.tile(shape, 4096, exact=True, rng=np.random.default_rng(8))
+    size = 32 * tiles.registers_d(shape)
+    assert (tile.words[-size:] == tile.words[-2 * size : -size]).all()
+    assert (tile.expected != 0).all() and (np.abs(tile.expected) <= 2).all()
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "-".join(map(str, s)))
 def test_an_accumulator_in_the_wrong_place_is_noticed(shape) -> None:
     tile = tiles.tile(shape, 16, exact=True, rng=np.random.default_rng(6))
