@@ -35,6 +35,7 @@ extern "C" __global__ void probe(Value* words, Value initial, Value operand, Val
     Value fold = 0;
     __syncthreads();
     const u64 g0 = globaltimer_now(), c0 = clock_now();
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     for (unsigned i = 0; i < rounds; ++i) {
 #pragma unroll

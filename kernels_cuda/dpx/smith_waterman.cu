@@ -74,6 +74,7 @@ extern "C" __global__ void probe(const unsigned* profile, const unsigned* select
         opened[i] = gap[i] = kZero + kOpen;
     }
     const u64 c0 = clock_after_all(ready), g0 = globaltimer_now();
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     do {
         const unsigned selector = *selectors;

@@ -71,6 +71,7 @@ extern "C" __global__ void __launch_bounds__(1024)
     cluster_sync();
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_now();
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
     if (works) {
 #pragma unroll 1
         for (unsigned round = 0; round < rounds; ++round) {

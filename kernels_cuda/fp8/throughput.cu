@@ -25,6 +25,7 @@ extern "C" __global__ void __launch_bounds__(1024)
     const unsigned ready = __syncthreads_or(all == 0x7fc12345);
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_after(ready);
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     for (unsigned i = 0; i < rounds; ++i) {
 #pragma unroll

@@ -62,6 +62,7 @@ extern "C" __global__ void probe(
     __syncthreads();
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_after(folded);
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     for (unsigned s = 0; s < steps; s += UNROLL) {
 #pragma unroll

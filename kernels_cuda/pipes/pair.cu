@@ -47,6 +47,7 @@ extern "C" __global__ void probe(const One::Value* first, const Other::Value* se
     before = fetched(second, y, w, before);
 #endif
     const u64 c0 = clock_after_all(before), g0 = globaltimer_now();
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     do {
 #pragma unroll

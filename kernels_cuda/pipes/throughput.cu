@@ -21,6 +21,7 @@ extern "C" __global__ void probe(const Value* in, Value* last, unsigned rounds, 
 #pragma unroll
     for (int k = 0; k < 4; ++k) before = folded(before, bits(v[k] = in[(ILP + k) * threads + t]));
     const u64 c0 = clock_after_all(before), g0 = globaltimer_now();
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     do {
 #pragma unroll

@@ -20,6 +20,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
     __syncthreads();
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_after(read_accumulators());
+    __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     for (unsigned i = 0; i < rounds; ++i) {
         warpgroup_fence();
