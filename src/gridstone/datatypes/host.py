@@ -1,0 +1,68 @@
+"""Packing and unpacking of strided blocks in host memory, by strided NumPy views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridstone.datatypes.strided import Strided
+from gridstone.errors import UsageError
+
+Bytes = NDArray[np.uint8]
+
+
+def pack(form: Strided, source: Any, packed: Any = None, *, origin: int = 0) -> Bytes:
+    """The bytes of `source` that the form selects, one after the other as MPI_Pack leaves them.
+
+    source: anything with a contiguous buffer; origin: the byte of it that the form's offsets count from. packed: a
+    contiguous buffer of at least `form.size` bytes to write to, else a new array. Returns the packed bytes as
+    a uint8 array. Raises UsageError where the form reaches beyond `source`, or `packed` is too small.
+    """
+    target = np.empty(form.size, dtype=np.uint8) if packed is None else _room(form, packed)
+    if form.size:
+        view = blocks(form, _bytes(source), origin)
+        target.reshape(view.shape)[...] = view
+    return target
+
+
+def unpack(form: Strided, packed: Any, target: Any, *, origin: int = 0) -> None:
+    """Distribute packed bytes into `target`, as MPI_Unpack does.
+
+    Raises UsageError where the form reaches beyond `target`, `packed` holds too few bytes, or the form reaches a
+    byte twice, which MPI does not allow of a receive either.
+    """
+    if form.overlaps:
+        raise UsageError("a datatype that reaches a byte twice can be packed, but not unpacked")
+    given = _room(form, packed)
+    if form.size:
+        view = blocks(form, _bytes(target), origin)
+        view[...] = given.reshape(view.shape)
+
+
+def blocks(form: Strided, memory: Bytes, origin: int = 0) -> Bytes:
+    """A view of shape (counts in the order of packing, block) over `memory`, which nothing is copied for."""
+    low, high = form.span
+    if origin + low < 0 or origin + high > memory.size:
+        raise UsageError(
+            f"the datatype reaches bytes {origin + low} to {origin + high} of a buffer of {memory.size} bytes"
+        )
+    shape = [count for count, _ in form.streams]
+    strides = [stride for _, stride in form.streams]
+    return np.ndarray((*shape, form.block), np.uint8, memory, origin + form.start, (*strides, 1))
+
+
+def _room(form: Strided, packed: Any) -> Bytes:
+    room = _bytes(packed)
+    if room.size < form.size:
+        raise UsageError(f"the packed datatype has {form.size} bytes, its buffer {room.size}")
+    return room[: form.size]
+
+
+def _bytes(buffer: Any) -> Bytes:
+    if isinstance(buffer, np.ndarray):
+        if not buffer.flags.c_contiguous:
+            raise UsageError("a buffer of a datatype is contiguous memory: this array is not")
+        return buffer.reshape(-1).view(np.uint8)
+    return np.frombuffer(buffer, dtype=np.uint8)
