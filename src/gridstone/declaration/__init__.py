@@ -24,6 +24,7 @@ from gridstone.declaration.need import (
     gpu_memory,
     gpus,
     host_memory,
+    mpi,
     package,
 )
 from gridstone.declaration.sample import Samples
@@ -58,6 +59,7 @@ __all__ = [
     "gpus",
     "host_memory",
     "loop",
+    "mpi",
     "observed",
     "package",
     "pcie",

@@ -20,6 +20,7 @@ from gridstone.declaration.need import Need
 from gridstone.errors import GridstoneError
 
 AxisValues = Mapping[str, Value]
+_HOST_RUNNERS = ("on_host", "on_mpi")
 FAMILIES = (
     "latency bandwidth launch copy host mma wgmma fp8 power dpx pipes dsm tma cache contention gather "
     "scatter duplex corun graph datatype pingpong collective nccl halo gemm attention operator"
@@ -58,8 +59,8 @@ class Probe:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether its cells run on a GPU: every runner but the host's needs one."""
-        return self.runner != "on_host"
+        """Whether its cells run on a GPU: every runner needs one but those of the host and of MPI ranks on hosts."""
+        return self.runner not in _HOST_RUNNERS
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError where there is none."""

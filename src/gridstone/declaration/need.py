@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gridstone.declaration.axis import Value
 from gridstone.declaration.machine import Machine
+from gridstone.ranks import absent, installations, places
 from gridstone.units import format_bytes
 
 
@@ -103,3 +104,20 @@ def package(of: Callable[[Axes], str | None]) -> Need:
         return f"the Python package {wanted} is not installed (pip install {wanted})"
 
     return Need(name="package", missing=missing)
+
+
+def mpi(library: Callable[[Axes], str], ranks: Callable[[Axes], float]) -> Need:
+    """mpi4py, an MPI library with its mpiexec, and room for the ranks, as functions of the cell's axes."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        if "mpi4py" not in machine.packages:
+            return "the Python package mpi4py is not installed (pip install 'gridstone[mpi]')"
+        have, name = installations(), library(axes)
+        if name not in have:
+            return absent(name, sorted(have))
+        wanted, room = int(ranks(axes)), places(machine.cores)
+        if wanted <= room:
+            return None
+        return f"needs {wanted} ranks, there is room for {room} (one per CPU core; GRIDSTONE_MPI_RANKS allows more)"
+
+    return Need(name="mpi", missing=missing)

@@ -1,0 +1,267 @@
+"""Collectives among ranks: the library's own, and ring, star and tree built from sends, in host memory over MPI."""
+
+import numpy as np
+
+from gridstone import mpi, observed, pow2, probe, rate, seconds, values
+from gridstone.ranks import LIBRARIES, installations
+
+_LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
+_RANKS = values([2, 4, 8, 16, 32, 64], quick=[2], open=True, low=2)
+_ENOUGH = mpi(lambda axes: axes["library"], lambda axes: axes["ranks"])
+_PERIOD = 1021  # small whole numbers: a sum over ranks is exact in float32
+_LATENESS = observed(name="lateness", unit="s")
+_IMBALANCE = observed(name="imbalance", unit="s")
+_BANDWIDTHS = [rate(unit="B/s", name="bandwidth_bus"), observed(name="bandwidth_algorithm", unit="B/s", better="higher")]
+_BYTES = pow2("64", "4MiB", per_octave=1, every=2, quick=1, full=2, multiple=64 * 4)
+
+# Bytes that cross the busiest link of a ring, over the bytes of the operation: what makes bandwidths of different
+# collectives and numbers of ranks comparable with that of a link (the definition that nccl-tests made common).
+_BUS = {
+    "allreduce": lambda n: 2 * (n - 1) / n,
+    "allgather": lambda n: (n - 1) / n,
+    "reduce_scatter": lambda n: (n - 1) / n,
+    "alltoall": lambda n: (n - 1) / n,
+    "broadcast": lambda n: 1,
+    "reduce": lambda n: 1,
+}
+
+
+def _values(first, count, scale):
+    """float32 numbers that a rank contributes: `scale` times those of rank 0."""
+    return (((np.arange(first, first + count) % _PERIOD) + 1) * scale).astype(np.float32)
+
+
+def _native(rank, *, collective, bytes):
+    comm, size, me = rank.comm, rank.size, rank.rank
+    count = bytes // 4
+    part = count // size
+    all_ranks = size * (size + 1) // 2
+    floats = rank.MPI.FLOAT
+    mine = _values(0, count, me + 1)
+    into = rank.array(bytes).view(np.float32)
+    if collective == "allreduce":
+        call, expected = lambda: comm.Allreduce([mine, floats], [into, floats]), lambda: _values(0, count, all_ranks)
+    elif collective == "reduce":
+        call = lambda: comm.Reduce([mine, floats], [into, floats] if me == 0 else None, root=0)  # noqa: E731
+        expected = (lambda: _values(0, count, all_ranks)) if me == 0 else None
+    elif collective == "broadcast":
+        buffer = mine if me == 0 else into
+        call = lambda: comm.Bcast([buffer, floats], root=0)  # noqa: E731
+        expected = (lambda: _values(0, count, 1)) if me else None
+    elif collective == "allgather":
+        call = lambda: comm.Allgather([mine[:part], floats], [into[: part * size], floats])  # noqa: E731
+        expected = lambda: np.concatenate([_values(0, part, r + 1) for r in range(size)])  # noqa: E731
+    elif collective == "reduce_scatter":
+        call = lambda: comm.Reduce_scatter_block([mine[: part * size], floats], [into[:part], floats])  # noqa: E731
+        expected = lambda: _values(me * part, part, all_ranks)  # noqa: E731
+    else:
+        call = lambda: comm.Alltoall([mine[: part * size], floats], [into[: part * size], floats])  # noqa: E731
+        expected = lambda: np.concatenate([_values(me * part, part, r + 1) for r in range(size)])  # noqa: E731
+    return _program(rank, call, into, expected)
+
+
+def _program(rank, call, into, expected):
+    def verify():
+        wanted = expected()
+        return np.array_equal(into[: wanted.size], wanted)
+
+    return rank.Program(step=call, poison=lambda: into.fill(np.nan), verify=verify if expected else None)
+
+
+def _measured(mpi, program, *, library, ranks, bytes, bus, **axes):
+    return mpi.work(
+        program,
+        library=library,
+        ranks=ranks,
+        axes={"bytes": bytes, **axes},
+        work=bus * bytes,
+        also={"bandwidth_algorithm": bytes},
+    )
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    library=_LIBRARY,
+    collective=values(list(_BUS), quick=["allreduce"]),
+    ranks=_RANKS,
+    bytes=_BYTES,
+    measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
+    needs=[_ENOUGH],
+    where=lambda library, collective, ranks, bytes: bytes >= 4 * ranks,
+    fits="collective",
+)
+def native(mpi, *, library, collective, ranks, bytes):
+    """One collective of the MPI library over `bytes` per rank, each after a barrier; the slowest rank's time.
+
+    `bytes` is the larger of what a rank gives and gets. The bus bandwidth is that of the busiest link, were it a ring.
+    """
+    bus = _BUS[collective](ranks)
+    return _measured(mpi, _native, library=library, ranks=ranks, bytes=bytes, bus=bus, collective=collective)
+
+
+def _barrier(rank):
+    return rank.Program(step=rank.comm.Barrier)
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    library=_LIBRARY,
+    ranks=_RANKS,
+    measures=[seconds(), _IMBALANCE, _LATENESS],
+    needs=[_ENOUGH],
+)
+def barrier(mpi, *, library, ranks):
+    """One barrier, after another one."""
+    return mpi.work(_barrier, library=library, ranks=ranks, axes={}, work=1)
+
+
+def _ring(rank, mine, into, spare):
+    """Reduce-scatter, then all-gather, each in as many steps as there are neighbours to pass parts on to."""
+    comm, size, me = rank.comm, rank.size, rank.rank
+    right, left = (me + 1) % size, (me - 1) % size
+    edges = [len(mine) * i // size for i in range(size + 1)]
+    parts = [into[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+    def call():
+        into[:] = mine
+        for step in range(size - 1):
+            out, part = parts[(me - step) % size], parts[(me - step - 1) % size]
+            comm.Sendrecv(out, right, 0, spare[: len(part)], left, 0)
+            part += spare[: len(part)]
+        for step in range(size - 1):
+            comm.Sendrecv(parts[(me + 1 - step) % size], right, 1, parts[(me - step) % size], left, 1)
+
+    return call
+
+
+def _star(rank, mine, into, spare):
+    """Everyone sends to rank 0, which adds up and sends back."""
+    comm, size, me = rank.comm, rank.size, rank.rank
+
+    def call():
+        if me:
+            comm.Send(mine, 0, 0)
+            comm.Recv(into, 0, 1)
+            return
+        into[:] = mine
+        for other in range(1, size):
+            comm.Recv(spare, other, 0)
+            np.add(into, spare, out=into)
+        for other in range(1, size):
+            comm.Send(into, other, 1)
+
+    return call
+
+
+def _tree(rank, mine, into, spare):
+    """Up a binomial tree to rank 0, and down again."""
+    comm, size, me = rank.comm, rank.size, rank.rank
+    lowest = me & -me if me else 1 << (size - 1).bit_length()
+    steps = [1 << i for i in range(lowest.bit_length() - 1) if me + (1 << i) < size]
+
+    def call():
+        into[:] = mine
+        for step in steps:
+            comm.Recv(spare, me + step, 0)
+            np.add(into, spare, out=into)
+        if me:
+            comm.Send(into, me - lowest, 0)
+            comm.Recv(into, me - lowest, 1)
+        for step in reversed(steps):
+            comm.Send(into, me + step, 1)
+
+    return call
+
+
+_BUILT = {"ring": _ring, "star": _star, "tree": _tree}
+
+
+def _from_sends(rank, *, algorithm, bytes):
+    mine = _values(0, bytes // 4, rank.rank + 1)
+    into, spare = rank.array(bytes).view(np.float32), rank.array(bytes).view(np.float32)
+    total = rank.size * (rank.size + 1) // 2
+    return _program(rank, _BUILT[algorithm](rank, mine, into, spare), into, lambda: _values(0, len(mine), total))
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    library=_LIBRARY,
+    algorithm=list(_BUILT),
+    ranks=_RANKS,
+    bytes=_BYTES,
+    measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
+    needs=[_ENOUGH],
+    where=lambda library, algorithm, ranks, bytes: bytes >= 4 * ranks,
+    fits="collective",
+)
+def allreduce(mpi, *, library, algorithm, ranks, bytes):
+    """An all-reduce built from sends and NumPy additions: a ring, a star around rank 0, or a binomial tree."""
+    bus = _BUS["allreduce"](ranks)
+    return _measured(mpi, _from_sends, library=library, ranks=ranks, bytes=bytes, bus=bus, algorithm=algorithm)
+
+
+def _neighbours(rank, *, direction, bytes):
+    comm, size, me = rank.comm, rank.size, rank.rank
+    right, left = (me + 1) % size, (me - 1) % size
+    out = rank.pattern(bytes, me)
+    from_left, from_right = rank.array(bytes), rank.array(bytes)
+    request = rank.MPI.Request
+
+    def one():
+        comm.Sendrecv(out, right, 0, from_left, left, 0)
+
+    def both():
+        waiting = [comm.Irecv(from_left, left, 0), comm.Irecv(from_right, right, 1)]
+        waiting += [comm.Isend(out, right, 0), comm.Isend(out, left, 1)]
+        request.Waitall(waiting)
+
+    def poison():
+        from_left.fill(0xEE)
+        from_right.fill(0xEE)
+
+    def verify():
+        sound = np.array_equal(from_left, rank.pattern(bytes, left))
+        return sound and (direction == "one" or np.array_equal(from_right, rank.pattern(bytes, right)))
+
+    return rank.Program(step=one if direction == "one" else both, poison=poison, verify=verify)
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    library=_LIBRARY,
+    direction=["one", "both"],
+    ranks=_RANKS,
+    bytes=_BYTES,
+    measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
+    needs=[_ENOUGH],
+)
+def ring(mpi, *, library, direction, ranks, bytes):
+    """Each rank sends `bytes` to the next and gets as many from the one before; `both` goes round both ways at once."""
+    ways = 2 if direction == "both" else 1
+    return _measured(mpi, _neighbours, library=library, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    budget=2.0,
+    library=_LIBRARY,
+    collective=values(["allreduce"], full=list(_BUS)),
+    ranks=_RANKS,
+    bytes=values([8192], quick=[8192], full=[256, 8192, 1 << 20], open=True, unit="B"),
+    measures=[seconds(), _IMBALANCE, _LATENESS],
+    needs=[_ENOUGH],
+    where=lambda library, collective, ranks, bytes: bytes >= 4 * ranks,
+)
+def variability(mpi, *, library, collective, ranks, bytes):
+    """The same collective again and again: every single one is a sample, of `lateness` one per rank.
+
+    The lateness of a rank is by how much it began after the median rank; the samples hold one collective after
+    the other, rank by rank.
+    """
+    axes = {"collective": collective, "bytes": bytes}
+    return mpi.work(_native, library=library, ranks=ranks, axes=axes, work=bytes, each=True)

@@ -1,0 +1,224 @@
+"""Ranks: started by mpiexec, spoken to over one socket each, gone when this process is, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import secrets
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gridstone import content, ranks
+from gridstone.declaration import Unavailable
+
+_here = Path(__file__)
+_rank = content.load_module(_here.with_name("mpi_rank.py"))
+_PR_SET_PDEATHSIG = 1
+_START_S = 25.0  # of the 60 that a runner may take, for two libraries
+_STALL_S = 40.0  # less than a cell's time, so that it can be said which rank did not answer
+_TURN_S = 0.5
+_MOST = 300
+_libc = ctypes.CDLL(None)
+
+
+class RankFailed(RuntimeError):
+    """A rank died, did not answer, or was never started; the message says which and what MPI said."""
+
+
+class World:
+    """`size` ranks of one MPI library that wait for work."""
+
+    def __init__(self, installation: ranks.Installation, size: int, cores: int) -> None:
+        self.library, self.size = installation.library, size
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._peers: dict[int, _Peer] = {}
+        self._broken = False
+        token = secrets.token_hex(16)
+        away = ranks.elsewhere()
+        told = os.environ.get("GRIDSTONE_MPI_ADDRESS")
+        listener = socket.create_server((told or ("" if away else "127.0.0.1"), 0))
+        address = told or (socket.gethostname() if away else "127.0.0.1")
+        words = [sys.executable, str(_here.with_name("mpi_rank.py")), address, str(listener.getsockname()[1])]
+        self._mpiexec = subprocess.Popen(
+            [*installation.command(size, cores), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=self._said,
+            env=os.environ | installation.variables(size, cores) | {_rank.TOKEN: token},
+            preexec_fn=_die_with_parent,
+        )
+        try:
+            with listener:
+                self._welcome(listener, token)
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def clocks(self) -> bool:
+        """Whether the ranks are on machines with clocks of their own."""
+        return len({peer.hello["boot"] for peer in self._peers.values()}) > 1
+
+    def ask(self, count: int, do: str, /, **words: Any) -> list[Any]:
+        """Tell the first `count` ranks to do something together; the answer of each.
+
+        Raises RankFailed where one dies or does not answer, or reports an error; Unavailable where it reports that.
+        After that there is nothing to be had of any of them: they may wait for one another for ever.
+        """
+        if self._broken:
+            return []
+        asked = [self._peers[number] for number in range(count)]
+        for peer in asked:
+            with contextlib.suppress(OSError):  # its end is noticed below
+                peer.say({"do": do, **words})
+        self._broken = True
+        answers = self._answers(asked)
+        self._broken = False
+        return [answer["answer"] for answer in answers]
+
+    def close(self) -> None:
+        """End the ranks and mpiexec."""
+        for peer in self._peers.values():
+            peer.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._mpiexec.wait(1.0)
+        if self._mpiexec.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._mpiexec.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._mpiexec.wait(2.0)
+        if self._mpiexec.poll() is None:
+            self._mpiexec.kill()
+            self._mpiexec.wait()
+        self._said.close()
+
+    def _welcome(self, listener: socket.socket, token: str) -> None:
+        """Wait until every rank has called."""
+        until = time.monotonic() + _START_S
+        listener.settimeout(_TURN_S)
+        while len(self._peers) < self.size:
+            if self._mpiexec.poll() is not None:
+                raise RankFailed(self._told(f"mpiexec ended with exit code {self._mpiexec.returncode}"))
+            if time.monotonic() > until:
+                missing = [n for n in range(self.size) if n not in self._peers]
+                raise RankFailed(self._told(f"{_named(missing)} did not start within {_START_S:g} s"))
+            try:
+                wire, _ = listener.accept()
+            except TimeoutError:
+                continue
+            peer = _Peer(wire)
+            hello = peer.hear(until)
+            if hello is None or not secrets.compare_digest(str(hello.get("token", "")), token):
+                peer.close()  # not one of ours, or it died while MPI started: mpiexec will say so
+                continue
+            peer.hello = hello
+            if hello["size"] != self.size:
+                peer.close()
+                raise RankFailed(
+                    f"{self.size} ranks were started by {self._mpiexec.args[0]}, and each found itself one of "  # type: ignore[index]
+                    f"{hello['size']}: it is not the mpiexec of the MPI library under mpi4py ({hello['library']})"
+                )
+            self._peers[int(hello["rank"])] = peer
+
+    def _check(self) -> None:
+        """All ranks run this gridstone and the library that was asked for."""
+        ours = _rank.revision()
+        other = [n for n, peer in sorted(self._peers.items()) if peer.hello["revision"] != ours]
+        if other:
+            hello = self._peers[other[0]].hello
+            raise RankFailed(
+                f"{_named(other)} on {hello['host']} run gridstone {hello['revision']}, this is {ours}: "
+                "install the same version on every host"
+            )
+        found = str(self._peers[0].hello["library"])
+        if ("Open MPI" in found) != (self.library == "openmpi"):
+            raise Unavailable(f"mpi4py loads {found} where {self.library} was asked for: set MPI4PY_LIBMPI or reinstall it")
+
+    def _answers(self, asked: Sequence[_Peer]) -> list[dict[str, Any]]:
+        """What each of them answers, in order; the first that fails is what went wrong."""
+        answers: dict[int, dict[str, Any]] = {}
+        until = time.monotonic() + _STALL_S
+        with selectors.DefaultSelector() as ready:
+            for number, peer in enumerate(asked):
+                ready.register(peer.wire, selectors.EVENT_READ, (number, peer))
+            while len(answers) < len(asked):
+                left = until - time.monotonic()
+                if left <= 0:
+                    silent = [n for n in range(len(asked)) if n not in answers]
+                    raise RankFailed(f"{_named(silent)} did not answer within {_STALL_S:g} s")
+                for key, _ in ready.select(min(left, _TURN_S)):
+                    number, peer = key.data
+                    answer = peer.hear(until)
+                    if answer is None:
+                        raise RankFailed(self._told(f"rank {number} of {len(asked)} on {peer.hello['host']} died"))
+                    if answer.get("unavailable") is not None:
+                        raise Unavailable(answer["unavailable"])
+                    if "error" in answer:
+                        raise RankFailed(f"rank {number} of {len(asked)}: {answer['error']}")
+                    answers[number] = answer
+                    ready.unregister(peer.wire)
+        return [answers[number] for number in range(len(asked))]
+
+    def _told(self, what: str) -> str:
+        """What happened, and the first of what mpiexec and the ranks printed. All of it goes to the log."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._mpiexec.wait(1.0)  # so that it has had its say
+        self._said.seek(0)
+        text = self._said.read().decode(errors="replace")
+        sys.stderr.write(text)
+        lines = [line.strip() for line in text.splitlines() if any(c.isalnum() for c in line)]
+        telling = [line for line in lines if "rror" in line or "signal" in line.lower()] or lines
+        return f"{what}: {telling[-1][:_MOST]}" if telling else what
+
+
+class _Peer:
+    """The socket to one rank."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self.wire, self.hello = wire, {}  # type: ignore[var-annotated]
+        self._rest = b""
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def say(self, words: dict[str, Any]) -> None:
+        self.wire.settimeout(None)
+        self.wire.sendall(json.dumps(words).encode() + b"\n")
+
+    def hear(self, until: float) -> dict[str, Any] | None:
+        """The next line; None where the rank hung up, or has not said all of it by then."""
+        while b"\n" not in self._rest:
+            self.wire.settimeout(max(0.01, until - time.monotonic()))
+            try:
+                more = self.wire.recv(1 << 16)
+            except OSError:
+                return None
+            if not more:
+                return None
+            self._rest += more
+        line, self._rest = self._rest.split(b"\n", 1)
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def close(self) -> None:
+        self.wire.close()
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _named(numbers: Sequence[int]) -> str:
+    return f"rank{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,121 @@
+"""Which MPI libraries this machine has, how many ranks they may start, and by which command.
+
+Read from the environment and the file system alone, so that a need can be judged without loading MPI.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LIBRARIES = ("mpich", "openmpi")
+
+_SONAMES = {"mpich": ("libmpi.so.12", "libmpich.so.12"), "openmpi": ("libmpi.so.40",)}
+_STARTERS = {
+    "mpich": ("mpiexec.hydra", "mpiexec.mpich", "mpiexec"),
+    "openmpi": ("mpiexec.openmpi", "mpirun.openmpi", "mpiexec"),
+}
+_PASSED_ON = ("GRIDSTONE_RANK", "PYTHONPATH", "MPI4PY_LIBMPI")  # Open MPI passes nothing on to other hosts by itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """An MPI library and the mpiexec that belongs to it."""
+
+    library: str
+    mpiexec: Path
+    libmpi: Path
+
+    def command(self, ranks: int, cores: int, environment: Mapping[str, str] = os.environ) -> list[str]:
+        """What starts `ranks` processes of the words that follow it: on this machine, by Slurm, or as told.
+
+        GRIDSTONE_MPI_LAUNCH replaces it: words in which {mpiexec} and {ranks} stand for this installation's.
+        """
+        passed = [word for name in _PASSED_ON for word in ("-x", name)] if self.library == "openmpi" else []
+        told = environment.get("GRIDSTONE_MPI_LAUNCH")
+        if told:
+            words = [w.replace("{mpiexec}", str(self.mpiexec)).replace("{ranks}", str(ranks)) for w in shlex.split(told)]
+            return [*words, *passed]
+        if in_slurm(environment):
+            if self.library == "mpich":
+                return ["srun", "--mpi=pmi2", "--kill-on-bad-exit=1", "-n", str(ranks)]
+            return [str(self.mpiexec), "--bind-to", "none", "-n", str(ranks), *passed]
+        if self.library == "mpich":
+            return [str(self.mpiexec), "-launcher", "fork", "-n", str(ranks)]
+        return [str(self.mpiexec), "--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE", "-n", str(ranks), *passed]
+
+    def variables(self, ranks: int, cores: int) -> dict[str, str]:
+        """The environment of that command."""
+        found = {"MPI4PY_LIBMPI": str(self.libmpi)}
+        if self.library == "mpich":
+            return found | {"MPIR_CVAR_PMI_VERSION": "1"}
+        if os.geteuid() == 0:
+            found |= {f"{p}_ALLOW_RUN_AS_ROOT{s}": "1" for p in ("OMPI", "PRTE") for s in ("", "_CONFIRM")}
+        if ranks > cores:
+            found["OMPI_MCA_mpi_yield_when_idle"] = "1"
+        return found
+
+
+def installations(environment: Mapping[str, str] = os.environ) -> dict[str, Installation]:
+    """The MPI libraries by name, the first of each: in the folders of GRIDSTONE_MPI, beside Python, on the PATH."""
+    found: dict[str, Installation] = {}
+    for prefix in _prefixes(environment):
+        for library in LIBRARIES:
+            libmpi = _first(p for name in _SONAMES[library] for p in _shared(prefix, name))
+            mpiexec = _first(p for name in _STARTERS[library] if os.access(p := prefix / "bin" / name, os.X_OK))
+            if libmpi and mpiexec and library not in found:
+                found[library] = Installation(library=library, mpiexec=mpiexec, libmpi=libmpi)
+    return found
+
+
+def places(cores: int, environment: Mapping[str, str] = os.environ) -> int:
+    """How many ranks may be started: GRIDSTONE_MPI_RANKS, the tasks of a Slurm job, or one per CPU core.
+
+    Ranks that wait do so by asking again and again: two of them on one core measure the scheduler.
+    """
+    for name in ("GRIDSTONE_MPI_RANKS", *(("SLURM_NTASKS",) if in_slurm(environment) else ())):
+        text = environment.get(name, "")
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+    return cores
+
+
+def in_slurm(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is in a Slurm job with several tasks."""
+    tasks = environment.get("SLURM_NTASKS", "")
+    several = tasks.isdecimal() and int(tasks) > 1
+    return several and "SLURM_JOB_ID" in environment and shutil.which("srun", path=environment.get("PATH")) is not None
+
+
+def elsewhere(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether ranks may run on other hosts than this."""
+    return bool(environment.get("GRIDSTONE_MPI_LAUNCH")) or in_slurm(environment)
+
+
+def absent(library: str, have: Sequence[str]) -> str:
+    """Why nothing can be measured with a library, and what to do about it."""
+    others = f"; found: {', '.join(have)}" if have else ""
+    return f"no {library} with its mpiexec{others} (pip install {library}, or name its folder in GRIDSTONE_MPI)"
+
+
+def _prefixes(environment: Mapping[str, str]) -> Iterator[Path]:
+    named = environment.get("GRIDSTONE_MPI", "")
+    yield from (Path(part) for part in named.split(os.pathsep) if part)
+    yield Path(sys.prefix)
+    for folder in environment.get("PATH", "").split(os.pathsep):
+        if folder and any((Path(folder) / name).exists() for names in _STARTERS.values() for name in names):
+            yield Path(folder).resolve().parent
+
+
+def _shared(prefix: Path, name: str) -> Iterator[Path]:
+    for folder in ("lib", "lib64"):
+        yield from (p for p in ((prefix / folder / name), *sorted((prefix / folder).glob(f"*-linux-gnu/{name}"))) if p.exists())
+
+
+def _first(paths: Iterator[Path]) -> Path | None:
+    return next(paths, None)
