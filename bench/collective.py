@@ -1,17 +1,24 @@
 """Collectives among ranks: the library's own, and ring, star and tree built from sends, in host memory over MPI."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 
 from gridstone import mpi, observed, pow2, probe, rate, seconds, values
-from gridstone.ranks import LIBRARIES, installations
+from gridstone.ranks import LIBRARIES, elsewhere, installations
 
 _LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
 _RANKS = values([2, 4, 8, 16, 32, 64], quick=[2], open=True, low=2)
-_ENOUGH = mpi(lambda axes: axes["library"], lambda axes: axes["ranks"])
+_TIER = values(["network" if elsewhere() else "node"], full=["node", "network"])
+_ENOUGH = mpi(lambda axes: axes["library"], lambda axes: axes["ranks"], lambda axes: axes["tier"])
 _PERIOD = 1021  # small whole numbers: a sum over ranks is exact in float32
 _LATENESS = observed(name="lateness", unit="s")
 _IMBALANCE = observed(name="imbalance", unit="s")
-_BANDWIDTHS = [rate(unit="B/s", name="bandwidth_bus"), observed(name="bandwidth_algorithm", unit="B/s", better="higher")]
+_BANDWIDTHS = [
+    rate(unit="B/s", name="bandwidth_bus"),
+    observed(name="bandwidth_algorithm", unit="B/s", better="higher"),
+]
 _BYTES = pow2("64", "4MiB", per_octave=1, every=2, quick=1, full=2, multiple=64 * 4)
 
 # Bytes that cross the busiest link of a ring, over the bytes of the operation: what makes bandwidths of different
@@ -60,6 +67,17 @@ def _native(rank, *, collective, bytes):
     return _program(rank, call, into, expected)
 
 
+def _repeated(rank, *, collective, bytes):
+    """The collective behind a little work of each rank's own, which a slow core takes longer for."""
+    numbers = np.zeros(4096)
+
+    def work():
+        for _ in range(8):
+            np.add(numbers, 1.0, out=numbers)
+
+    return replace(_native(rank, collective=collective, bytes=bytes), before=work)
+
+
 def _program(rank, call, into, expected):
     def verify():
         wanted = expected()
@@ -68,10 +86,11 @@ def _program(rank, call, into, expected):
     return rank.Program(step=call, poison=lambda: into.fill(np.nan), verify=verify if expected else None)
 
 
-def _measured(mpi, program, *, library, ranks, bytes, bus, **axes):
+def _measured(mpi, program, *, library, tier, ranks, bytes, bus, **axes):
     return mpi.work(
         program,
         library=library,
+        tier=tier,
         ranks=ranks,
         axes={"bytes": bytes, **axes},
         work=bus * bytes,
@@ -83,21 +102,22 @@ def _measured(mpi, program, *, library, ranks, bytes, bus, **axes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     collective=values(list(_BUS), quick=["allreduce"]),
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
     needs=[_ENOUGH],
-    where=lambda library, collective, ranks, bytes: bytes >= 4 * ranks,
+    where=lambda library, tier, collective, ranks, bytes: bytes >= 4 * ranks,
     fits="collective",
 )
-def native(mpi, *, library, collective, ranks, bytes):
+def native(mpi, *, library, tier, collective, ranks, bytes):
     """One collective of the MPI library over `bytes` per rank, each after a barrier; the slowest rank's time.
 
     `bytes` is the larger of what a rank gives and gets. The bus bandwidth is that of the busiest link, were it a ring.
     """
     bus = _BUS[collective](ranks)
-    return _measured(mpi, _native, library=library, ranks=ranks, bytes=bytes, bus=bus, collective=collective)
+    return _measured(mpi, _native, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, collective=collective)
 
 
 def _barrier(rank):
@@ -108,13 +128,14 @@ def _barrier(rank):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     ranks=_RANKS,
     measures=[seconds(), _IMBALANCE, _LATENESS],
     needs=[_ENOUGH],
 )
-def barrier(mpi, *, library, ranks):
+def barrier(mpi, *, library, tier, ranks):
     """One barrier, after another one."""
-    return mpi.work(_barrier, library=library, ranks=ranks, axes={}, work=1)
+    return mpi.work(_barrier, library=library, tier=tier, ranks=ranks, axes={}, work=1)
 
 
 def _ring(rank, mine, into, spare):
@@ -122,7 +143,7 @@ def _ring(rank, mine, into, spare):
     comm, size, me = rank.comm, rank.size, rank.rank
     right, left = (me + 1) % size, (me - 1) % size
     edges = [len(mine) * i // size for i in range(size + 1)]
-    parts = [into[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [into[a:b] for a, b in itertools.pairwise(edges)]
 
     def call():
         into[:] = mine
@@ -189,18 +210,21 @@ def _from_sends(rank, *, algorithm, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     algorithm=list(_BUILT),
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
     needs=[_ENOUGH],
-    where=lambda library, algorithm, ranks, bytes: bytes >= 4 * ranks,
+    where=lambda library, tier, algorithm, ranks, bytes: bytes >= 4 * ranks,
     fits="collective",
 )
-def allreduce(mpi, *, library, algorithm, ranks, bytes):
+def allreduce(mpi, *, library, tier, algorithm, ranks, bytes):
     """An all-reduce built from sends and NumPy additions: a ring, a star around rank 0, or a binomial tree."""
     bus = _BUS["allreduce"](ranks)
-    return _measured(mpi, _from_sends, library=library, ranks=ranks, bytes=bytes, bus=bus, algorithm=algorithm)
+    return _measured(
+        mpi, _from_sends, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, algorithm=algorithm
+    )
 
 
 def _neighbours(rank, *, direction, bytes):
@@ -233,16 +257,19 @@ def _neighbours(rank, *, direction, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     direction=["one", "both"],
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
     needs=[_ENOUGH],
 )
-def ring(mpi, *, library, direction, ranks, bytes):
+def ring(mpi, *, library, tier, direction, ranks, bytes):
     """Each rank sends `bytes` to the next and gets as many from the one before; `both` goes round both ways at once."""
     ways = 2 if direction == "both" else 1
-    return _measured(mpi, _neighbours, library=library, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
+    return _measured(
+        mpi, _neighbours, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=ways, direction=direction
+    )
 
 
 @probe(
@@ -250,18 +277,19 @@ def ring(mpi, *, library, direction, ranks, bytes):
     runner="on_mpi",
     budget=2.0,
     library=_LIBRARY,
+    tier=_TIER,
     collective=values(["allreduce"], full=list(_BUS)),
     ranks=_RANKS,
     bytes=values([8192], quick=[8192], full=[256, 8192, 1 << 20], open=True, unit="B"),
     measures=[seconds(), _IMBALANCE, _LATENESS],
     needs=[_ENOUGH],
-    where=lambda library, collective, ranks, bytes: bytes >= 4 * ranks,
+    where=lambda library, tier, collective, ranks, bytes: bytes >= 4 * ranks,
 )
-def variability(mpi, *, library, collective, ranks, bytes):
-    """The same collective again and again: every single one is a sample, of `lateness` one per rank.
+def variability(mpi, *, library, tier, collective, ranks, bytes):
+    """A little work and a collective again and again: every single one is a sample, of `lateness` one per rank.
 
     The lateness of a rank is by how much it began after the median rank; the samples hold one collective after
     the other, rank by rank.
     """
     axes = {"collective": collective, "bytes": bytes}
-    return mpi.work(_native, library=library, ranks=ranks, axes=axes, work=bytes, each=True)
+    return mpi.work(_repeated, library=library, tier=tier, ranks=ranks, axes=axes, work=bytes, each=True)

@@ -5,10 +5,11 @@ import time
 import numpy as np
 
 from gridstone import bandwidth, mpi, observed, pow2, probe, rate, seconds, values
-from gridstone.ranks import LIBRARIES, installations
+from gridstone.ranks import LIBRARIES, elsewhere, installations
 
 _LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
-_PAIR = mpi(lambda axes: axes["library"], lambda _: 2)
+_TIER = values(["network" if elsewhere() else "node"], full=["node", "network"])
+_PAIR = mpi(lambda axes: axes["library"], lambda _: 2, lambda axes: axes["tier"])
 _WINDOW = 64
 _LATENESS = observed(name="lateness", unit="s")
 
@@ -39,14 +40,15 @@ def _send_both_ways(rank, *, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     bytes=pow2("1", "16MiB", per_octave=1, quick=1, full=4),
     measures=[seconds(), bandwidth(), _LATENESS],
     needs=[_PAIR],
     fits="piecewise",
 )
-def latency(mpi, *, library, bytes):
+def latency(mpi, *, library, tier, bytes):
     """Half a round trip of blocking sends and receives between two ranks."""
-    return mpi.work(_send_both_ways, library=library, ranks=2, axes={"bytes": bytes}, work=bytes)
+    return mpi.work(_send_both_ways, library=library, tier=tier, ranks=2, axes={"bytes": bytes}, work=bytes)
 
 
 def _windows(rank, *, bytes, direction, count):
@@ -79,31 +81,33 @@ def _windows(rank, *, bytes, direction, count):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     direction=["one", "both"],
     bytes=pow2("1KiB", "4MiB", per_octave=1, every=2, quick=1, full=2),
     measures=[bandwidth(), seconds()],
     needs=[_PAIR],
 )
-def stream(mpi, *, library, direction, bytes):
+def stream(mpi, *, library, tier, direction, bytes):
     """Bandwidth of messages of `bytes` with many under way, one way or both; both ways count the bytes of both."""
     count = max(2, min(_WINDOW, (16 << 20) // bytes))
     ways = 2 if direction == "both" else 1
     axes = {"bytes": bytes, "direction": direction, "count": count}
-    return mpi.work(_windows, library=library, ranks=2, axes=axes, work=ways * bytes)
+    return mpi.work(_windows, library=library, tier=tier, ranks=2, axes=axes, work=ways * bytes)
 
 
 @probe(
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     bytes=values([8, 64, 512, 4096], quick=[8], full=[1, 8, 64, 256, 512, 1024, 4096, 16384], open=True, unit="B"),
     measures=rate(unit="message/s"),
     needs=[_PAIR],
 )
-def message_rate(mpi, *, library, bytes):
+def message_rate(mpi, *, library, tier, bytes):
     """Messages per second one way, 64 under way at a time."""
     axes = {"bytes": bytes, "direction": "one", "count": _WINDOW}
-    return mpi.work(_windows, library=library, ranks=2, axes=axes, work=1)
+    return mpi.work(_windows, library=library, tier=tier, ranks=2, axes=axes, work=1)
 
 
 def _hidden(rank, *, bytes):
@@ -137,6 +141,7 @@ def _hidden(rank, *, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    tier=_TIER,
     bytes=values([4 << 10, 64 << 10, 1 << 20, 4 << 20], quick=[1 << 20], open=True, unit="B"),
     measures=[
         observed(name="overlap", unit="1", better="higher"),
@@ -144,10 +149,10 @@ def _hidden(rank, *, bytes):
     ],
     needs=[_PAIR],
 )
-def overlap(mpi, *, library, bytes):
+def overlap(mpi, *, library, tier, bytes):
     """The share of an exchange that goes on while the rank computes without calling MPI: 1 all of it, 0 none.
 
     Two ranks exchange `bytes`, alone and then with a computation that lasts as long between start and wait; `time`
     is the exchange alone.
     """
-    return mpi.work(_hidden, library=library, ranks=2, axes={"bytes": bytes}, work=bytes, least_s=0.0)
+    return mpi.work(_hidden, library=library, tier=tier, ranks=2, axes={"bytes": bytes}, work=bytes, least_s=0.0)

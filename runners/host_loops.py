@@ -110,3 +110,29 @@ def chase(ring: Any, place: Any, hops: int) -> Any:
     for _ in range(hops):
         place = ring[place]
     return place
+
+
+@njit(nogil=True)
+def pack_blocks(packed: Any, memory: Any, block: int, counts: Any, strides: Any) -> None:
+    """Copy blocks of `memory` (uint8) to `packed`, one after the other; three streams around them, outermost first."""
+    to = 0
+    for i in range(counts[0]):
+        for j in range(counts[1]):
+            at = i * strides[0] + j * strides[1]
+            for _ in range(counts[2]):
+                _libc_memcpy(packed.ctypes.data + to, memory.ctypes.data + at, block)
+                to += block
+                at += strides[2]
+
+
+@njit(nogil=True)
+def unpack_blocks(packed: Any, memory: Any, block: int, counts: Any, strides: Any) -> None:
+    """Copy the bytes of `packed` to blocks of `memory` (uint8); as `pack_blocks`, the other way."""
+    source = 0
+    for i in range(counts[0]):
+        for j in range(counts[1]):
+            at = i * strides[0] + j * strides[1]
+            for _ in range(counts[2]):
+                _libc_memcpy(memory.ctypes.data + at, packed.ctypes.data + source, block)
+                source += block
+                at += strides[2]

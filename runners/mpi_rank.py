@@ -45,12 +45,14 @@ class Program:
 
     step: one operation; what it returns, a mapping of names to numbers, is what the cell observed. aligned: a
     barrier goes before each operation, and each is timed by itself; else one barrier goes before all operations of
-    a sample, which are timed together. poison, verify: as in `gridstone.clock.Work`, on this rank. operations:
-    how many one step does.
+    a sample, which are timed together. before: work of this rank alone between that barrier and each operation, which
+    is not timed, but decides how late the rank is. poison, verify: as in `gridstone.clock.Work`, on this rank.
+    operations: how many one step does.
     """
 
     step: Callable[[], Any]
     aligned: bool = True
+    before: Callable[[], Any] | None = None
     poison: Callable[[], None] | None = None
     verify: Callable[[], bool | None] | None = None
     operations: int = 1
@@ -82,16 +84,17 @@ class Server:
     def __init__(self, mpi: Any) -> None:
         self._mpi, self._world = mpi, mpi.COMM_WORLD
         self._group = self._world.Get_group()
-        self._comms: dict[int, Any] = {}
+        self._comms: dict[tuple[int, ...], Any] = {}
         self._rank: Rank | None = None
         self._program: Program | None = None
         self._skew = 0.0
 
-    def prepare(self, *, file: str, function: str, ranks: int, axes: dict[str, Any], clocks: bool) -> None:
-        """Load the program `function` of a Python file and set it up for the first `ranks` ranks."""
-        if ranks not in self._comms:
-            self._comms[ranks] = self._world.Create_group(self._group.Incl(range(ranks)))
-        self._rank = Rank(self._mpi, self._comms[ranks])
+    def prepare(self, *, file: str, function: str, members: list[int], axes: dict[str, Any], clocks: bool) -> None:
+        """Load the program `function` of a Python file and set it up for these ranks of all."""
+        chosen = tuple(members)
+        if chosen not in self._comms:
+            self._comms[chosen] = self._world.Create_group(self._group.Incl(members))
+        self._rank = Rank(self._mpi, self._comms[chosen])
         self._skew = _skew(self._rank) if clocks else 0.0
         self._program = getattr(content.load_module(Path(file)), function)(self._rank, **axes)
 
@@ -100,13 +103,15 @@ class Server:
         of the first rank's clock; or what the program observed."""
         assert self._program is not None and self._rank is not None
         program, barrier, now = self._program, self._rank.comm.Barrier, time.perf_counter
-        step, aligned = program.step, program.aligned
+        step, aligned, before = program.step, program.aligned, program.before
         entered, left, seen = [], [], []
         gc.disable()
         for _ in range(count):
             if aligned:
                 for _ in range(repeats):
                     barrier()
+                    if before:
+                        before()
                     start = now()
                     step()
                     end = now()
@@ -123,7 +128,7 @@ class Server:
             seen.append(result)
         gc.enable()
         per_step = (1 if aligned else repeats) * program.operations
-        observed = [one for one in seen if one]
+        observed = [one for one in seen if isinstance(one, dict)]
         return {
             "enter": [t - self._skew for t in entered],
             "leave": [t - self._skew for t in left],
@@ -202,7 +207,7 @@ def main(host: str, port: int) -> None:
         size=world.Get_size(),
         revision=revision(),
         library=MPI.Get_library_version().replace("\x00", "").split("\n")[0],
-        host=os.uname().nodename,
+        host=os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
         boot=_boot(),
         pid=os.getpid(),
     )

@@ -70,16 +70,36 @@ class World:
         """Whether the ranks are on machines with clocks of their own."""
         return len({peer.hello["boot"] for peer in self._peers.values()}) > 1
 
-    def ask(self, count: int, do: str, /, **words: Any) -> list[Any]:
-        """Tell the first `count` ranks to do something together; the answer of each.
+    def members(self, count: int, tier: str) -> list[int]:
+        """Ranks that talk over a tier: all on one host (`node`), or spread evenly over the hosts (`network`).
+
+        Raises Unavailable where the ranks were not started so that there are as many.
+        """
+        by_host: dict[str, list[int]] = {}
+        for number, peer in sorted(self._peers.items()):
+            by_host.setdefault(str(peer.hello["host"]), []).append(number)
+        if tier == "node":
+            found = max(by_host.values(), key=len)[:count]
+        elif len(by_host) < 2:
+            raise Unavailable(f"all ranks are on one host, {next(iter(by_host))}: start them on several")
+        else:
+            hosts = list(by_host.values())
+            found = [group[turn] for turn in range(self.size) for group in hosts if turn < len(group)][:count]
+        if len(found) < count:
+            where = "one host" if tier == "node" else f"{len(by_host)} hosts"
+            raise Unavailable(f"needs {count} ranks on {where}, there are {len(found)}")
+        return sorted(found)
+
+    def ask(self, members: Sequence[int], do: str, /, **words: Any) -> list[Any]:
+        """Tell some ranks to do something together; the answer of each.
 
         Raises RankFailed where one dies or does not answer, or reports an error; Unavailable where it reports that.
         After that there is nothing to be had of any of them: they may wait for one another for ever.
         """
         if self._broken:
             return []
-        asked = [self._peers[number] for number in range(count)]
-        for peer in asked:
+        asked = {number: self._peers[number] for number in members}
+        for peer in asked.values():
             with contextlib.suppress(OSError):  # its end is noticed below
                 peer.say({"do": do, **words})
         self._broken = True
@@ -143,19 +163,21 @@ class World:
             )
         found = str(self._peers[0].hello["library"])
         if ("Open MPI" in found) != (self.library == "openmpi"):
-            raise Unavailable(f"mpi4py loads {found} where {self.library} was asked for: set MPI4PY_LIBMPI or reinstall it")
+            raise Unavailable(
+                f"mpi4py loads {found} where {self.library} was asked for: set MPI4PY_LIBMPI or reinstall it"
+            )
 
-    def _answers(self, asked: Sequence[_Peer]) -> list[dict[str, Any]]:
+    def _answers(self, asked: dict[int, _Peer]) -> list[dict[str, Any]]:
         """What each of them answers, in order; the first that fails is what went wrong."""
         answers: dict[int, dict[str, Any]] = {}
         until = time.monotonic() + _STALL_S
         with selectors.DefaultSelector() as ready:
-            for number, peer in enumerate(asked):
+            for number, peer in asked.items():
                 ready.register(peer.wire, selectors.EVENT_READ, (number, peer))
             while len(answers) < len(asked):
                 left = until - time.monotonic()
                 if left <= 0:
-                    silent = [n for n in range(len(asked)) if n not in answers]
+                    silent = [n for n in asked if n not in answers]
                     raise RankFailed(f"{_named(silent)} did not answer within {_STALL_S:g} s")
                 for key, _ in ready.select(min(left, _TURN_S)):
                     number, peer = key.data
@@ -168,7 +190,7 @@ class World:
                         raise RankFailed(f"rank {number} of {len(asked)}: {answer['error']}")
                     answers[number] = answer
                     ready.unregister(peer.wire)
-        return [answers[number] for number in range(len(asked))]
+        return [answers[number] for number in asked]
 
     def _told(self, what: str) -> str:
         """What happened, and the first of what mpiexec and the ranks printed. All of it goes to the log."""

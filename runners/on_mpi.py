@@ -70,6 +70,7 @@ class Mpi:
         ranks: int,
         axes: Mapping[str, Value],
         work: float,
+        tier: str = "node",
         also: Mapping[str, float] | None = None,
         each: bool = False,
         least_s: float = _LEAST_S,
@@ -77,28 +78,29 @@ class Mpi:
         """A program run by `ranks` ranks together.
 
         program: a function of the declaration's file, called on each rank as program(rank, **axes); it returns a
-        `rank.Program` (mpi_rank.py). work: units of the metric that one operation does. Samples hold, per
-        operation, the seconds of the rank that took longest; observed are `imbalance`, how much less the fastest
+        `rank.Program` (mpi_rank.py). tier: `node`, ranks of one host, or `network`, spread over hosts. work: units of
+        the metric that one operation does. Samples hold, per operation, the seconds of the rank that took longest; observed are `imbalance`, how much less the fastest
         rank took, `lateness`, by which each rank began after the median one (one value per sample and rank, rank
         by rank), and what the program observed on the first rank. also: further amounts of one operation, whose
         rates are observed under these names. each: every operation is a sample of its own;
         else a sample is the median of as many operations as fill `least_s`.
         """
         world = self._world(library)
+        members = world.members(ranks, tier)
         world.ask(
-            ranks,
+            members,
             "prepare",
             file=program.__code__.co_filename,
             function=program.__name__,
-            ranks=ranks,
+            members=members,
             axes=dict(axes),
             clocks=world.clocks,
         )
         return Work(
-            clock=_RankClock(world, ranks, work, also or {}, each, least_s),
-            poison=lambda: world.ask(ranks, "poison") and None,
-            verify=lambda: _all(world.ask(ranks, "verify")),
-            close=lambda: world.ask(ranks, "forget") and None,
+            clock=_RankClock(world, members, work, also or {}, each, least_s),
+            poison=lambda: world.ask(members, "poison") and None,
+            verify=lambda: _all(world.ask(members, "verify")),
+            close=lambda: world.ask(members, "forget") and None,
         )
 
     def _world(self, library: str) -> Any:
@@ -117,9 +119,9 @@ class _RankClock:
     """Times a program that the ranks hold."""
 
     def __init__(
-        self, world: Any, size: int, work: float, also: Mapping[str, float], each: bool, least_s: float
+        self, world: Any, members: list[int], work: float, also: Mapping[str, float], each: bool, least_s: float
     ) -> None:
-        self._world, self._size, self._work, self._also = world, size, work, also
+        self._world, self._members, self._work, self._also = world, members, work, also
         self._each, self._least_s = each, least_s
         self._repeats = 0
 
@@ -127,8 +129,8 @@ class _RankClock:
         """`count` samples, or with `each` that many times as many as fill one."""
         if self._repeats == 0:
             self._repeats = self._calibrated()
-        answers = self._world.ask(self._size, "take", count=count, repeats=self._repeats)
-        shape = (self._size, count, -1)
+        answers = self._world.ask(self._members, "take", count=count, repeats=self._repeats)
+        shape = (len(self._members), count, -1)
         enter = np.array([a["enter"] for a in answers]).reshape(shape)
         leave = np.array([a["leave"] for a in answers]).reshape(shape)
         took = (leave - enter) / answers[0]["operations"]
@@ -136,7 +138,7 @@ class _RankClock:
         late = enter - np.median(enter, axis=0)
         if self._each:
             slowest, fastest = slowest.reshape(-1, 1), fastest.reshape(-1, 1)
-            late = late.reshape(self._size, -1, 1)
+            late = late.reshape(len(self._members), -1, 1)
         observed = {
             "imbalance": np.median(slowest - fastest, axis=1),
             "lateness": np.median(late, axis=2).T.ravel(),
@@ -151,7 +153,7 @@ class _RankClock:
         """How many operations fill a sample, after a first one that brings memory in and connects."""
         repeats = 1
         while True:
-            answers = self._world.ask(self._size, "take", count=1, repeats=repeats)
+            answers = self._world.ask(self._members, "take", count=1, repeats=repeats)
             took = max(max(a["leave"]) - min(a["enter"]) for a in answers)
             if took >= self._least_s / 4 or repeats >= _MOST_REPEATS:
                 wanted = math.ceil(repeats * self._least_s / max(took, 1e-7))

@@ -39,7 +39,9 @@ class Installation:
         passed = [word for name in _PASSED_ON for word in ("-x", name)] if self.library == "openmpi" else []
         told = environment.get("GRIDSTONE_MPI_LAUNCH")
         if told:
-            words = [w.replace("{mpiexec}", str(self.mpiexec)).replace("{ranks}", str(ranks)) for w in shlex.split(told)]
+            words = [
+                w.replace("{mpiexec}", str(self.mpiexec)).replace("{ranks}", str(ranks)) for w in shlex.split(told)
+            ]
             return [*words, *passed]
         if in_slurm(environment):
             if self.library == "mpich":
@@ -114,7 +116,9 @@ def _prefixes(environment: Mapping[str, str]) -> Iterator[Path]:
 
 def _shared(prefix: Path, name: str) -> Iterator[Path]:
     for folder in ("lib", "lib64"):
-        yield from (p for p in ((prefix / folder / name), *sorted((prefix / folder).glob(f"*-linux-gnu/{name}"))) if p.exists())
+        yield from (
+            p for p in ((prefix / folder / name), *sorted((prefix / folder).glob(f"*-linux-gnu/{name}"))) if p.exists()
+        )
 
 
 def _first(paths: Iterator[Path]) -> Path | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridstone.declaration.axis import Value
 from gridstone.declaration.machine import Machine
-from gridstone.ranks import absent, installations, places
+from gridstone.ranks import absent, elsewhere, installations, places
 from gridstone.units import format_bytes
 
 
@@ -106,8 +106,11 @@ def package(of: Callable[[Axes], str | None]) -> Need:
     return Need(name="package", missing=missing)
 
 
-def mpi(library: Callable[[Axes], str], ranks: Callable[[Axes], float]) -> Need:
-    """mpi4py, an MPI library with its mpiexec, and room for the ranks, as functions of the cell's axes."""
+def mpi(
+    library: Callable[[Axes], str], ranks: Callable[[Axes], float], tier: Callable[[Axes], str] | None = None
+) -> Need:
+    """mpi4py, an MPI library with its mpiexec, room for the ranks and the hosts that their tier (`node` or
+    `network`) asks for, as functions of the cell's axes."""
 
     def missing(machine: Machine, axes: Axes) -> str | None:
         if "mpi4py" not in machine.packages:
@@ -115,6 +118,10 @@ def mpi(library: Callable[[Axes], str], ranks: Callable[[Axes], float]) -> Need:
         have, name = installations(), library(axes)
         if name not in have:
             return absent(name, sorted(have))
+        if tier is not None and tier(axes) == "network" and not elsewhere():
+            return (
+                "needs several hosts: run it in a Slurm job, or say with GRIDSTONE_MPI_LAUNCH how to start ranks there"
+            )
         wanted, room = int(ranks(axes)), places(machine.cores)
         if wanted <= room:
             return None
