@@ -6,10 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from gridstone import mpi, observed, pow2, probe, rate, seconds, values
-from gridstone.ranks import LIBRARIES, elsewhere, installations
+from gridstone.host import usable_cores
+from gridstone.ranks import LIBRARIES, elsewhere, installations, places
 
 _LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
-_RANKS = values([2, 4, 8, 16, 32, 64], quick=[2], open=True, low=2)
+_ROOM = min(64, max(2, places(usable_cores())))
+_RANKS = values(
+    sorted({2, min(4, _ROOM), _ROOM}),
+    quick=[2],
+    full=[n for n in (2, 3, 4, 8, 16, 32, 64) if n <= _ROOM],
+    open=True,
+    low=2,
+    high=64,
+)
 _TIER = values(["network" if elsewhere() else "node"], full=["node", "network"])
 _ENOUGH = mpi(lambda axes: axes["library"], lambda axes: axes["ranks"], lambda axes: axes["tier"])
 _PERIOD = 1021  # small whole numbers: a sum over ranks is exact in float32
@@ -19,7 +28,7 @@ _BANDWIDTHS = [
     rate(unit="B/s", name="bandwidth_bus"),
     observed(name="bandwidth_algorithm", unit="B/s", better="higher"),
 ]
-_BYTES = pow2("64", "4MiB", per_octave=1, every=2, quick=1, full=2, multiple=64 * 4)
+_BYTES = pow2("256", "8MiB", every=3, full=3, multiple=64 * 4)
 
 # Bytes that cross the busiest link of a ring, over the bytes of the operation: what makes bandwidths of different
 # collectives and numbers of ranks comparable with that of a link (the definition that nccl-tests made common).
@@ -101,6 +110,7 @@ def _measured(mpi, program, *, library, tier, ranks, bytes, bus, **axes):
 @probe(
     None,
     runner="on_mpi",
+    budget=0.5,
     library=_LIBRARY,
     tier=_TIER,
     collective=values(list(_BUS), quick=["allreduce"]),
@@ -127,6 +137,7 @@ def _barrier(rank):
 @probe(
     None,
     runner="on_mpi",
+    budget=0.5,
     library=_LIBRARY,
     tier=_TIER,
     ranks=_RANKS,
@@ -209,6 +220,7 @@ def _from_sends(rank, *, algorithm, bytes):
 @probe(
     None,
     runner="on_mpi",
+    budget=0.5,
     library=_LIBRARY,
     tier=_TIER,
     algorithm=list(_BUILT),
@@ -256,6 +268,7 @@ def _neighbours(rank, *, direction, bytes):
 @probe(
     None,
     runner="on_mpi",
+    budget=0.5,
     library=_LIBRARY,
     tier=_TIER,
     direction=["one", "both"],

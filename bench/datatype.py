@@ -12,15 +12,15 @@ from gridstone.ranks import LIBRARIES, installations
 _BLOCKS_PER_ROW = 16
 _LARGEST_SPAN = 256 << 20
 _DIRECTION = values(["pack", "unpack"], quick=["pack"])
-_BLOCK = values([1, 8, 64, 512, 4096], quick=[8, 512], full=[4**i for i in range(7)], open=True, unit="B")
+_BLOCK = values([1, 8, 64, 512], quick=[8, 512], full=[4**i for i in range(7)], open=True, unit="B")
 _BYTES = values(
-    [4 << 10, 64 << 10, 1 << 20, 4 << 20],
+    [32 << 10, 256 << 10, 2 << 20],
     quick=[1 << 20],
-    full=[64, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20],
+    full=[64, 512, *(4 << 10 << 2 * i for i in range(8))],
     open=True,
     unit="B",
 )
-_STRIDE = values([512, 8192], quick=[512], full=[16, 128, 512, 2048, 8192], open=True, unit="B")
+_STRIDE = values([128, 1024], quick=[512], full=[16, 128, 512, 1024, 8192], open=True, unit="B")
 _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
 
 
@@ -98,7 +98,7 @@ def _only_the_blocks(form, memory, packed):
 @probe(
     None,
     runner="on_mpi",
-    budget=0.5,
+    budget=0.3,
     library=values(list(installations()) or LIBRARIES[:1], full=LIBRARIES),
     direction=_DIRECTION,
     bytes=_BYTES,
@@ -144,7 +144,7 @@ def _places(form):
 @probe(
     None,
     runner="on_host",
-    budget=0.5,
+    budget=0.3,
     method=values(["numpy", "numba", "blocks"], quick=["numpy"]),
     direction=_DIRECTION,
     bytes=_BYTES,

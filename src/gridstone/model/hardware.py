@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridstone.model.artifact import Artifact, read
+from gridstone.model.collective import collective_time
 from gridstone.model.corun import corun
 from gridstone.model.host import host_time
 from gridstone.model.launch import launch_overhead
 from gridstone.model.memory import memory_time
+from gridstone.model.pack import pack_time
 from gridstone.model.transfer import transfer_time
+from gridstone.model.variability import variability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,9 @@ class HardwareModel(Artifact):
     launch_overhead = launch_overhead
     host_time = host_time
     corun = corun
+    pack_time = pack_time
+    collective_time = collective_time
+    variability = variability
 
 
 def load(path: str | Path) -> HardwareModel:

@@ -1,0 +1,84 @@
+"""collective_time from the probes of ranks: messages, collectives of the library, and those built from sends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from gridstone.fit.cells import Sought, cells, points, usable, words
+from gridstone.fit.piecewise import regimes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "collective_time"
+FORM = "a message: a latency plus bytes over a bandwidth, by protocol; collectives: curves over log ranks and log bytes"
+PROBES = ("pingpong/latency", "collective/native", "collective/allreduce", "collective/barrier", "collective/ring")
+
+_LINES = ("affine", "segments", "loglog", "cubic")
+_CURVES = ("loglog", "cubic", "separable")
+
+
+def sought(frame: pd.DataFrame) -> list[Sought]:
+    """One law per collective, algorithm, library and tier."""
+    found = []
+    for rows, library, tier in _places(usable(frame, "pingpong/latency", "time")):
+        found.append(_message(rows, library, tier))
+    for rows, library, tier in _places(usable(frame, "collective/native", "time")):
+        for name in words(rows, "collective"):
+            found.append(_over_ranks(rows[rows["collective"] == name], name, "native", library, tier))
+    for rows, library, tier in _places(usable(frame, "collective/allreduce", "time")):
+        for algorithm in words(rows, "algorithm"):
+            found.append(_over_ranks(rows[rows["algorithm"] == algorithm], "allreduce", algorithm, library, tier))
+    for rows, library, tier in _places(usable(frame, "collective/ring", "time")):
+        for direction in words(rows, "direction"):
+            found.append(_over_ranks(rows[rows["direction"] == direction], "ring", direction, library, tier))
+    for rows, library, tier in _places(usable(frame, "collective/barrier", "time")):
+        table = cells(rows, ranks=rows["ranks"])
+        keys = _keys("barrier", "native", library, tier)
+        found.append(Sought(keys=keys, axes=("ranks",), unit="s", cells=table, candidates=("loglog",)))
+    return found
+
+
+def _places(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
+    """The rows of each library and tier that occur."""
+    parts = []
+    for library in words(rows, "library"):
+        of_library = rows[rows["library"] == library]
+        for tier in words(of_library, "tier"):
+            parts.append((of_library[of_library["tier"] == tier], library, tier))
+    return parts
+
+
+def _message(rows: pd.DataFrame, library: str, tier: str) -> Sought:
+    table = cells(rows, bytes=rows["bytes"])
+    curve = points(table, ["bytes"])
+    parameters: dict[str, Any] = {}
+    if len(curve) >= 3:
+        protocols = [asdict(regime) for regime in regimes(curve[:, 0], curve[:, 1])]
+        for one in protocols:
+            one["bandwidth"] = one["bandwidth"] if math.isfinite(one["bandwidth"]) else None
+        parameters = {"protocols": protocols, "switches": [one["low"] for one in protocols[1:]]}
+    return Sought(
+        keys=_keys("send", "native", library, tier),
+        axes=("bytes",),
+        unit="s",
+        cells=table,
+        candidates=_LINES,
+        parameters=parameters,
+    )
+
+
+def _over_ranks(rows: pd.DataFrame, collective: str, algorithm: str, library: str, tier: str) -> Sought:
+    return Sought(
+        keys=_keys(collective, algorithm, library, tier),
+        axes=("ranks", "bytes"),
+        unit="s",
+        cells=cells(rows, ranks=rows["ranks"], bytes=rows["bytes"]),
+        candidates=_CURVES,
+    )
+
+
+def _keys(collective: str, algorithm: str, library: str, tier: str) -> dict[str, str | bool]:
+    return {"collective": collective, "algorithm": algorithm, "library": library, "tier": tier}

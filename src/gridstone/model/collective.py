@@ -1,0 +1,91 @@
+"""collective_time: messages and collectives among ranks of one host or of several."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridstone.errors import UsageError
+from gridstone.model.artifact import Artifact
+from gridstone.model.prediction import Amount, Extrapolate, Prediction, plain
+
+
+def collective_time(
+    model: Artifact,
+    /,
+    *,
+    collective: str,
+    library: str,
+    bytes: Amount | None = None,
+    ranks: Amount = 2,
+    tier: str = "node",
+    algorithm: str = "native",
+    per_node: int = 1,
+    extrapolate: Extrapolate = "refuse",
+) -> Prediction:
+    """Seconds until the slowest rank is done.
+
+    collective: `send` (one message between two ranks, half a round trip), `allreduce`, `allgather`,
+    `reduce_scatter`, `broadcast`, `alltoall`, `reduce`, `barrier` (takes no bytes), or `ring` (a message to the
+    neighbour; algorithm `one` or `both` ways round). bytes: the larger of what a rank gives and gets. library:
+    `mpich` or `openmpi`. tier: `node`, ranks of one host, or `network`, one per host. algorithm: `native`, the
+    library's own; an all-reduce also as `ring`, `star` or `tree` of sends.
+
+    per_node: an all-reduce of `ranks` hosts with that many ranks each, composed of what was measured of both
+    tiers: reduce-scatter within the hosts, all-reduce of the parts between them, all-gather within (Thakur,
+    Rabenseifner and Gropp, 2005, for the parts). Raises UsageError for words that the model has no law for,
+    OutOfDomain outside the measured box.
+    """
+    function = model.function("collective_time")
+    if per_node > 1:
+        if collective != "allreduce" or tier != "network":
+            raise UsageError("collective_time: per_node composes collective=allreduce with tier=network only")
+        size = _needed(bytes, collective)
+        within = {"tier": "node", "ranks": per_node, "library": library, "bytes": size, "extrapolate": extrapolate}
+        return _sum(
+            collective_time(model, collective="reduce_scatter", **within),  # type: ignore[arg-type]
+            collective_time(
+                model,
+                collective="allreduce",
+                library=library,
+                bytes=np.asarray(size) / per_node,
+                ranks=ranks,
+                tier="network",
+                algorithm=algorithm,
+                extrapolate=extrapolate,
+            ),
+            collective_time(model, collective="allgather", **within),  # type: ignore[arg-type]
+        )
+    law = function.law(collective=collective, algorithm=algorithm, library=library, tier=tier)
+    if law.axes == ("ranks",):
+        if bytes is not None:
+            raise UsageError(f"collective_time: collective={collective} takes no bytes")
+        return law.at(extrapolate, ranks=ranks)
+    size = _needed(bytes, collective)
+    if law.axes == ("bytes",):
+        if np.any(np.asarray(ranks) != 2):
+            raise UsageError(f"collective_time: collective={collective} is between 2 ranks")
+        return law.at(extrapolate, bytes=size)
+    return law.at(extrapolate, ranks=ranks, bytes=size)
+
+
+def _needed(bytes: Amount | None, collective: str) -> Amount:
+    if bytes is None:
+        raise UsageError(f"collective_time: collective={collective} needs bytes=")
+    return bytes
+
+
+def _sum(*parts: Prediction) -> Prediction:
+    """One after the other: the ends of the intervals add up, which is wide where errors are independent."""
+    value, lo, hi = (sum(np.asarray(getattr(p, name)) for p in parts) for name in ("value", "lo", "hi"))
+    inside = np.logical_and.reduce(np.broadcast_arrays(*(p.in_domain for p in parts)))
+    measured = np.logical_and.reduce(np.broadcast_arrays(*(np.equal(p.source, "measured") for p in parts)))
+    level = np.minimum.reduce(np.broadcast_arrays(*(p.level for p in parts)))
+    return Prediction(
+        value=plain(value),
+        lo=plain(lo),
+        hi=plain(hi),
+        unit="s",
+        in_domain=plain(inside),
+        source=plain(np.where(inside, np.where(measured, "measured", "interpolated"), "extrapolated")),
+        level=plain(level),
+    )

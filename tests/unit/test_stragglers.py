@@ -1,0 +1,76 @@
+"""Late ranks are found, and ranks that are alike are not accused: with the rates that docs/mpi.md states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridstone.stragglers import FALSE_ALARMS, by_rank, stragglers
+
+_USUAL = 10e-6
+_OPERATIONS = 500
+
+
+def _entered(rng: np.random.Generator, ranks: int) -> np.ndarray:
+    """When ranks begin, with the long tails that interrupts leave: a scatter, and a delay once in fifty."""
+    scatter = rng.lognormal(np.log(0.05 * _USUAL), 1.0, (_OPERATIONS, ranks))
+    return scatter + (rng.random((_OPERATIONS, ranks)) < 0.02) * rng.exponential(5 * _USUAL, (_OPERATIONS, ranks))
+
+
+def _lateness(entered: np.ndarray) -> np.ndarray:
+    return entered - np.median(entered, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 16])
+def test_false_alarms_are_as_rare_as_stated(ranks: int) -> None:
+    rng = np.random.default_rng(ranks)
+    accused = sum(bool(stragglers(_lateness(_entered(rng, ranks)), _USUAL)) for _ in range(400))
+    assert accused <= 400 * FALSE_ALARMS * 2.5  # 95 % of the time, if it is 1 %
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 16])
+@pytest.mark.parametrize(("share", "delay"), [(1.0, 0.5), (0.2, 2.0), (0.1, 5.0)])
+def test_injected_delays_are_found(ranks: int, share: float, delay: float) -> None:
+    rng = np.random.default_rng(ranks)
+    found = 0
+    for _ in range(100):
+        entered = _entered(rng, ranks)
+        entered[:, 1] += (rng.random(_OPERATIONS) < share) * delay * _USUAL
+        found += [one.rank for one in stragglers(_lateness(entered), _USUAL)] == [1]
+    assert found >= 95
+
+
+def test_it_is_said_how_late() -> None:
+    late = np.zeros((100, 3))
+    late[:, 2] = 4e-6
+    (found,) = stragglers(late, _USUAL)
+    assert (found.rank, found.share, found.lateness) == (2, 1.0, 4e-6)
+    assert found.p == pytest.approx(3 * 3.0**-100)
+
+
+def test_bursts_of_one_rank_after_the_other_are_no_stragglers() -> None:
+    rng = np.random.default_rng(3)
+    accused = 0
+    for _ in range(200):
+        late = np.zeros((_OPERATIONS, 4))
+        for start in range(0, _OPERATIONS, 10):  # some rank is disturbed for ten operations on end
+            late[start : start + 10, rng.integers(4)] = _USUAL
+        accused += bool(stragglers(late, _USUAL))
+    assert accused <= 10
+
+
+@given(st.integers(2, 6), st.integers(1, 50))
+def test_samples_are_kept_rank_by_rank(ranks: int, operations: int) -> None:
+    late = np.arange(ranks * operations, dtype=float).reshape(operations, ranks)
+    assert np.array_equal(by_rank(late.ravel().tolist(), ranks), late)
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="5 samples are not those of 2 ranks"):
+        by_rank([0.0] * 5, 2)
+    with pytest.raises(ValueError, match="two ranks or more"):
+        stragglers([[0.0], [0.0]], 1.0)
+    assert stragglers(np.zeros((100, 4)), _USUAL) == ()
+    assert stragglers(np.zeros((3, 4)), _USUAL) == ()
