@@ -1,11 +1,12 @@
-"""Strided blocks, as MPI datatypes describe them, packed and unpacked: on the host, and by the MPI library."""
+"""Strided blocks, as MPI datatypes describe them, packed and unpacked: on the host, by the MPI library, on the GPU."""
 
 import math
 
 import numpy as np
 
-from gridstone import bandwidth, host_memory, mpi, probe, seconds, values
+from gridstone import bandwidth, gpu_memory, host_memory, loop, mpi, pcie, probe, seconds, values
 from gridstone.datatypes import pack, unpack
+from gridstone.datatypes.plan import THREADS, WIDTHS, plan
 from gridstone.datatypes.strided import strided
 from gridstone.ranks import LIBRARIES, installations
 
@@ -41,13 +42,13 @@ def box(bytes, block, stride, dims):
     return strided(0, block, [(outer, reach), *streams])
 
 
-def _sensible(bytes, block, stride, dims, **_):
+def _sensible(bytes, block, stride, dims, largest=_LARGEST_SPAN):
     """Cells that have as many dimensions as they say, in memory of a sensible size."""
     if dims == 1:
         return True
     count = bytes // block
     enough = count >= 2 * _BLOCKS_PER_ROW ** (dims - 2) and bytes % (block * _BLOCKS_PER_ROW ** (dims - 2)) == 0
-    return block < stride and enough and box(bytes, block, stride, dims).span[1] <= _LARGEST_SPAN
+    return block < stride and enough and box(bytes, block, stride, dims).span[1] <= largest
 
 
 def _datatype(mpi, form):
@@ -189,3 +190,183 @@ def host(host, *, method, direction, **layout):
         poison=lambda: (packed if packing else memory).fill(0xEE),
         verify=verify,
     )
+
+
+_OPCODE = {1: r"U8", 2: r"U16", 4: r"", 8: r"64", 16: r"128"}
+_ON_GPU = 1 << 30  # bytes that the blocks may spread over
+
+
+def _opcode(name):
+    """A load or store of a word: `LDG.E.128`."""
+
+    def opcode(axes):
+        width = _OPCODE[axes["word"]]
+        return rf"{name}\.E\.{width}" if width else rf"{name}\.E"
+
+    return opcode
+
+
+class _Layout:
+    """A form on the GPU: memory that it spreads over, its packed bytes on either side, and their check."""
+
+    def __init__(self, gpu, form, direction, destination):
+        self._gpu, self.form, self._packing = gpu, form, direction == "pack"
+        size = -(-form.span[1] // 4) * 4
+        packed = -(-form.size // 4) * 4
+        self.memory = gpu.floats(size).view(np.uint8) if self._packing else gpu.alloc(size)
+        on_device = gpu.floats(packed).view(np.uint8)
+        self._mapped = destination == "mapped"
+        self.packed = gpu.pinned(packed) if self._mapped else on_device
+        self._mirror = on_device
+        if self._mapped and not self._packing:
+            self._copy(self.packed.ctypes.data, on_device, packed)
+            gpu.synchronize()
+
+    def _copy(self, target, source, size):
+        gpu = self._gpu
+        source = source.ctypes.data if isinstance(source, np.ndarray) else source.data.ptr
+        gpu.cp.cuda.runtime.memcpyAsync(target, source, size, gpu.cp.cuda.runtime.memcpyDefault, gpu.stream.ptr)
+
+    def poison(self):
+        if not self._packing:
+            self._gpu.memset(self.memory, 0xEE)
+        elif self._mapped:
+            self.packed[:] = 0xEE
+        else:
+            self._gpu.memset(self.packed, 0xEE)
+
+    def verify(self):
+        """Packed bytes are those that the form reaches, byte by byte; unpacking left the others alone."""
+        gpu, form = self._gpu, self.form
+        gpu.synchronize()
+        if self._mapped and self._packing:
+            self._copy(self._mirror.data.ptr, self.packed, form.size)
+        inward = (*reversed(form.streams), (1, 0), (1, 0), (1, 0))[:3]
+        wrong = gpu.cp.zeros(3, dtype=np.uint64)
+        counts = [np.uint64(inward[0][0]), np.uint64(inward[1][0])]
+        strides = [np.int64(stride) for _, stride in inward]
+        args = [self.memory, self._mirror, np.uint64(form.size), np.uint64(form.block), *counts, *strides, wrong]
+        grid = 8 * gpu.multiprocessors
+        gpu.support("strided.cu", "differences", grid, 256, args)
+        if not self._packing:
+            for slot, (array, size) in enumerate(((self.memory, form.span[1]), (self._mirror, form.size)), 1):
+                gpu.support("strided.cu", "others", grid, 256, [array, np.uint64(size), np.uint32(0xEE), wrong[slot:]])
+        different, written, given = (int(v) for v in wrong.get())
+        return different == 0 and written == given
+
+
+def _pcie_of_mapped(machine, axes, samples):
+    return pcie(machine, axes, samples) if axes["form"] == "mapped" else None
+
+
+@probe(
+    "datatype/strided.cu",
+    budget=0.5,
+    form=values(["device", "mapped"], quick=["device"]),
+    direction=_DIRECTION,
+    bytes=values(
+        [1 << 10, 8 << 10, 64 << 10, 512 << 10, 4 << 20, 16 << 20],
+        quick=[1 << 20],
+        full=[64, *(1 << 10 << 2 * i for i in range(9))],
+        open=True,
+        unit="B",
+    ),
+    block=values(
+        [1, 8, 64, 128, 512, 4096], quick=[8, 512], full=[4**i for i in range(7)] + [128], open=True, unit="B"
+    ),
+    stride=values([1024, 8192], quick=[1024], full=[16, 128, 512, 1024, 8192], open=True, unit="B"),
+    dims=_DIMS,
+    word=values(WIDTHS, full=WIDTHS),
+    knobs=["direction", "word", "dims"],
+    measures=[bandwidth(), seconds()],
+    limit=_pcie_of_mapped,
+    needs=[gpu_memory(lambda axes: 2 * _ON_GPU)],
+    sass={"sm_80+": [loop(_opcode("LDG"), count=4), loop(_opcode("STG"), count=4)]},
+    where=lambda form, direction, bytes, block, stride, dims, word: (
+        _sensible(bytes=bytes, block=block, stride=stride, dims=dims, largest=_ON_GPU)
+        and word == plan(box(bytes, block, stride, dims)).word
+        and (form == "device" or (dims == 2 and bytes >= 4096))
+    ),
+    fits="pack",
+)
+def kernel(gpu, *, form, direction, bytes, block, stride, dims, word):
+    """A kernel packs blocks of device memory, or unpacks them; the packed side is in device or in mapped host memory.
+
+    Bytes in device memory are read and written, and count twice; those that go to mapped memory and back count once,
+    as copies to the host do. `word` is how many bytes a thread moves at a time: what the alignment allows.
+    """
+    layout = _Layout(gpu, box(bytes, block, stride, dims), direction, form)
+    launched = plan(layout.form)
+    return gpu.launch(
+        grid=launched.grid(gpu.multiprocessors),
+        block=THREADS,
+        args=[layout.memory, layout.packed, *launched.arguments],
+        work=(2 if form == "device" else 1) * bytes,
+        poison=layout.poison,
+        verify=layout.verify,
+    )
+
+
+@probe(
+    None,
+    method=values(["memcpy_2d", "memcpy_3d", "per_block"], quick=["memcpy_2d"]),
+    direction=_DIRECTION,
+    bytes=values([8 << 10, 64 << 10, 1 << 20, 16 << 20], quick=[1 << 20], open=True, unit="B"),
+    block=values([8, 64, 512, 4096], quick=[512], full=[1, 8, 64, 128, 512, 4096], open=True, unit="B"),
+    stride=values([8192], quick=[512], full=[512, 8192], open=True, unit="B"),
+    measures=[bandwidth(), seconds()],
+    needs=[gpu_memory(lambda axes: 2 * _ON_GPU)],
+    where=lambda method, direction, bytes, block, stride: (
+        _sensible(bytes=bytes, block=block, stride=stride, dims=3 if method == "memcpy_3d" else 2, largest=_ON_GPU)
+        and (method != "per_block" or (direction == "pack" and bytes // block <= 1 << 17))
+    ),
+)
+def copies(gpu, *, method, direction, bytes, block, stride):
+    """The same by what CUDA brings: one cudaMemcpy2D or 3D, or a cudaMemcpyAsync per block; bytes count twice."""
+    layout = _Layout(gpu, box(bytes, block, stride, 3 if method == "memcpy_3d" else 2), direction, "device")
+    runtime, stream, packing = gpu.cp.cuda.runtime, gpu.stream.ptr, direction == "pack"
+    memory, packed, kind = layout.memory.data.ptr, layout.packed.data.ptr, gpu.cp.cuda.runtime.memcpyDeviceToDevice
+    checks = {"work": 2 * bytes, "poison": layout.poison, "verify": layout.verify}
+    count, pitch = layout.form.streams[-1]
+
+    def rows(at, to, rows):
+        if packing:
+            runtime.memcpy2DAsync(to, block, at, pitch, block, rows, kind, stream)
+        else:
+            runtime.memcpy2DAsync(at, pitch, to, block, block, rows, kind, stream)
+
+    if method == "memcpy_2d":
+        return gpu.call(lambda: rows(memory, packed, count), **checks)
+    if method == "memcpy_3d":
+        return gpu.call(_cuboid(layout, memory, packed, packing, stream), **checks)
+    places = _places(layout.form)
+
+    def one_by_one():
+        for number, place in enumerate(places):
+            runtime.memcpyAsync(packed + number * block, memory + place, block, kind, stream)
+
+    return gpu.call(one_by_one, gated=False, **checks)
+
+
+def _cuboid(layout, memory, packed, packing, stream):
+    """One cuMemcpy3DAsync over planes of rows of blocks."""
+    from cuda.bindings import driver
+
+    (planes, plane), (rows, pitch) = layout.form.streams
+    block, device = layout.form.block, driver.CUmemorytype.CU_MEMORYTYPE_DEVICE
+    what = driver.CUDA_MEMCPY3D()
+    what.WidthInBytes, what.Height, what.Depth = block, rows, planes
+    sides = ("src", "dst") if packing else ("dst", "src")
+    described = ((memory, pitch, plane // pitch), (packed, block, rows))
+    for side, (address, row, height) in zip(sides, described, strict=True):
+        setattr(what, f"{side}MemoryType", device)
+        setattr(what, f"{side}Device", driver.CUdeviceptr(address))
+        setattr(what, f"{side}Pitch", row)
+        setattr(what, f"{side}Height", height)
+
+    def copy():
+        (status,) = driver.cuMemcpy3DAsync(what, driver.CUstream(stream))
+        if status != driver.CUresult.CUDA_SUCCESS:
+            raise RuntimeError(f"cuMemcpy3DAsync: {status.name}")
+
+    return copy

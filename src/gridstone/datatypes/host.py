@@ -11,6 +11,7 @@ from gridstone.datatypes.strided import Strided
 from gridstone.errors import UsageError
 
 Bytes = NDArray[np.uint8]
+TWICE = "a datatype that reaches a byte twice can be packed, but not unpacked"
 
 
 def pack(form: Strided, source: Any, packed: Any = None, *, origin: int = 0) -> Bytes:
@@ -34,7 +35,7 @@ def unpack(form: Strided, packed: Any, target: Any, *, origin: int = 0) -> None:
     byte twice, which MPI does not allow of a receive either.
     """
     if form.overlaps:
-        raise UsageError("a datatype that reaches a byte twice can be packed, but not unpacked")
+        raise UsageError(TWICE)
     given = _room(form, packed)
     if form.size:
         view = blocks(form, _bytes(target), origin)

@@ -1,0 +1,48 @@
+"""pack and unpack of datatypes, wherever the buffers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gridstone.datatypes import device, host
+from gridstone.datatypes.decode import canonical
+from gridstone.datatypes.strided import Strided
+from gridstone.errors import UsageError
+
+
+def pack(datatype: Any, source: Any, packed: Any = None, *, count: int = 1, origin: int = 0, stream: Any = None) -> Any:
+    """The bytes that a datatype selects, one after the other as MPI_Pack leaves them.
+
+    datatype: a Strided, or an mpi4py Datatype, of which `count` elements are packed. source: a contiguous buffer, or an
+    array in the memory of a GPU (with `__cuda_array_interface__`); origin: the byte of it that offsets count from.
+    packed: where to write to, at least as many bytes; for a source on a GPU, an array there or page-locked host
+    memory as a NumPy array. Unsaid, a new array beside the source (CuPy on a GPU). stream: of a GPU; the work is only
+    enqueued on it. Returns `packed`, or the new array of bytes.
+
+    Raises Irregular for a datatype that is no strided block, UsageError where it reaches beyond the source or
+    `packed` is too small.
+    """
+    form = datatype if isinstance(datatype, Strided) else canonical(datatype, count)
+    if not device.on_device(source):
+        found = host.pack(form, source, packed, origin=origin)
+        return found if packed is None else packed
+    if packed is None:
+        import cupy
+
+        packed = cupy.empty(form.size, dtype=cupy.uint8)
+    device.transfer(form, source, packed, "pack", origin=origin, stream=stream)
+    return packed
+
+
+def unpack(datatype: Any, packed: Any, target: Any, *, count: int = 1, origin: int = 0, stream: Any = None) -> None:
+    """Distribute packed bytes into `target`, as MPI_Unpack does; arguments and errors as in `pack`.
+
+    Raises UsageError for a datatype that may reach a byte twice, which MPI does not allow of a receive either.
+    """
+    form = datatype if isinstance(datatype, Strided) else canonical(datatype, count)
+    if not device.on_device(target):
+        host.unpack(form, packed, target, origin=origin)
+        return
+    if form.overlaps:
+        raise UsageError(host.TWICE)
+    device.transfer(form, target, packed, "unpack", origin=origin, stream=stream)
