@@ -16,7 +16,7 @@ from gridstone.errors import UsageError
 _ROOM = 1 << 20
 streams = st.lists(st.tuples(st.integers(1, 9), st.integers(-200, 200).map(lambda v: 8 * v)), max_size=5)
 forms = st.builds(strided, st.integers(0, 64), st.sampled_from([1, 2, 3, 4, 8, 16, 48, 100]), streams).filter(
-    lambda form: -_ROOM // 2 <= form.span[0] and form.span[1] <= _ROOM // 2
+    lambda form: form.span[0] >= -_ROOM // 2 and form.span[1] <= _ROOM // 2
 )
 
 

@@ -1,0 +1,97 @@
+"""Collectives among ranks: the library's own, those built from sends, and how much they vary."""
+
+from gridstone.figure import Scale, lines
+from gridstone.report import Panel, Section, amount, best, label, listing, measured, series, trusted
+from gridstone.units import format_bytes
+
+FAMILY = "collective"
+ORDER = 150
+PROBES = tuple(f"collective/{name}" for name in "native allreduce ring barrier variability".split())
+
+_BYTES = Scale(label="bytes per rank", unit="B", log=True)
+_BUS = Scale(label="bus bandwidth", unit="B/s", log=True)
+_TIME = Scale(label="time of the slowest rank", unit="s", log=True)
+
+
+def section(rows):
+    native = measured(rows, "collective/native", "bandwidth_bus")
+    barrier = best(measured(rows, "collective/barrier", "time"))
+    claims = []
+    top = best(native[native["collective"] == "allreduce"]) if len(native) else None
+    if top is not None:
+        claims.append(f"an all-reduce of {int(top['ranks'])} ranks reaches {amount(top['value'], 'B/s')} on the bus")
+    if barrier is not None:
+        claims.append(f"a barrier of {int(barrier['ranks'])} ranks takes {amount(barrier['value'], 's')}")
+    crossing = _crossing(measured(rows, "collective/allreduce", "time"))
+    return Section(
+        heading="Among ranks, " + listing(claims) if claims else "No collective of this run is ok",
+        lead=crossing,
+        panels=(*_native(native), *_built(rows), *_neighbours(rows)),
+    )
+
+
+def _most(rows):
+    """The rows of the largest number of ranks that was measured of most cells."""
+    return rows[rows["ranks"] == rows["ranks"].max()] if len(rows) else rows
+
+
+def _native(native):
+    panels = []
+    for library in sorted(native["library"].unique()) if len(native) else ():
+        chosen = _most(native[native["library"] == library])
+        svg = lines(
+            series(chosen, x="bytes", by=["collective"]),
+            x=_BYTES,
+            y=_BUS,
+            alt=f"Bus bandwidth of the collectives of {library} over their size",
+        )
+        ranks = int(chosen["ranks"].iloc[0])
+        caption = (
+            f"{label({'library': library})}, {ranks} ranks: bytes over the busiest link, were it a ring, per second."
+        )
+        panels.append(Panel(svg=svg, caption=caption))
+    return panels
+
+
+def _built(rows):
+    chosen = _most(measured(rows, "collective/allreduce", "time"))
+    if chosen.empty:
+        return []
+    library = sorted(chosen["library"].unique())[0]
+    chosen = chosen[chosen["library"] == library]
+    svg = lines(
+        series(chosen, x="bytes", by=["algorithm"]),
+        x=_BYTES,
+        y=_TIME,
+        alt="Time of an all-reduce built from sends over its size, by algorithm",
+    )
+    ranks = int(chosen["ranks"].iloc[0])
+    return [Panel(svg=svg, caption=f"An all-reduce of {ranks} ranks built from sends, over {label({'l': library})}.")]
+
+
+def _neighbours(rows):
+    chosen = _most(measured(rows, "collective/ring", "bandwidth_bus"))
+    if chosen.empty:
+        return []
+    svg = lines(
+        series(chosen, x="bytes", by=["library", "direction"]),
+        x=_BYTES,
+        y=_BUS,
+        alt="Bandwidth of messages to the neighbour over their size",
+    )
+    return [Panel(svg=svg, caption="Every rank sends to its neighbour at once, one way round or both.")]
+
+
+def _crossing(time):
+    """From which size on another algorithm is the fastest, where that happens once among the ok cells."""
+    good = _most(trusted(time))
+    if good.empty or good["algorithm"].nunique() < 2:
+        return ""
+    good = good[good["library"] == sorted(good["library"].unique())[0]]
+    fastest = good.loc[good.groupby("bytes")["value"].idxmin()].sort_values("bytes")
+    first, last = fastest["algorithm"].iloc[0], fastest["algorithm"].iloc[-1]
+    changed = fastest[fastest["algorithm"] != first]
+    if first == last or not (changed["algorithm"] == last).all():
+        return ""
+    where = format_bytes(int(changed["bytes"].iloc[0]))
+    return f"Of the algorithms built from sends, the {first} is fastest for small messages, the {last} from {where} on."

@@ -1,0 +1,105 @@
+"""Report sections of ranks and datatypes: what they claim, and that they stand rows that are missing or not ok."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from fitted_machine import write_run
+
+from gridstone import content
+from gridstone.report.runs import select
+
+PLACE = {"library": "mpich", "tier": "node"}
+LAYOUT = {"direction": "pack", "stride": 1024, "dims": 2}
+
+
+def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
+    sizes = (256, 2048, 16384, 131072)
+    return {
+        "pingpong/latency": [({**PLACE, "bytes": n}, "time", "s", 1e-6 + n / 1e10) for n in sizes],
+        "pingpong/stream": [
+            ({**PLACE, "direction": d, "bytes": n}, "bandwidth", "B/s", 1e10) for d in ("one", "both") for n in sizes
+        ],
+        "pingpong/message_rate": [({**PLACE, "bytes": 8}, "rate", "message/s", 1e6)],
+        "pingpong/overlap": [({**PLACE, "bytes": 1 << 20}, "overlap", "1", 0.5)],
+        "collective/native": [
+            ({**PLACE, "collective": "allreduce", "ranks": r, "bytes": n}, "bandwidth_bus", "B/s", 5e9)
+            for r in (2, 4)
+            for n in sizes
+        ],
+        "collective/allreduce": [
+            ({**PLACE, "algorithm": a, "ranks": 4, "bytes": n}, "time", "s", latency + n / rate)
+            for a, latency, rate in (("ring", 6e-6, 1e10), ("tree", 2e-6, 3e9), ("star", 4e-6, 1e9))
+            for n in sizes
+        ],
+        "collective/barrier": [({**PLACE, "ranks": 2}, "time", "s", 1e-6)],
+        "collective/ring": [
+            ({**PLACE, "direction": "one", "ranks": 4, "bytes": n}, "bandwidth_bus", "B/s", 5e9) for n in sizes
+        ],
+        "datatype/kernel": [
+            ({**LAYOUT, "form": f, "bytes": 1 << 24, "block": b, "word": 8}, "bandwidth", "B/s", 1e12)
+            for f in ("device", "mapped")
+            for b in (8, 128)
+        ],
+        "datatype/copies": [
+            ({"direction": "pack", "stride": 8192, "method": m, "bytes": 1 << 24, "block": b}, metric, unit, value)
+            for m in ("memcpy_2d", "per_block")
+            for b in (8, 64)
+            for metric, unit, value in (("bandwidth", "B/s", 1e11), ("time", "s", 1e-3))
+        ],
+        "datatype/library": [
+            ({**LAYOUT, "library": "openmpi", "bytes": 1 << 20, "block": b}, "bandwidth", "B/s", 5e9) for b in (8, 64)
+        ],
+        "datatype/host": [
+            ({**LAYOUT, "method": "numpy", "bytes": 1 << 20, "block": b}, "bandwidth", "B/s", 1e9) for b in (8, 64)
+        ],
+    }  # fmt: skip
+
+
+def _rows(folder: Path, *probes: str, status: str = "ok") -> pd.DataFrame:
+    chosen = {name: cells for name, cells in _cells().items() if not probes or name.startswith(probes)}
+    return select(write_run(folder / "run", chosen, status=status)).rows
+
+
+def _section(name: str, rows: pd.DataFrame) -> Any:
+    module = content.load_module(content.folder("reports") / "sections" / f"{name}.py")
+    own = rows[rows["probe"].isin(module.PROBES) & rows["value"].notna()]
+    return module.section(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "panels"),
+    [
+        ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 4),
+        ("collective", "Among ranks, an all-reduce of 4 ranks reaches 5", 3),
+        ("datatype", "A kernel packs blocks of ", 3),
+    ],
+)
+def test_a_section_claims_what_the_rows_say(tmp_path: Path, name: str, heading: str, panels: int) -> None:
+    found = _section(name, _rows(tmp_path))
+    if name != "collective":  # noise decides between equal ranks
+        assert found.heading.startswith(heading), found.heading
+    assert len(found.panels) == panels
+    assert all(panel.svg.startswith("<svg") and panel.caption for panel in found.panels)
+
+
+def test_the_crossing_of_algorithms_is_told(tmp_path: Path) -> None:
+    lead = _section("collective", _rows(tmp_path, "collective")).lead
+    assert lead == (
+        "Of the algorithms built from sends, the tree is fastest for small messages, the ring from 128 KiB on."
+    )
+
+
+@pytest.mark.parametrize("probe", sorted(_cells()))
+def test_a_probe_alone_makes_its_section(tmp_path: Path, probe: str) -> None:
+    assert _section(probe.split("/")[0], _rows(tmp_path, probe)).heading
+
+
+@pytest.mark.parametrize("name", ["pingpong", "collective", "datatype"])
+def test_cells_that_are_not_ok_are_drawn_and_claim_nothing(tmp_path: Path, name: str) -> None:
+    found = _section(name, _rows(tmp_path, name, status="unverified"))
+    assert found.panels
+    assert not any(character.isdigit() for character in found.heading), found.heading
