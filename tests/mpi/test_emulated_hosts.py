@@ -1,0 +1,76 @@
+"""The same probes over a network whose latency and bandwidth are known: what the fit makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import emulated
+import numpy as np
+import pytest
+
+from gridstone import content, ranks
+from gridstone.declaration import Machine, Probe, cell
+from gridstone.fit.piecewise import regimes
+from gridstone.worker import Crew, Visit
+
+DELAY, RATE = 3e-3, 200e6
+SIZES = (8, 256, 4096, 1 << 16, 1 << 18, 1 << 20)
+
+
+@pytest.fixture(scope="module")
+def network(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """Ranks on four emulated hosts, one each."""
+    reason = emulated.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    if "mpich" not in ranks.installations():
+        pytest.skip(ranks.absent("mpich", sorted(ranks.installations())))
+    pytest.importorskip("mpi4py")
+    with emulated.hosts(4, RATE, DELAY) as names, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRIDSTONE_MPI_LAUNCH", emulated.launch(names))
+        patch.setenv("GRIDSTONE_MPI_ADDRESS", emulated.MANAGER)
+        patch.setenv("GRIDSTONE_MPI_RANKS", "4")
+        patch.setenv("UCX_TLS", "tcp,self")
+        patch.setenv("UCX_NET_DEVICES", "eth0")
+        with Crew(machine=machine, log_dir=tmp_path_factory.mktemp("network")) as crew:
+            yield crew
+
+
+def _probe(family: str, name: str) -> Probe:
+    found: Probe = getattr(content.load_module(content.folder("bench") / f"{family}.py"), name)
+    return found
+
+
+def _fastest(crew: Crew, probe: Probe, **axes: Any) -> float:
+    """The least of some samples: the hosts share the cores of this machine with all else that it does."""
+    visit = crew.visit(cell(probe, {"library": "mpich", "tier": "network", **axes}, "source"), 5)
+    assert isinstance(visit, Visit), visit
+    assert visit.taken.verified is True
+    return float(visit.taken.samples.seconds.min())
+
+
+def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
+    latency = _probe("pingpong", "latency")
+    times = np.array([_fastest(network, latency, bytes=size) for size in SIZES])
+    found = regimes(np.array(SIZES, dtype=float), times)
+    assert found[0].latency == pytest.approx(DELAY, rel=0.10)
+    assert found[-1].bandwidth == pytest.approx(RATE / 8, rel=0.10)
+
+
+def test_star_and_ring_cross_where_the_link_says(network: Crew) -> None:
+    """Two latencies and six times the bytes, against six latencies and one and a half times the bytes."""
+    allreduce = _probe("collective", "allreduce")
+    crossing = 4 * DELAY / 4.5 * RATE / 8
+    for size, faster, slower in ((256, "star", "ring"), (1 << 18, "ring", "star")):
+        assert (size < crossing) == (faster == "star")
+        quick, slow = (_fastest(network, allreduce, algorithm=a, ranks=4, bytes=size) for a in (faster, slower))
+        assert quick < slow, (size, faster)
+
+
+def test_hosts_are_told_apart(network: Crew, tmp_path: Path) -> None:
+    failure = network.visit(
+        cell(_probe("pingpong", "latency"), {"library": "mpich", "tier": "node", "bytes": 8}, "source"), 1
+    )
+    assert getattr(failure, "reason", "") == "needs 2 ranks on one host, there are 1"
