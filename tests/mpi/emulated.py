@@ -75,6 +75,8 @@ def _add(number: int, mtu: int) -> None:
 def _remove() -> None:
     for entry in Path("/run/netns").glob(f"{_HOST}[0-9]*"):
         _ip("netns del", entry.name)
+    for device in Path("/sys/class/net").glob(f"{_MANAGED}[0-9]*"):  # they go by themselves, if late
+        subprocess.run(["ip", "link", "del", device.name], stderr=subprocess.DEVNULL)
     if Path(f"/sys/class/net/{_BRIDGE}").exists():
         _ip("link del", _BRIDGE)
 

@@ -15,8 +15,9 @@ from gridstone.declaration import Machine, Probe, cell
 from gridstone.fit.piecewise import regimes
 from gridstone.worker import Crew, Visit
 
-DELAY, RATE = 3e-3, 200e6
-SIZES = (8, 256, 4096, 1 << 16, 1 << 18, 1 << 20)
+DELAY, RATE = 4e-3, 200e6
+_VISITS = 6
+SIZES = (8, 512, 1 << 16, 1 << 18, 1 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,15 @@ def _probe(family: str, name: str) -> Probe:
 
 
 def _fastest(crew: Crew, probe: Probe, **axes: Any) -> float:
-    """The least of some samples: the hosts share the cores of this machine with all else that it does."""
-    visit = crew.visit(cell(probe, {"library": "mpich", "tier": "network", **axes}, "source"), 5)
-    assert isinstance(visit, Visit), visit
-    assert visit.taken.verified is True
-    return float(visit.taken.samples.seconds.min())
+    """The least of the samples of some visits: the hosts share this machine's cores with all else that it does."""
+    asked = cell(probe, {"library": "mpich", "tier": "network", **axes}, "source")
+    least = []
+    for _ in range(_VISITS):
+        visit = crew.visit(asked, 5)
+        assert isinstance(visit, Visit), visit
+        assert visit.taken.verified is True
+        least.append(float(visit.taken.samples.seconds.min()))
+    return min(least)
 
 
 def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
