@@ -1,0 +1,143 @@
+"""A Slurm of this test's own: two nodes on this machine, in a folder, as whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+_DAEMONS = ("munged", "slurmctld", "slurmd")
+_COMMANDS = ("srun", "salloc", "sinfo")
+_START_S = 20.0
+
+_CONF = """\
+ClusterName=gridstone
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=pmi2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+ReturnToService=2
+PluginDir={plugins}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+{nodes}
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str | None:
+    """Why there is no Slurm here."""
+    lacking = [name for name in (*_DAEMONS, *_COMMANDS) if _which(name) is None]
+    return f"no Slurm: {', '.join(lacking)} missing (apt-get install slurm-wlm munge)" if lacking else None
+
+
+@contextmanager
+def nodes(count: int, folder: Path) -> Iterator[Mapping[str, str]]:
+    """The environment in which srun and salloc speak to `count` nodes. Their daemons end afterwards."""
+    running: list[subprocess.Popen[bytes]] = []
+    environment = os.environ | {"PATH": _path(), "SLURM_CONF": str(folder / "slurm.conf")}
+    try:
+        folder.chmod(0o755)
+        for name in ("state", "spool"):
+            (folder / name).mkdir()
+        key = folder / "munge.key"
+        key.write_bytes(secrets.token_bytes(128))
+        key.chmod(0o400)
+        _configure(count, folder)
+        files = [f"--{name}={folder / f'munge.{name}'}" for name in ("socket", "pid-file", "log-file", "seed-file")]
+        munged = [_which("munged"), "--force", "--foreground", f"--key-file={key}", *files]
+        running.append(_start(munged, folder, environment))
+        _wait(lambda: (folder / "munge.socket").exists(), "munged", folder)
+        running.append(_start([_which("slurmctld"), "-D", "-i"], folder, environment))
+        for number in range(count):
+            (folder / "spool" / f"n{number}").mkdir()
+            command = [_which("slurmd"), "-D", "-N", f"n{number}"]
+            stepd = _stepd()
+            running.append(_start([*command, *(["-d", str(stepd)] if stepd else [])], folder, environment))
+        _wait(lambda: _idle(environment) == count, "slurm", folder)
+        yield environment
+    finally:
+        for process in reversed(running):
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _configure(count: int, folder: Path) -> None:
+    host, first = socket.gethostname().split(".")[0], _free_port()
+    lines = [f"NodeName=n{n} NodeHostname={host} NodeAddr=127.0.0.1 Port={_free_port()} CPUs=2" for n in range(count)]
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    text = _CONF.format(host=host, port=first, user=user, folder=folder, plugins=_plugins(), nodes="\n".join(lines))
+    (folder / "slurm.conf").write_text(text)
+
+
+def _start(command: list[str | None], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    assert command[0] is not None
+    log = folder / f"{Path(command[0]).name}.out"
+    with log.open("ab") as output:
+        return subprocess.Popen([str(c) for c in command], stdout=output, stderr=output, env=dict(environment))
+
+
+def _wait(ready, what: str, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    until = time.monotonic() + _START_S
+    while not ready():
+        if time.monotonic() > until:
+            logs = "\n".join(p.read_text(errors="replace")[-1500:] for p in sorted(folder.glob("*.[lo][ou][gt]")))
+            raise TimeoutError(f"{what} did not start: {logs}")
+        threading.Event().wait(0.1)
+
+
+def _idle(environment: Mapping[str, str]) -> int:
+    done = subprocess.run(
+        [str(_which("sinfo")), "-h", "-N", "-o", "%t"], capture_output=True, text=True, env=dict(environment)
+    )
+    return done.stdout.split().count("idle")
+
+
+def _plugins() -> Path:
+    """Where the plugins of the slurmctld on the PATH lie."""
+    prefix = Path(str(_which("slurmctld"))).resolve().parent.parent
+    return next(iter(sorted(prefix.glob("lib/*/slurm-wlm"))), prefix / "lib" / "slurm")
+
+
+def _stepd() -> Path | None:
+    prefix = Path(str(_which("slurmctld"))).resolve().parent.parent
+    return next((p for p in (prefix / "sbin" / "slurmstepd-wlm", prefix / "sbin" / "slurmstepd") if p.exists()), None)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=_path()) or shutil.which(f"{name}-wlm", path=_path())
+
+
+def _path() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
