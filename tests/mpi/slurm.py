@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 _DAEMONS = ("munged", "slurmctld", "slurmd")
-_COMMANDS = ("srun", "salloc", "sinfo")
+_COMMANDS = ("srun", "salloc", "sinfo", "squeue")
 _START_S = 20.0
+_END_S = 15.0
 
 _CONF = """\
 ClusterName=gridstone
@@ -34,6 +37,7 @@ SelectTypeParameters=CR_Core
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
+KillWait=1
 PluginDir={plugins}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n
@@ -78,6 +82,7 @@ def nodes(count: int, folder: Path) -> Iterator[Mapping[str, str]]:
         _wait(lambda: _idle(environment) == count, "slurm", folder)
         yield environment
     finally:
+        _until(lambda: not _listed("squeue", "%i", environment), _END_S)
         for process in reversed(running):
             process.terminate()
         for process in running:
@@ -86,6 +91,16 @@ def nodes(count: int, folder: Path) -> Iterator[Mapping[str, str]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        _end_steps(folder)
+
+
+def _end_steps(folder: Path) -> None:
+    """A step that has lost its srun outlives the daemon that began it: end those of this folder."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            began = f"SLURM_CONF={folder / 'slurm.conf'}".encode() in (entry / "environ").read_bytes()
+            if began and (entry / "cmdline").read_bytes().startswith(b"slurmstepd"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _configure(count: int, folder: Path) -> None:
@@ -103,20 +118,28 @@ def _start(command: list[str | None], folder: Path, environment: Mapping[str, st
         return subprocess.Popen([str(c) for c in command], stdout=output, stderr=output, env=dict(environment))
 
 
-def _wait(ready, what: str, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    until = time.monotonic() + _START_S
+def _wait(ready: Callable[[], bool], what: str, folder: Path) -> None:
+    if not _until(ready, _START_S):
+        logs = "\n".join(p.read_text(errors="replace")[-1500:] for p in sorted(folder.glob("*.[lo][ou][gt]")))
+        raise TimeoutError(f"{what} did not start: {logs}")
+
+
+def _until(ready: Callable[[], bool], within_s: float) -> bool:
+    until = time.monotonic() + within_s
     while not ready():
         if time.monotonic() > until:
-            logs = "\n".join(p.read_text(errors="replace")[-1500:] for p in sorted(folder.glob("*.[lo][ou][gt]")))
-            raise TimeoutError(f"{what} did not start: {logs}")
+            return False
         threading.Event().wait(0.1)
+    return True
 
 
 def _idle(environment: Mapping[str, str]) -> int:
-    done = subprocess.run(
-        [str(_which("sinfo")), "-h", "-N", "-o", "%t"], capture_output=True, text=True, env=dict(environment)
-    )
-    return done.stdout.split().count("idle")
+    return _listed("sinfo", "%t", environment, "-N").count("idle")
+
+
+def _listed(command: str, form: str, environment: Mapping[str, str], *options: str) -> list[str]:
+    words = [str(_which(command)), "-h", *options, "-o", form]
+    return subprocess.run(words, capture_output=True, text=True, env=dict(environment)).stdout.split()
 
 
 def _plugins() -> Path:
