@@ -20,7 +20,11 @@ _STARTERS = {
     "mpich": ("mpiexec.hydra", "mpiexec.mpich", "mpiexec"),
     "openmpi": ("mpiexec.openmpi", "mpirun.openmpi", "mpiexec"),
 }
-_PASSED_ON = ("GRIDSTONE_RANK", "PYTHONPATH", "MPI4PY_LIBMPI")  # Open MPI passes nothing on to other hosts by itself
+_PASSED_ON = (
+    "GRIDSTONE_RANK_TOKEN",
+    "PYTHONPATH",
+    "MPI4PY_LIBMPI",
+)  # Open MPI passes nothing on to other hosts by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Installation:
             return [str(self.mpiexec), "--bind-to", "none", "-n", str(ranks), *passed]
         if self.library == "mpich":
             return [str(self.mpiexec), "-launcher", "fork", "-n", str(ranks)]
-        return [str(self.mpiexec), "--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE", "-n", str(ranks), *passed]
+        return [str(self.mpiexec), "--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE", "-n", str(ranks)]
 
     def variables(self, ranks: int, cores: int) -> dict[str, str]:
         """The environment of that command."""
