@@ -122,7 +122,7 @@ def test_a_result_that_one_rank_has_wrong_is_noticed(crew: Crew, faulty: Probe, 
 
 def test_nothing_outlives_a_parent_that_is_killed(library: str, tmp_path: Path) -> None:
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_ranks import serve; serve(sys.argv[2], sys.argv[3])"
+        "import sys; sys.path.insert(0, sys.argv[1]); from test_failing_ranks import serve; serve(sys.argv[2], sys.argv[3])"
     )
     environment = os.environ | {_MARK: str(tmp_path), "PYTHONPATH": str(Path(content.__file__).parents[1])}
     process = subprocess.Popen(
