@@ -121,9 +121,7 @@ def test_a_result_that_one_rank_has_wrong_is_noticed(crew: Crew, faulty: Probe, 
 
 
 def test_nothing_outlives_a_parent_that_is_killed(library: str, tmp_path: Path) -> None:
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_failing_ranks import serve; serve(sys.argv[2], sys.argv[3])"
-    )
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from test_failing_ranks import serve; serve(sys.argv[2], sys.argv[3])"
     environment = os.environ | {_MARK: str(tmp_path), "PYTHONPATH": str(Path(content.__file__).parents[1])}
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(_HERE), library, str(tmp_path)], stdout=subprocess.PIPE, env=environment
@@ -155,7 +153,7 @@ def test_ranks_of_another_version_are_refused(library: str, worlds: ModuleType, 
 
 
 def test_the_wrong_mpiexec_is_named(library: str, worlds: ModuleType, monkeypatch: Any) -> None:
-    alone = f"{sys.executable} -c 'import subprocess, sys; [subprocess.Popen(sys.argv[1:]) for _ in range(2)]'"
+    alone = f"{sys.executable} -c 'import subprocess as s, sys; [p.wait() for p in [s.Popen(sys.argv[1:]) for _ in range(2)]]'"
     monkeypatch.setenv("GRIDSTONE_MPI_LAUNCH", alone)
     monkeypatch.setenv("GRIDSTONE_MPI_ADDRESS", "127.0.0.1")
     _without_options(monkeypatch)
