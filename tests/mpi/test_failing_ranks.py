@@ -153,7 +153,8 @@ def test_ranks_of_another_version_are_refused(library: str, worlds: ModuleType, 
 
 
 def test_the_wrong_mpiexec_is_named(library: str, worlds: ModuleType, monkeypatch: Any) -> None:
-    alone = f"{sys.executable} -c 'import subprocess as s, sys; [p.wait() for p in [s.Popen(sys.argv[1:]) for _ in range(2)]]'"
+    both = "import subprocess as s, sys; [p.wait() for p in [s.Popen(sys.argv[1:]) for _ in range(2)]]"
+    alone = f"{sys.executable} -c '{both}'"
     monkeypatch.setenv("GRIDSTONE_MPI_LAUNCH", alone)
     monkeypatch.setenv("GRIDSTONE_MPI_ADDRESS", "127.0.0.1")
     _without_options(monkeypatch)
