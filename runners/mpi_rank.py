@@ -6,6 +6,7 @@ spin; and where the socket closes, however the other side ended, it ends too, wh
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import hashlib
@@ -32,6 +33,7 @@ from gridstone.declaration import Unavailable
 TOKEN = "GRIDSTONE_RANK_TOKEN"
 _PR_SET_PDEATHSIG = 1
 _CLOCK_ROUNDS = 20
+_SEGMENTS = ("mpich_shm_", "sm_segment.", "vader_segment.")  # of MPICH; of Open MPI 5 and 4
 
 
 def revision() -> str:
@@ -88,6 +90,9 @@ class Server:
         self._rank: Rank | None = None
         self._program: Program | None = None
         self._skew = 0.0
+        size = self._world.Get_size()
+        self._world.Alltoall(np.zeros(size), np.zeros(size))  # all have met, and mapped one another's shared memory
+        _unlink_shared_memory()
 
     def prepare(self, *, file: str, function: str, members: list[int], axes: dict[str, Any], clocks: bool) -> None:
         """Load the program `function` of a Python file and set it up for these ranks of all."""
@@ -150,6 +155,18 @@ class Server:
         """The cell is done."""
         self._program = self._rank = None
         gc.collect()
+        _unlink_shared_memory()
+
+
+def _unlink_shared_memory() -> None:
+    """Take the names off the shared memory that MPI has mapped here: without a name it goes with the last process.
+
+    Ranks may be killed at any moment, and what has a name in /dev/shm would then stay for good.
+    """
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    for path in {Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if "/dev/shm/" in line}:
+        if path.name.startswith(_SEGMENTS):
+            path.unlink(missing_ok=True)
 
 
 def _skew(rank: Rank) -> float:
@@ -185,6 +202,8 @@ def _listen(lines: Any, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
         for line in lines:
             waiting.put(json.loads(line))
     finally:
+        with contextlib.suppress(OSError):
+            _unlink_shared_memory()
         os._exit(1)  # the runner is gone; MPI may never let the main thread go
 
 

@@ -121,6 +121,7 @@ def test_a_result_that_one_rank_has_wrong_is_noticed(crew: Crew, faulty: Probe, 
 
 
 def test_nothing_outlives_a_parent_that_is_killed(library: str, tmp_path: Path) -> None:
+    before = _segments()
     load = "import sys; sys.path.insert(0, sys.argv[1]); from test_failing_ranks import serve"
     script = f"{load}; serve(sys.argv[2], sys.argv[3])"
     environment = os.environ | {_MARK: str(tmp_path), "PYTHONPATH": str(Path(content.__file__).parents[1])}
@@ -133,6 +134,12 @@ def test_nothing_outlives_a_parent_that_is_killed(library: str, tmp_path: Path) 
     process.kill()
     process.wait()
     assert _gone(tmp_path) == []
+    assert _segments() <= before
+
+
+def _segments() -> set[str]:
+    """Shared memory that MPI has left a name on."""
+    return {p.name for p in Path("/dev/shm").glob("*") if p.name.startswith(("mpich_shm_", "sm_seg", "vader_seg"))}
 
 
 def serve(library: str, folder: str) -> None:
