@@ -84,8 +84,8 @@ def test_the_slowest_rank_is_the_sample(crew: Crew, faulty: Probe, library: str,
 
 _REASONS = {
     "raises": "rank 1 of 2: ZeroDivisionError: one of them divides by nothing",
-    "exits": r"rank 1 of 2 on \S+ died",
-    "killed": r"rank 1 of 2 on \S+ died",
+    "exits": r"rank \d of 2 on \S+ died",  # mpiexec may end the other one first
+    "killed": r"rank \d of 2 on \S+ died",
     "unavailable": "this rank has no such thing",
 }
 
