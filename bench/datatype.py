@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from gridstone import bandwidth, gpu_memory, host_memory, loop, mpi, pcie, probe, seconds, values
-from gridstone.datatypes import pack, unpack
+from gridstone import bandwidth, datatypes, gpu_memory, host_memory, loop, mpi, pcie, probe, seconds, values
 from gridstone.datatypes.plan import THREADS, WIDTHS, plan
 from gridstone.datatypes.strided import strided
 from gridstone.ranks import LIBRARIES, installations
@@ -78,7 +77,7 @@ def _library(rank, *, direction, bytes, block, stride, dims):
             step=lambda: one.Pack(memory, packed, 0, comm) and None,
             aligned=False,
             poison=lambda: packed.fill(0xEE),
-            verify=lambda: np.array_equal(packed, pack(form, memory)),
+            verify=lambda: np.array_equal(packed, datatypes.pack(form, memory)),
         )
     packed[:] = _marked(packed.size)
     return rank.Program(
@@ -92,7 +91,7 @@ def _library(rank, *, direction, bytes, block, stride, dims):
 def _only_the_blocks(form, memory, packed):
     """The blocks hold what was packed, and the bytes between them are still poisoned."""
     wanted = np.full(memory.size, 0xEE, dtype=np.uint8)
-    unpack(form, packed, wanted)
+    datatypes.unpack(form, packed, wanted)
     return np.array_equal(memory, wanted)
 
 
@@ -166,7 +165,11 @@ def host(host, *, method, direction, **layout):
     memory, packed = host.array(form.span[1], np.uint8), host.array(form.size, np.uint8)
     (memory if packing else packed)[:] = _marked(memory.size if packing else packed.size)
     if method == "numpy":
-        run = (lambda: pack(form, memory, packed)) if packing else (lambda: unpack(form, packed, memory))
+        run = (
+            (lambda: datatypes.pack(form, memory, packed))
+            if packing
+            else (lambda: datatypes.unpack(form, packed, memory))
+        )
     elif method == "numba":
         # Up to three streams around the block; missing ones have one step.
         counts, strides = (np.array(v) for v in zip(*([(1, 0)] * 3 + list(form.streams))[-3:], strict=True))
@@ -181,7 +184,7 @@ def host(host, *, method, direction, **layout):
 
     def verify():
         if packing:
-            return np.array_equal(packed, pack(form, memory))
+            return np.array_equal(packed, datatypes.pack(form, memory))
         return _only_the_blocks(form, memory, packed)
 
     return host.call(
@@ -283,7 +286,8 @@ def _pcie_of_mapped(machine, axes, samples):
     needs=[gpu_memory(lambda axes: 2 * _ON_GPU)],
     sass={"sm_80+": [loop(_opcode("LDG"), count=4), loop(_opcode("STG"), count=4)]},
     where=lambda form, direction, bytes, block, stride, dims, word: (
-        _sensible(bytes=bytes, block=block, stride=stride, dims=dims, largest=_ON_GPU)
+        word == math.gcd(WIDTHS[-1], block, stride)  # what the plan says for all of them, and quickly
+        and _sensible(bytes=bytes, block=block, stride=stride, dims=dims, largest=_ON_GPU)
         and word == plan(box(bytes, block, stride, dims)).word
         and (form == "device" or (dims == 2 and bytes >= 4096))
     ),

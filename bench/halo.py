@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 
-from gridstone import Metric, Unavailable, bandwidth, host_memory, mpi, probe, seconds, values
-from gridstone.datatypes import canonical, pack, unpack
+from gridstone import Metric, Unavailable, bandwidth, datatypes, host_memory, mpi, probe, seconds, values
 from gridstone.host import usable_cores
 from gridstone.ranks import LIBRARIES, elsewhere, installations, places
 
@@ -73,13 +72,13 @@ def _exchange(rank, *, count, method):
         mpi4.Request.Waitall(waiting)
         return {"time_exchange": now() - start}
 
-    forms = [(canonical(out), canonical(into)) for _, _, out, into in ways]
+    forms = [(datatypes.canonical(out), datatypes.canonical(into)) for _, _, out, into in ways]
     room = [(rank.array(out.size), rank.array(into.size)) for out, into in forms]
 
     def packed():
         start = now()
         for (out, _), (sent, _) in zip(forms, room, strict=True):
-            pack(out, field, sent)
+            datatypes.pack(out, field, sent)
         middle = now()
         pairs = list(zip(ways, room, strict=True))
         waiting = [comm.Irecv(received, way[0], back - way[1]) for way, (_, received) in pairs]
@@ -87,7 +86,7 @@ def _exchange(rank, *, count, method):
         mpi4.Request.Waitall(waiting)
         end = now()
         for (_, into), (_, received) in zip(forms, room, strict=True):
-            unpack(into, received, field)
+            datatypes.unpack(into, received, field)
         return {"time_pack": middle - start, "time_exchange": end - middle, "time_unpack": now() - end}
 
     poison()

@@ -23,14 +23,24 @@ _MOST_STREAMS = 3
 class Plan:
     """One launch of kernels_cuda/datatype/strided.cu.
 
-    word: bytes per load and store. dims: streams and the block. arguments: those after the two addresses, the first
-    of which is that of the first block.
+    word: bytes per load and store. dims: streams and the block. divisors: words of a block and steps of the inner
+    streams, by which the kernel finds a word's place. strides: of the streams, the innermost first, in bytes.
     """
 
     word: int
     dims: int
     words: int
-    arguments: tuple[Any, ...]
+    divisors: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the kernel takes after the two addresses, the first of which is that of the first block."""
+        return (
+            np.uint32(self.words),
+            *(np.uint32(part) for d in self.divisors for part in (d, *magic(d))),
+            *(np.int64(stride) for stride in self.strides),
+        )
 
     def grid(self, multiprocessors: int) -> int:
         """Thread blocks of THREADS threads: as many as the GPU holds at once, or as there is work for."""
@@ -53,16 +63,12 @@ def plan(form: Strided, alignment: int = 16) -> Plan:
     inward = list(reversed(form.streams))
     counts = [count for count, _ in inward] + [1] * (_MOST_STREAMS - len(inward))
     strides = [stride for _, stride in inward] + [0] * (_MOST_STREAMS - len(inward))
-    divisors = (form.block // word, counts[0], counts[1])
     return Plan(
         word=word,
         dims=form.dimensions,
         words=words,
-        arguments=(
-            np.uint32(words),
-            *(np.uint32(part) for d in divisors for part in (d, *magic(d))),
-            *(np.int64(stride) for stride in strides),
-        ),
+        divisors=(form.block // word, counts[0], counts[1]),
+        strides=tuple(strides),
     )
 
 
