@@ -61,8 +61,8 @@ def _print_table(probes: list[Probe], machine: Machine) -> None:
     notes: dict[str, int] = {}
     for probe in probes:
         sizes = ", ".join(f"{axis.name} {len(axis.values('standard'))}" for axis in probe.axes)
-        counts = [str(sum(1 for _ in probe.points(name))) for name in PROFILE_NAMES]
         able, total, reason = runs_here(probe, machine)
+        counts = [str(total if name == "standard" else sum(1 for _ in probe.points(name))) for name in PROFILE_NAMES]
         mark = f" ({notes.setdefault(reason, len(notes) + 1)})" if reason else ""
         listed.add_row(probe.name, sizes, *counts, _share(able, total) + mark)
     screen = console()
