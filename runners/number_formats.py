@@ -50,7 +50,10 @@ def word(dtype: str) -> np.dtype[Any]:
 
 
 def encode(dtype: str, values: Array) -> Array:
-    """The nearest codes, ties to even, values beyond the largest saturated (PTX cvt.rn.satfinite); NaN as all ones."""
+    """The nearest codes, ties to even, finite values beyond the largest saturated; NaN as all ones.
+
+    Infinity saturates in 8 bits (PTX cvt.rn.satfinite) and stays what it is in wider formats (cvt.rn).
+    """
     if dtype in ("s8", "u8"):
         low, high = (-128, 127) if dtype == "s8" else (0, 255)
         return np.clip(np.rint(values), low, high).astype(np.int64).astype(np.uint8)
@@ -60,6 +63,10 @@ def encode(dtype: str, values: Array) -> Array:
     steps, exponent = _steps(form, size)
     steps, exponent = _steps(form, np.minimum(np.ldexp(steps, exponent - form.mantissa), form.most))
     code = ((exponent - form.least).astype(np.int64) << form.mantissa) + steps.astype(np.int64)
+    if form.bits > 8:
+        code = np.where(
+            np.isinf(given), ((1 << (form.bits - form.shift - 1 - form.mantissa)) - 1) << form.mantissa, code
+        )
     code |= np.signbit(given).astype(np.int64) << (form.bits - form.shift - 1)
     code = np.where(np.isnan(given), (1 << (form.bits - form.shift - 1)) - 1, code)
     return (code << form.shift).astype(word(dtype))

@@ -95,13 +95,15 @@ def _ternary(rng, chains, lanes, _):
 
 
 def _whole(rng, chains, lanes, dtype):
-    """Numbers up to 2^30 in size: as float64, as int64, or as the bits of float64 or float32."""
+    """Numbers up to 2^30 in size: as float64, as int64, or as the bits of float64 or float32, or as float32."""
     values = rng.uniform(-(2.0**30), 2.0**30, (chains + 4, lanes))
     if dtype == "s64":
         return values.astype(np.int64).view(np.uint64)
     if dtype == "f64bits":
         return values.view(np.uint64)
-    return values.astype(np.float32).view(np.uint32) if dtype == "f32bits" else values
+    if dtype == "f32bits":
+        return values.astype(np.float32).view(np.uint32)
+    return values.astype(_FLOATS[dtype])
 
 
 _HOW = {

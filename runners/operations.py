@@ -119,7 +119,7 @@ def chain(gpu: Any, operation: Operation) -> Any:
     given = gpu.alloc(drawn.nbytes).view(drawn.dtype)
     given.set(drawn.ravel())
     last = gpu.alloc(32 * drawn.itemsize).view(drawn.dtype)
-    gpu.memset(last, 0xFF)
+    gpu.memset(last, 0xA5)
 
     def verify() -> bool:
         return agrees(operation, last.get(), after(operation, 1, 32, unit, _CHAINS[1]))
@@ -143,9 +143,9 @@ def fill(gpu: Any, operation: Operation, *, warps: int, ilp: int, machine: bool 
 
     def verify() -> bool:
         timed = last.get().view(np.uint8).reshape(gpu.multiprocessors, -1)
-        if not (timed == timed[0]).all() or (timed == 0xFF).all():
+        if not (timed == timed[0]).all() or (timed == 0xA5).all():
             return False
-        gpu.memset(last, 0xFF)
+        gpu.memset(last, 0xA5)
         gpu.enqueue(gpu.kernel, gpu.multiprocessors, threads, [given, last, np.uint32(1), gpu.bench.slot(0)])
         found = last.get().reshape(gpu.multiprocessors, -1)
         same = bool((found.view(np.uint8) == found[0].view(np.uint8)).all())
@@ -155,7 +155,7 @@ def fill(gpu: Any, operation: Operation, *, warps: int, ilp: int, machine: bool 
         block=threads,
         args=[given, last, np.uint32(rounds)],
         work=gpu.multiprocessors * threads * steps * operation.per_step * rounds,
-        poison=lambda: gpu.memset(last, 0xFF),
+        poison=lambda: gpu.memset(last, 0xA5),
         verify=verify,
     )
     if not machine:

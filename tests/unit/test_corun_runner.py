@@ -37,9 +37,8 @@ def test_a_load_that_speeds_up_when_the_other_is_done_counts_only_until_then() -
     np.testing.assert_allclose(side.shared_rates([beside, other]), [0.5, 0.5])
 
 
-def test_loads_that_do_not_meet_are_an_error() -> None:
-    with pytest.raises(RuntimeError, match="at the same time"):
-        side.shared_rates([np.array([0.0, 1.0]), np.array([2.0, 3.0])])
+def test_loads_that_take_turns_count_over_the_whole_stretch() -> None:
+    assert side.shared_rates([np.array([0.0, 1.0]), np.array([1.0, 1.5, 2.0])]) == [0.5, 1.0]
 
 
 @pytest.fixture

@@ -59,3 +59,11 @@ def test_alphabets_hold_finite_numbers_of_their_kind(dtype: str, operands: str) 
         assert not values.any()
     if operands == "one_binade" and dtype in formats.BINARY:
         assert values.min() == 1 and values.max() <= 2
+
+
+def test_infinity_of_e5m2_stays_infinite_in_wider_formats_and_saturates_in_its_own() -> None:
+    infinite = formats.decode("e5m2", np.array([0x7C, 0xFC], np.uint8))
+    assert formats.encode("f16", infinite).tolist() == [0x7C00, 0xFC00]
+    assert formats.encode("bf16", infinite).tolist() == [0x7F80, 0xFF80]
+    assert formats.encode("f32", infinite).tolist() == [0x7F800000, 0xFF800000]
+    assert formats.encode("e5m2", infinite).tolist() == [0x7B, 0xFB]
