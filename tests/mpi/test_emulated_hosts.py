@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from gridstone.worker import Crew, Visit
 DELAY, RATE = 4e-3, 200e6
 _VISITS = 6
 SIZES = (8, 512, 1 << 16, 1 << 18, 1 << 20)
+# Two cores for four hosts and their switch: a test that runs beside this one would be in the times.
+asserts_times = pytest.mark.skipif(
+    "GRIDSTONE_ASSERT_TIMES" not in os.environ, reason="asserts times: set GRIDSTONE_ASSERT_TIMES=1 on a quiet machine"
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,7 @@ def _fastest(crew: Crew, probe: Probe, **axes: Any) -> float:
     return min(least)
 
 
+@asserts_times
 def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
     latency = _probe("pingpong", "latency")
     times = np.array([_fastest(network, latency, bytes=size) for size in SIZES])
@@ -64,6 +70,7 @@ def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
     assert found[-1].bandwidth == pytest.approx(RATE / 8, rel=0.10)
 
 
+@asserts_times
 def test_star_and_ring_cross_where_the_link_says(network: Crew) -> None:
     """Two latencies and six times the bytes, against six latencies and one and a half times the bytes."""
     allreduce = _probe("collective", "allreduce")
@@ -72,6 +79,20 @@ def test_star_and_ring_cross_where_the_link_says(network: Crew) -> None:
         assert (size < crossing) == (faster == "star")
         quick, slow = (_fastest(network, allreduce, algorithm=a, ranks=4, bytes=size) for a in (faster, slower))
         assert quick < slow, (size, faster)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "axes"),
+    [
+        ("pingpong", "latency", {}),
+        *(("collective", "allreduce", {"algorithm": a, "ranks": 4}) for a in ("star", "ring")),
+    ],
+)
+def test_ranks_on_several_hosts_give_right_results(network: Crew, family: str, name: str, axes: dict[str, Any]) -> None:
+    asked = cell(_probe(family, name), {"library": "mpich", "tier": "network", "bytes": 4096, **axes}, "source")
+    visit = network.visit(asked, 1)
+    assert isinstance(visit, Visit), visit
+    assert visit.taken.verified is True
 
 
 def test_hosts_are_told_apart(network: Crew, tmp_path: Path) -> None:
