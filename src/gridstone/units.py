@@ -78,3 +78,9 @@ def format_si(value: float, unit: str) -> str:
         if abs(rounded) >= scale:
             return f"{rounded / scale:.4g} {prefix}{unit}"
     return f"{rounded:.4g} {unit}"
+
+
+def timed(unit: str) -> bool:
+    """Whether a quantity in this unit has time in it: `B/s`, `s/hop`, `W` and `J/flop` have, `cycle/hop` has not."""
+    above, _, below = unit.partition("/")
+    return below == "s" or above in ("s", "W", "J")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridstone.measure import widened
+from gridstone.measure.drift import widened
 from gridstone.store import Row
 from gridstone.store.schema import table
 

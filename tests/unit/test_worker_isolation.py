@@ -16,6 +16,7 @@ from faulty_cells import FAULTS, MACHINE, RUNNER, alive, cells_of, environment, 
 import gridstone
 from gridstone import content
 from gridstone.declaration import Cell
+from gridstone.plan.catalogue import load_probes
 from gridstone.stats import PROFILES
 from gridstone.worker import CellDone, Crew, Session
 from gridstone.worker.job import Failure
@@ -27,6 +28,7 @@ HELPER = "GRIDSTONE_TEST_HELPER"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a small runner, where the children of this module find it."""
     folder = tmp_path_factory.mktemp("isolation")
+    load_probes()  # declarations may load runners of their own, which are not in this folder
     runners = written(folder / "runners", on_host=RUNNER)
     known = content.folder
     with pytest.MonkeyPatch.context() as patch:

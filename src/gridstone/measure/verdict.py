@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gridstone.declaration import Cell, Machine, Metric, Samples, Unavailable
 from gridstone.device import THROTTLING, Reading
 from gridstone.measure.sampling import Taken, join
+from gridstone.measure.throttling import slowed
 from gridstone.stats import estimate, finite
 from gridstone.store import Row
 
@@ -81,11 +82,11 @@ def _row(
         limit=limit.value if limit else None,
         limit_kind=limit.kind if limit else None,
     )
-    status, reason = _judge(row, readings, code)
+    status, reason = _judge(row, readings, code, machine)
     return replace(row, status=status, reason=reason)
 
 
-def _judge(row: Row, readings: Iterable[Reading], code: Code) -> tuple[str, str | None]:
+def _judge(row: Row, readings: Iterable[Reading], code: Code, machine: Machine) -> tuple[str, str | None]:
     if row.limit is not None and row.lo is not None and row.hi is not None:
         beyond = row.lo > row.limit if row.better == "higher" else row.hi < row.limit
         if beyond:
@@ -95,7 +96,7 @@ def _judge(row: Row, readings: Iterable[Reading], code: Code) -> tuple[str, str 
     if code.problem is not None:
         return "unverified", f"machine code: {code.problem}"
     hit = sorted(set().union(*(r.throttle for r in readings)) & THROTTLING)
-    if hit:
+    if hit and slowed(row.unit, row.sm_mhz, machine.gpu.sm_hz_max / 1e6 if machine.gpu else None):
         return "throttled", "the GPU slowed itself while sampling: " + ", ".join(hit)
     return "ok", None
 

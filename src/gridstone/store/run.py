@@ -109,8 +109,8 @@ class Run:
     def compact(self, finish: Callable[[pa.Table], pa.Table] = lambda merged: merged) -> list[Path]:
         """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; what was written.
 
-        finish: what becomes of the table of a whole probe. May be stopped at any moment and repeated; a cell that is
-        written meanwhile stays a part.
+        finish: what becomes of the table of a whole probe, also of one that has no parts. May be stopped at any moment
+        and repeated; a cell that is written meanwhile stays a part.
         """
         written = []
         for directory in sorted({p.parent for p in self.parts.rglob("*.parquet")}):
@@ -123,6 +123,12 @@ class Run:
                     part.unlink(missing_ok=True)
             written.append(target)
         self._remove_empty_parts()
+        for target in (file for file in self.files() if self.parts not in file.parents and file not in written):
+            before = read(target)
+            after = finish(before)
+            if not after.equals(before):
+                write_atomically(target, lambda p, t=after: _write_table(p, t))  # type: ignore[misc]
+                written.append(target)
         return written
 
     def _remove_empty_parts(self) -> None:

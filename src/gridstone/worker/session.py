@@ -17,7 +17,7 @@ from gridstone import device
 from gridstone.compile import Compiled, compiling
 from gridstone.declaration import Cell, Machine
 from gridstone.errors import UsageError
-from gridstone.measure import failed, widened
+from gridstone.measure import failed, finishing
 from gridstone.plan import missing
 from gridstone.stats import Stopping
 from gridstone.store import COLUMNS, Row, Run
@@ -110,7 +110,7 @@ class Session:
                 status = "complete" if {c.cell_id for c in self.cells} <= done else "partial"
             finally:
                 self._save(run, status)
-            run.compact(widened)
+            run.compact(finishing(self.machine.gpu.sm_hz_max / 1e6 if self.machine.gpu else None))
 
     @property
     def left(self) -> int:

@@ -1,0 +1,16 @@
+"""Whether a clock that was held back has anything to do with a value."""
+
+from __future__ import annotations
+
+from gridstone.units import timed
+
+_HELD_BACK = 0.99  # of the highest SM clock: what the GPU reports may be of a moment before the samples
+
+
+def slowed(unit: str, sm_mhz: float | None, sm_mhz_max: float | None) -> bool:
+    """Whether a value was lowered, given that the GPU reports that it holds its clocks back.
+
+    Cycles, and work per cycle, are the same at any clock. A driver goes on reporting what it did for a while, so that
+    samples at the highest clock were not slowed.
+    """
+    return timed(unit) and (sm_mhz is None or sm_mhz_max is None or sm_mhz < _HELD_BACK * sm_mhz_max)

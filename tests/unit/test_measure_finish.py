@@ -1,0 +1,39 @@
+"""What a finished run says of clocks that were held back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_measure_drift import cell
+
+from gridstone.measure import finishing
+from gridstone.measure.throttling import slowed
+from gridstone.store.schema import table
+from gridstone.units import timed
+
+
+@pytest.mark.parametrize("unit", ["B/s", "s", "s/hop", "W", "J/flop"])
+def test_units_with_time_in_them(unit: str) -> None:
+    assert timed(unit)
+
+
+@pytest.mark.parametrize("unit", ["flop/cycle", "cycle/hop", "B/cycle", "1", "bit"])
+def test_units_without_time(unit: str) -> None:
+    assert not timed(unit)
+
+
+@pytest.mark.parametrize(
+    ("unit", "sm_mhz", "said"),
+    [("flop/s", 1700.0, True), ("flop/s", 1978.0, False), ("flop/s", None, True), ("cycle/hop", 1700.0, False)],
+)
+def test_a_value_is_slowed_where_time_is_in_it_and_the_clock_was_lower(unit: str, sm_mhz: float, said: bool) -> None:
+    assert slowed(unit, sm_mhz, 1980.0) is said
+    row = replace(cell(0, 1.0, 1.0), unit=unit, sm_mhz=sm_mhz, status="throttled", reason="the GPU slowed itself")
+    (found,) = finishing(1980.0)(table([row])).to_pylist()
+    assert (found["status"], found["reason"] is None) == (("throttled", False) if said else ("ok", True))
+
+
+def test_other_statuses_stay() -> None:
+    rows = [replace(cell(i, 1.0, 1.0), status=status) for i, status in enumerate(("ok", "unverified", "impossible"))]
+    assert finishing(1980.0)(table(rows)).column("status").to_pylist() == ["ok", "unverified", "impossible"]
