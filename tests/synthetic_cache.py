@@ -62,9 +62,11 @@ def _constant(_: str, axes: dict[str, Any]) -> float:
 
 
 def _l2_capacity(metric: str, axes: dict[str, Any]) -> float:
-    held = NEAR if metric == "near_share" else L2
-    alone = axes["pattern"] == "one" or metric == "hit_share"
-    return max(0.02, 1.0 - 3 * max(0.0, axes["footprint"] / held - 1)) * (1.0 if alone else 0.6)
+    """One SM finds what fits the half near it; what all SMs read is gone, bit by bit, at the size of the whole."""
+    if axes["pattern"] == "one":
+        return max(0.0, 1.0 - 6 * max(0.0, axes["footprint"] / NEAR - 1))
+    share = min(1.0, max(0.0, 2.5 * (1 - axes["footprint"] / (1.02 * L2))))
+    return share * (1.0 if metric == "hit_share" else 0.6)
 
 
 def _persistence(_: str, axes: dict[str, Any]) -> float:

@@ -205,8 +205,10 @@ def _facts(rows, latency):
         if chosen is not None:
             yield _fact(f"{quantity}_latency", chosen, f"sum in {chosen['acc_type']}")
         for metric, suffix in (("rate", "throughput"), ("throughput", "per_sm_clock")):
-            chosen = best(measured(rows, "mma/throughput", metric, a_type="f16", m=16, **axes))
-            if chosen is not None:
+            found = measured(rows, "mma/throughput", metric, a_type="f16", m=16, **axes)
+            held_back = found[found["status"].isin(("ok", "throttled"))]  # its clock is said with it
+            if len(held_back):
+                chosen = held_back.loc[held_back["value"].idxmax()]
                 detail = f"{name(chosen)}, {int(chosen['warps'])} warps x {int(chosen['ilp'])}"
                 if chosen["sm_mhz"] == chosen["sm_mhz"] and metric == "rate":
                     detail += f", {amount(chosen['sm_mhz'] * 1e6, 'Hz')}"

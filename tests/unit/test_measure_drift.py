@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gridstone.measure.drift import widened
+from gridstone.stats import estimate
 from gridstone.store import Row
 from gridstone.store.schema import table
 
@@ -72,3 +75,11 @@ def test_twice_is_as_good_as_once_and_intervals_only_grow(pairs: list[tuple[floa
     assert widened(once).equals(once)
     for row, wider in zip(before.to_pylist(), once.to_pylist(), strict=True):
         assert wider["lo"] <= row["lo"] <= row["value"] <= row["hi"] <= wider["hi"]
+
+
+def test_shares_do_not_drift_and_an_interval_that_said_so_is_taken_back() -> None:
+    rows = [replace(cell(i, 0.5, 1.0), unit="1", drift=0.6, lo=0.1, hi=1.6) for i in range(4)]
+    found = widened(table(rows)).to_pylist()
+    for row, one in zip(rows, found, strict=True):
+        expected = estimate(*np.split(np.array(row.samples), [3, 6]), processes=row.processes)
+        assert (one["drift"], one["lo"], one["hi"]) == (None, expected.lo, expected.hi)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,16 @@ def test_without_ncu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setattr(referee, "find_ncu", lambda: None)
     assert referee.main([]) == 3
     assert "no ncu (Nsight Compute)" in capsys.readouterr().err
+
+
+def test_what_was_counted_on_a_gpu_is_judged_again(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[2] / "results" / "reference" / "nvidia-h100" / "referee"
+    if not kept.is_dir():
+        pytest.skip("the reference results are in a checkout only")
+    for name in ("ncu.csv", "ours.json"):
+        shutil.copy(kept / name, tmp_path / name)
+    referee.judge(tmp_path)
+    records = json.loads((tmp_path / "referee.json").read_text())
+    assert records == json.loads((kept / "referee.json").read_text())
+    assert len({r["kernel"] for r in records}) == 5
+    assert all(abs(r["ratio"] - 1) < 0.002 for r in records if "instructions" in r["quantity"])

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gridstone.stats import estimate
+from gridstone.units import timed
+
+_READ = ["metric", "unit", "value", "lo", "hi", "drift", "samples", "visits", "passes", "processes"]
 _OFTEN = 0.9
 _OFTEN_OF_NORMAL = 1.645  # the 90 % quantile of the magnitude of a normal deviate, in standard deviations
 # A value rests on two moments, so 0.98 standard deviations of their difference are its 95 % interval. Two runs lie
@@ -22,11 +26,15 @@ def widened(results: pa.Table) -> pa.Table:
     A machine drifts: its host has other guests, its links other traffic. One cell cannot tell, as it has two moments
     only, but the cells of a probe together can. For each metric, drift is the spread of the relative differences
     between the passes' medians over all cells, read off their 90 % quantile, so that a few cells at a step do not speak
-    for all. Doing it twice changes nothing.
+    for all. It is said of times and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values
+    of one moment, does not drift with the machine. Doing it twice changes nothing.
     """
-    rows = results.select(["metric", "value", "lo", "hi", "samples", "visits", "passes"]).to_pylist()
+    rows = results.select(_READ).to_pylist()
     drift = _drift(rows)
     found = [None if row["value"] is None else drift.get(row["metric"]) for row in rows]
+    for row, moved in zip(rows, found, strict=True):
+        if moved is None and row["drift"] is not None:  # an earlier version said so: back to the samples
+            row |= _from_samples(row)
     lo, hi = _reached(rows, found, -1), _reached(rows, found, 1)
     for name, column in {"lo": lo, "hi": hi, "drift": found}.items():
         at = results.schema.get_field_index(name)
@@ -38,10 +46,16 @@ def _drift(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By metric, over the cells with two passes."""
     apart: dict[str, list[float]] = {}
     for row in rows:
-        if row["value"] and len(row["passes"]) > 1:
+        if row["value"] and len(row["passes"]) > 1 and (timed(row["unit"]) or "cycle" in row["unit"]):
             first, *_, last = _medians(row)
             apart.setdefault(row["metric"], []).append(abs(last - first) / abs(row["value"]))
     return {m: _REACH * float(np.quantile(found, _OFTEN)) / _OFTEN_OF_NORMAL for m, found in apart.items()}
+
+
+def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
+    visits = np.split(row["samples"], np.cumsum(row["visits"])[:-1])
+    found = estimate(*visits, processes=row["processes"])
+    return {"lo": found.lo, "hi": found.hi}
 
 
 def _medians(row: Mapping[str, Any]) -> list[float]:

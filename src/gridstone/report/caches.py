@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SURE = 0.05  # p-values above say that a curve has no break
 _LINE_STRIDES = 128  # strides beyond any line so far: every place has a line of its own
+_NOTHING = 0.01  # of the loads: what hits by chance
 _KEPT = 0.9  # of the loads that still hit: what persists
 
 Floats = NDArray[np.float64]
@@ -206,16 +207,41 @@ def _l2(rows: pd.DataFrame) -> Iterator[Finding]:
     size = reported(rows, "l2_size")
     for quantity, metric, pattern, words in (
         ("l2_segment_size", "near_share", "one", "Half of L2 that is near one SM"),
-        ("l2_size", "hit_share", "one", "L2, read by one SM"),
-        ("l2_size_all", "hit_share", "all", "L2, read by all SMs"),
+        ("l2_reach", "hit_share", "one", "L2, as far as one SM finds all that it read alone"),
     ):
         found = broken(measured(rows, "cache/l2_capacity", metric, pattern=pattern), "footprint")
         if found is not None:
             _, at, _ = found
             note = f"{percent(at.before)} of loads within, {percent(at.after)} beyond"
-            half = quantity == "l2_segment_size"
-            driver = size / 2 if size and half else size
-            yield Finding(quantity=quantity, words=words, unit="B", driver=driver, note=note, **_at(found))
+            yield Finding(
+                quantity=quantity, words=words, unit="B", driver=size / 2 if size else None, note=note, **_at(found)
+            )
+    yield from _whole_l2(measured(rows, "cache/l2_capacity", "hit_share", pattern="all"), size)
+
+
+def _whole_l2(shares: pd.DataFrame, size: float | None) -> Iterator[Finding]:
+    """Of what all SMs read over and over, in a random order, nothing is left once it is larger than all of L2."""
+    x, shown = curve(shares, "footprint")
+    gone = shown.value <= _NOTHING
+    if gone.all() or not gone.any() or not gone[int(np.argmax(gone)) :].all():
+        return
+    last = int(np.argmax(gone)) - 1
+    drawn = shown.drawn(999, np.random.default_rng(0)) <= _NOTHING
+    same = drawn[:, last + 1 :].all(axis=1) & ~drawn[:, last]
+    broke = find_break(shown)
+    yield Finding(
+        quantity="l2_size",
+        words="L2: the last footprint of which all SMs find anything again",
+        value=float(x[last]),
+        lo=float(x[last]),
+        hi=float(x[last + 1]),
+        unit="B",
+        n=int(shares["n"].sum()),
+        p_value=broke.p_value if broke else None,
+        confidence=float(same.mean()),
+        driver=size,
+        note=f"{percent(float(shown.value[last]))} of loads hit, beyond it less than {percent(_NOTHING)}",
+    )
 
 
 def _slices(rows: pd.DataFrame) -> Iterator[Finding]:
