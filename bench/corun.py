@@ -46,7 +46,7 @@ def _pairs(kind, beside, split, method):
     sass=_SASS,
     needs=_NEEDS,
     where=_pairs,
-    budget=3.0,
+    budget=1.5,
     fits="corun",
 )
 def pair(gpu, *, kind, beside, split, method):
@@ -71,7 +71,7 @@ def pair(gpu, *, kind, beside, split, method):
     ],
     sass=_SASS,
     needs=_NEEDS,
-    budget=3.0,
+    budget=1.5,
 )
 def triple(gpu, *, kinds):
     """Three kinds at once, in the order of their names; those on the SMs have equal shares, one block to an SM."""

@@ -150,6 +150,7 @@ def _by_row(method, row_bytes, align, vector, unroll):
     sass=_SASS,
     needs=[_bulk_needs(), _tables(_NEAR), gpu_memory(lambda axes: 1 << 30)],
     where=_by_row,
+    budget=0.5,
     fits="transfer",
 )
 def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
@@ -256,7 +257,7 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
     where=lambda method, memory, row_bytes, footprint, vector, unroll: (
         footprint == 256 << 20 or memory in ("pinned", "huge")
     ),
-    budget=6.0,  # the first visit of each process makes the table
+    budget=3.0,  # the first visit of each process makes the table
 )
 def memory(gpu, *, method, memory, row_bytes, footprint, vector, unroll):
     """The same out of each kind of host memory: page-locked in four ways, or managed and kept there."""
@@ -313,7 +314,7 @@ def device(gpu, *, method, row_bytes, vector, unroll):
     limit=pcie,
     needs=[cores(lambda axes: axes["threads"]), package(lambda axes: "numba"), _tables(4 * _GIB)],
     where=lambda method, memory, threads, row_bytes: memory == "pinned" or (method, threads) == ("single", _ALL),
-    budget=2.0,
+    budget=1.0,
     fits="transfer",
 )
 def staged(gpu, *, method, memory, threads, row_bytes):
@@ -342,7 +343,7 @@ def staged(gpu, *, method, memory, threads, row_bytes):
     measures=[bandwidth(), seconds(name="time_call")],
     limit={"bandwidth": pcie},
     needs=[package(lambda axes: "numba"), _tables(4 * _GIB)],
-    budget=2.0,
+    budget=1.0,
     fits="transfer",
 )
 def copies(gpu, *, method, row_bytes):

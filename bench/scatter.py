@@ -53,7 +53,7 @@ def _chosen(method, direction, threads, block, count):
     sass={"sm_80+": [loop(r"LDG\.E\.128\S*", count=4), loop(r"STG\.E\.128\S*", count=4)]},
     needs=[package(lambda axes: "numba"), gpu_memory(lambda axes: 2 << 30), needs_host_memory(lambda axes: 16 << 30)],
     where=_chosen,
-    budget=2.0,
+    budget=0.7,
     fits="transfer",
 )
 def blocks(gpu, *, method, direction, threads, block, count):
