@@ -3,7 +3,7 @@
 import re
 
 from gridstone.figure import Dot, Scale, dots
-from gridstone.report import Fact, Panel, Section, amount, listing, measured, median_of, trusted
+from gridstone.report import Panel, Section, amount, fact, listing, measured, median_of, trusted
 
 FAMILY = "dpx"
 ORDER = 46
@@ -161,12 +161,4 @@ def _alignments(cells):
 def _facts(latency):
     for function in _PUBLISHED if len(latency) else ():
         for row in trusted(latency[latency["function"] == function]).to_dict("records"):
-            yield Fact(
-                quantity=f"dpx_{function}",
-                value=row["value"],
-                lo=row["lo"],
-                hi=row["hi"],
-                n=int(row["n"]),
-                unit=row["unit"],
-                better="lower",
-            )
+            yield fact(f"dpx_{function}", row)

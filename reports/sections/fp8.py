@@ -1,7 +1,7 @@
 """FP8: what conversions cost and whether they are one instruction, and how many bits accumulators keep."""
 
 from gridstone.figure import Dot, Scale, dots
-from gridstone.report import Fact, Panel, Section, listing, measured, trusted
+from gridstone.report import Panel, Section, fact, listing, measured, trusted
 
 FAMILY = "fp8"
 ORDER = 54
@@ -124,13 +124,4 @@ def _dots(rows, label, *, group):
 def _facts(across):
     for row in across.to_dict("records"):
         if row["a_type"] == "e4m3" and row["acc_type"] == "f32":
-            yield Fact(
-                quantity="fp8_accumulator_bits",
-                value=row["value"],
-                lo=row["lo"],
-                hi=row["hi"],
-                n=int(row["n"]),
-                unit="bit",
-                better="higher",
-                detail="places below the largest term, e4m3 into f32",
-            )
+            yield fact("fp8_accumulator_bits", row, "places below the largest term, e4m3 into f32")

@@ -1,7 +1,7 @@
 """What it costs to start a kernel, a graph of kernels, and to wait for them."""
 
 from gridstone.figure import Dot, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, amount, best, label, measured, series, trusted
+from gridstone.report import Fact, Panel, Section, amount, best, fact, label, measured, series, trusted
 
 FAMILY = "launch"
 ORDER = 30
@@ -23,23 +23,11 @@ def section(rows):
         claims.append(phrase if claims else f"A kernel costs {phrase}")
     facts = [node] if node else []
     if submit is not None:
-        facts.insert(0, _fact("launch_latency_stream", submit))
+        facts.insert(0, fact("launch_latency_stream", submit))
     return Section(
         heading=", ".join(claims) or "No launch of this run is ok",
         panels=(*_kernels(kernel), *_sync(rows), *_graphs(rows)),
         facts=tuple(facts),
-    )
-
-
-def _fact(quantity, row):
-    return Fact(
-        quantity=quantity,
-        value=row["value"],
-        lo=row["lo"],
-        hi=row["hi"],
-        n=int(row["n"]),
-        unit="s",
-        better="lower",
     )
 
 

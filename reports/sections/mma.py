@@ -4,7 +4,7 @@ import re
 from html import escape
 
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
 from gridstone.units import format_value
 
 FAMILY = "mma"
@@ -203,7 +203,7 @@ def _facts(rows, latency):
     for quantity, axes in _PUBLISHED:
         chosen = best(measured(rows, "mma/latency", "latency", a_type="f16", m=16, **axes)) if len(latency) else None
         if chosen is not None:
-            yield _fact(f"{quantity}_latency", chosen, f"sum in {chosen['acc_type']}")
+            yield fact(f"{quantity}_latency", chosen, f"sum in {chosen['acc_type']}")
         for metric, suffix in (("rate", "throughput"), ("throughput", "per_sm_clock")):
             found = measured(rows, "mma/throughput", metric, a_type="f16", m=16, **axes)
             held_back = found[found["status"].isin(("ok", "throttled"))]  # its clock is said with it
@@ -212,19 +212,4 @@ def _facts(rows, latency):
                 detail = f"{name(chosen)}, {int(chosen['warps'])} warps x {int(chosen['ilp'])}"
                 if chosen["sm_mhz"] == chosen["sm_mhz"] and metric == "rate":
                     detail += f", {amount(chosen['sm_mhz'] * 1e6, 'Hz')}"
-                yield _fact(f"{quantity}_{suffix}", chosen, detail)
-
-
-def _fact(quantity, row, detail):
-    return Fact(
-        quantity=quantity,
-        value=row["value"],
-        lo=row["lo"],
-        hi=row["hi"],
-        n=int(row["n"]),
-        unit=row["unit"],
-        better=row["better"],
-        limit=row["limit"] if row["limit"] == row["limit"] else None,
-        detail=detail,
-        sm_mhz=row["sm_mhz"],
-    )
+                yield fact(f"{quantity}_{suffix}", chosen, detail)

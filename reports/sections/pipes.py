@@ -1,7 +1,7 @@
 """The pipes of an SM: latency and throughput of each operation, how many warps fill a pipe, and which run at once."""
 
 from gridstone.figure import Dot, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, fact, listing, measured, percent, series, trusted
 
 FAMILY = "pipes"
 ORDER = 44
@@ -188,16 +188,7 @@ def _lead(pairs):
 
 
 def _facts(latency, reached):
-    for rows, end, better in ((latency, "latency", "lower"), (reached, "throughput", "higher")):
+    for rows, end in ((latency, "latency"), (reached, "throughput")):
         for function, name in _FACTS.items() if len(rows) else ():
             for row in trusted(rows[rows["function"] == function]).to_dict("records"):
-                yield Fact(
-                    quantity=f"{name}_{end}",
-                    value=row["value"],
-                    lo=row["lo"],
-                    hi=row["hi"],
-                    n=int(row["n"]),
-                    unit=row["unit"],
-                    better=better,
-                    limit=row["limit"] if row["limit"] == row["limit"] else None,
-                )
+                yield fact(f"{name}_{end}", row)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.fit.little import little
-from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, percent, series, trusted
+from gridstone.report import Fact, Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes, format_value
 
 FAMILY = "tma"
@@ -288,14 +288,14 @@ def _facts(rows, loads, laws):
         row, plain = _latency(rows, "bulk", tier), _latency(rows, "plain", tier)
         if row is not None:
             beside = f", a plain load {plain['value']:.4g}" if plain is not None else ""
-            yield _fact(f"tma_latency_{tier}", row, f"bulk copy of {int(row['bytes'])} bytes{beside}")
+            yield fact(f"tma_latency_{tier}", row, f"bulk copy of {int(row['bytes'])} bytes{beside}")
     top = best(loads)
     if top is not None:
         how = f"{top['form']}, {format_bytes(int(top['bytes']))} x {int(top['stages'])} x {int(top['blocks'])}"
-        yield _fact("tma_bandwidth_peak", top, how)
+        yield fact("tma_bandwidth_peak", top, how)
     copied = best(measured(rows, "tma/copy", "bandwidth"))
     if copied is not None:
-        yield _fact("tma_copy_bandwidth", copied, f"{format_bytes(int(copied['block']))} x {int(copied['stages'])}")
+        yield fact("tma_copy_bandwidth", copied, f"{format_bytes(int(copied['block']))} x {int(copied['stages'])}")
     for (method, tier), law in laws.items():
         if method in ("plain", "bulk"):
             yield Fact(
@@ -308,19 +308,3 @@ def _facts(rows, loads, laws):
                 better="lower",
                 detail=f"from bandwidth over bytes under way; peak {law.peak:.4g} bytes per SM and clock",
             )
-
-
-def _fact(quantity, row, detail):
-    cycles = row["unit"].startswith("cycle")
-    return Fact(
-        quantity=quantity,
-        value=row["value"],
-        lo=row["lo"],
-        hi=row["hi"],
-        n=int(row["n"]),
-        unit=row["unit"],
-        better=row["better"],
-        limit=row["limit"] if row["limit"] == row["limit"] else None,
-        detail=detail,
-        sm_mhz=float(row["sm_mhz"]) if cycles and row["sm_mhz"] == row["sm_mhz"] else None,
-    )

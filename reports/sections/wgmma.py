@@ -1,7 +1,7 @@
 """Warpgroup matrix instructions: how close to the tensor cores' limit, from which N on, and what a wait costs."""
 
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, best, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, best, fact, listing, measured, percent, series, trusted
 
 FAMILY = "wgmma"
 ORDER = 52
@@ -233,34 +233,19 @@ def _surface(rows):
 def _facts(rows, wide, intervals):
     f16 = wide[wide["kind"] == "f16"] if len(wide) else wide
     if len(f16):
-        yield _fact("wgmma_n256_issue_interval", f16.iloc[0], "lower", "f16, A from shared memory")
+        yield fact("wgmma_n256_issue_interval", f16.iloc[0], "f16, A from shared memory")
     sparse = (
         trusted(intervals[(intervals["tile_n"] == 256) & intervals["sparse"].astype(bool)]) if len(intervals) else wide
     )
     for source in ("ss", "rs"):
         found = sparse[(sparse["kind"] == "f16") & (sparse["source"] == source)] if len(sparse) else sparse
         if len(found):
-            yield _fact(f"wgmma_sparse_{source}_issue_interval", found.iloc[0], "lower", "f16")
+            yield fact(f"wgmma_sparse_{source}_issue_interval", found.iloc[0], "f16")
     for kind, name in _PUBLISHED.items():
         row = best(measured(rows, "wgmma/throughput", "rate", kind=kind, operands="zeros"))
         if row is not None:
-            yield _fact(f"wgmma_{name}_n256_zeros", row, "higher", "a burst, every operand 0")
+            yield fact(f"wgmma_{name}_n256_zeros", row, "a burst, every operand 0")
     for kind, name in (("bf16", "bf16"), ("e4m3", "fp8")):
         row = best(measured(rows, "wgmma/throughput", "throughput", kind=kind, sparse=False))
         if row is not None:
-            yield _fact(f"tensor_peak_{name}_per_sm_clk", row, "higher", "wgmma m64n256")
-
-
-def _fact(quantity, row, better, detail):
-    return Fact(
-        quantity=quantity,
-        value=row["value"],
-        lo=row["lo"],
-        hi=row["hi"],
-        n=int(row["n"]),
-        unit=row["unit"],
-        better=better,
-        limit=row["limit"] if row["limit"] == row["limit"] else None,
-        detail=detail,
-        sm_mhz=row["sm_mhz"],
-    )
+            yield fact(f"tensor_peak_{name}_per_sm_clk", row, "wgmma m64n256")

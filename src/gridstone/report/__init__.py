@@ -2,7 +2,7 @@
 
 from gridstone.report.plateau import Plateau, plateaus
 from gridstone.report.render import render
-from gridstone.report.section import Fact, Panel, Section
+from gridstone.report.section import Fact, Panel, Section, fact
 from gridstone.report.select import best, label, measured, median_of, nearest, series, trusted
 from gridstone.report.words import amount, listing, percent
 
@@ -13,6 +13,7 @@ __all__ = [
     "Section",
     "amount",
     "best",
+    "fact",
     "label",
     "listing",
     "measured",

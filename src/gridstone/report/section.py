@@ -7,7 +7,9 @@ probes that have a value, at least one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gridstone.declaration.metric import Better
 
@@ -39,6 +41,23 @@ class Fact:
     limit: float | None = None
     detail: str = ""
     sm_mhz: float | None = None
+
+
+def fact(quantity: str, row: Mapping[str, Any], detail: str = "") -> Fact:
+    """A row of results as a fact; of cycles the clock that they were counted at is kept."""
+    limit, mhz = row.get("limit"), row.get("sm_mhz")
+    return Fact(
+        quantity=quantity,
+        value=row["value"],
+        lo=row["lo"],
+        hi=row["hi"],
+        n=int(row["n"]),
+        unit=row["unit"],
+        better=row["better"],
+        limit=limit if limit == limit else None,
+        detail=detail,
+        sm_mhz=mhz if mhz == mhz and row["unit"].startswith("cycle") else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
