@@ -266,6 +266,7 @@ def _has_room(method, bins, threads, cluster_size):
     measures=[rate(unit="update/s"), seconds()],
     sass={"sm_90+": loop(lambda axes: _COUNT[axes["method"]], count=8)},
     needs=[_CLUSTERS],
+    budget=0.5,
     where=_has_room,
 )
 def histogram(gpu, *, method, bins, threads, cluster_size):

