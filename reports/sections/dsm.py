@@ -5,6 +5,7 @@ from dataclasses import replace
 from gridstone.figure import Dot, Scale, dots, lines
 from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, median_of, nearest, series, trusted
 from gridstone.report.pairwise import held_out, matrix_of, picture
+from gridstone.units import format_bytes
 
 FAMILY = "dsm"
 ORDER = 25
@@ -159,7 +160,7 @@ def _way(row):
     name = _WAYS.get(row["function"], row["function"])
     if isinstance(row.get("source"), str):
         return f"{name}, {'other block' if row['source'] == 'remote' else 'own block'}"
-    return f"{name}, {amount(row['bytes'], 'B')}" if row["function"] == "bulk" else name
+    return f"{name}, {format_bytes(int(row['bytes']))}" if row["function"] == "bulk" else name
 
 
 def _barriers(rows):
