@@ -1,5 +1,6 @@
 """Strided blocks, as MPI datatypes describe them, packed and unpacked: on the host, by the MPI library, on the GPU."""
 
+import functools
 import math
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ _STRIDE = values([128, 1024], quick=[512], full=[16, 128, 512, 1024, 8192], open
 _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
 
 
+@functools.cache  # a layout is asked for once per direction, form and word
 def box(bytes, block, stride, dims):
     """A form of `bytes` bytes in `dims` dimensions: blocks, rows of up to 16 blocks, planes of rows.
 
