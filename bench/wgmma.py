@@ -84,6 +84,7 @@ def at_most_per_second(machine, axes, samples):
     return per_sm_clock(most_per_clock(axes), _SOURCE)(machine, axes, samples)
 
 
+_KINDS_TOGETHER = {("a_type", "b_type", "acc_type"): list(TYPES)}
 _LIMITS = {"throughput": at_most_per_clock, "rate": at_most_per_second}
 
 
@@ -108,6 +109,7 @@ def _latency_cells(a_type, b_type, acc_type, tile_n, source, sparse):
     measures=cycles(per="instruction"),
     sass=_sass(),
     needs=_HOPPER,
+    together=_KINDS_TOGETHER,
     where=_latency_cells,
 )
 def latency(gpu, **axes):
@@ -137,6 +139,7 @@ def _interval_cells(a_type, b_type, acc_type, tile_n, source, sparse):
     measures=_INTERVAL,
     sass=_sass(),
     needs=_HOPPER,
+    together=_KINDS_TOGETHER,
     where=_interval_cells,
 )
 def interval(gpu, **axes):
