@@ -204,12 +204,11 @@ def _facts(rows, latency):
         chosen = best(measured(rows, "mma/latency", "latency", a_type="f16", m=16, **axes)) if len(latency) else None
         if chosen is not None:
             yield fact(f"{quantity}_latency", chosen, f"sum in {chosen['acc_type']}")
-        for metric, suffix in (("rate", "throughput"), ("throughput", "per_sm_clock")):
-            found = measured(rows, "mma/throughput", metric, a_type="f16", m=16, **axes)
-            held_back = found[found["status"].isin(("ok", "throttled"))]  # its clock is said with it
-            if len(held_back):
-                chosen = held_back.loc[held_back["value"].idxmax()]
-                detail = f"{name(chosen)}, {int(chosen['warps'])} warps x {int(chosen['ilp'])}"
-                if chosen["sm_mhz"] == chosen["sm_mhz"] and metric == "rate":
-                    detail += f", {amount(chosen['sm_mhz'] * 1e6, 'Hz')}"
-                yield fact(f"{quantity}_{suffix}", chosen, detail)
+        found = measured(rows, "mma/throughput", "rate", a_type="f16", m=16, **axes)
+        held_back = found[found["status"].isin(("ok", "throttled"))]  # its clock is said with it
+        if len(held_back):
+            chosen = held_back.loc[held_back["value"].idxmax()]
+            detail = f"{name(chosen)}, {int(chosen['warps'])} warps x {int(chosen['ilp'])}"
+            if chosen["sm_mhz"] == chosen["sm_mhz"]:
+                detail += f", {amount(chosen['sm_mhz'] * 1e6, 'Hz')}"
+            yield fact(f"{quantity}_throughput", chosen, detail)
