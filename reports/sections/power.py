@@ -82,7 +82,9 @@ def _panels(speed, power, energy):
         ]
         svg = dots(listed, x=Scale(label="pJ per operation", unit="pJ", start=0), alt="Energy per operation")
         yield Panel(
-            svg=svg, caption="Energy per operation at equilibrium: all that the card draws, over what it computes."
+            svg=svg,
+            caption="Energy per operation at equilibrium: all that the card draws, over what it computes. Power is the "
+            "sensor's value of a moment; a card's cap binds an average, which such values pass.",
         )
 
 
