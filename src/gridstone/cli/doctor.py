@@ -78,7 +78,7 @@ def facts(machine: Machine) -> dict[str, Any]:
     there = next(folder for folder in place.parents if folder.is_dir())
     others = device.other_processes(machine.gpu.uuid, set()) if machine.gpu else []
     return {
-        **{key: said[key] for key in ("gridstone", "host", "gpu", "no_gpu", "packages")},
+        **{key: said[key] for key in ("gridstone", "host", "gpu", "no_gpu", "topology", "packages")},
         "gpu_processes": others,
         "tools": {"nvdisasm": _tool(nvdisasm), "headers": _tool(headers)},
         "runs": {"folder": str(place), "free_bytes": shutil.disk_usage(there).free},
@@ -93,6 +93,7 @@ def _tool(find: Any) -> dict[str, str | None]:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from gridstone.topology import in_words
     from gridstone.units import format_bytes
 
     about, host, gpu = found["gridstone"], found["host"], found["gpu"]
@@ -112,6 +113,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             ("gpu", f"{gpu['name']}, {format_bytes(gpu['memory_bytes'])}, {link}, {gpu['uuid']}"),
             ("driver", f"{gpu['driver']}, CUDA {gpu['cuda_driver']}"),
         ]
+    lines += [("topology", line) for line in in_words(found["topology"])]
     lines += [
         ("gpu busy", f"{p['name'] or 'a process'} ({p['pid']}) computes on it and disturbs what is measured")
         for p in found["gpu_processes"]

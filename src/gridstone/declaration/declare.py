@@ -21,9 +21,10 @@ from gridstone.errors import GridstoneError
 
 AxisValues = Mapping[str, Value]
 _HOST_RUNNERS = ("on_host", "on_mpi")
+_RUNNERS_OF_ALL_GPUS = ("on_peers", "on_nccl")
 FAMILIES = (
     "latency bandwidth launch copy host mma wgmma fp8 power dpx pipes dsm tma cache contention gather "
-    "scatter duplex corun graph datatype pingpong collective nccl halo gemm attention operator"
+    "scatter duplex corun graph datatype pingpong collective peer nccl halo gemm attention operator"
 ).split()
 
 
@@ -61,6 +62,11 @@ class Probe:
     def on_gpu(self) -> bool:
         """Whether its cells run on a GPU: every runner needs one but those of the host and of MPI ranks on hosts."""
         return self.runner not in _HOST_RUNNERS
+
+    @property
+    def on_all_gpus(self) -> bool:
+        """Whether its cells may use every visible GPU, and not just the one that is measured."""
+        return self.runner in _RUNNERS_OF_ALL_GPUS
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError where there is none."""

@@ -27,6 +27,11 @@ _PCIE_LANE = {1: 0.25e9, 2: 0.5e9, 3: 8e9 * 128 / 130 / 8, 4: 16e9 * 128 / 130 /
 _PCIE_LANE[6] = 64e9 * 242 / 256 / 8
 
 
+def pcie_bandwidth(generation: int, width: int) -> float:
+    """B/s one way after line coding, before packet headers; 0 for a generation that is not known."""
+    return _PCIE_LANE.get(generation, 0.0) * width
+
+
 def dram(machine: Machine, _axes: Mapping[str, Value], _samples: Samples) -> Limit | None:
     """DRAM bandwidth in B/s: maximum memory clock x bus width x 2 transfers per clock."""
     if machine.gpu is None or not machine.gpu.bus_bits:
@@ -40,7 +45,13 @@ def pcie(machine: Machine, _axes: Mapping[str, Value], _samples: Samples) -> Lim
     if machine.gpu is None or machine.gpu.pcie_gen not in _PCIE_LANE:
         return None
     gen, width = machine.gpu.pcie_gen, machine.gpu.pcie_width
-    return Limit(value=_PCIE_LANE[gen] * width, kind=f"PCIe {gen} x{width} after line coding")
+    return Limit(value=pcie_bandwidth(gen, width), kind=f"PCIe {gen} x{width} after line coding")
+
+
+def peer_link(machine: Machine, axes: Mapping[str, Value], _samples: Samples) -> Limit | None:
+    """Bandwidth in B/s one way from the GPU of axis `src` to that of axis `dst`: NVLinks times their rate, or PCIe."""
+    found = next((one for one in machine.links if (one.src, one.dst) == (axes["src"], axes["dst"])), None)
+    return Limit(value=found.bandwidth, kind=found.source) if found and found.bandwidth else None
 
 
 def per_sm_clock(amount: float, source: str) -> LimitOf:

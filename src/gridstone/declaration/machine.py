@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridstone.declaration.fabric import Link
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
@@ -30,7 +32,10 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The host, and the GPU that is measured (None without one, with the reason in `no_gpu`)."""
+    """The host, and the GPU that is measured (None without one, with the reason in `no_gpu`).
+
+    uuids: all visible GPUs in their order, for cells that take several of them; links: the ways between these.
+    """
 
     host: str
     cpu: str
@@ -40,3 +45,5 @@ class Machine:
     gpus: int = 0
     no_gpu: str = ""
     packages: tuple[str, ...] = ()
+    uuids: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()

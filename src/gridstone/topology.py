@@ -1,0 +1,221 @@
+"""What lies around the GPUs of this host: the links between them, network adapters and memory nodes.
+
+Read from /sys, and from NVML through the handles that are passed in, so that a tree of files and a stand-in for NVML
+are enough to test it. A fact that cannot be read is None, never an error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gridstone.declaration import Link, joining, pcie_bandwidth
+
+ROOT = Path("/")
+# Names by which nvidia-smi topo -m calls the levels of nvmlGpuTopologyLevel_t, and the tier of a copy across them.
+_LEVELS = {0: "PIX", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
+_THROUGH_CPUS = ("NODE", "SYS")
+_NVLINK_SPEED = 164  # NVML_FI_DEV_NVLINK_GET_SPEED, MB/s one way of the link that the scope names
+_NVLINK_SPEED_COMMON = 90  # NVML_FI_DEV_NVLINK_SPEED_MBPS_COMMON, for GPUs before Hopper
+_MOST_NVLINKS = 18
+_SWITCH = 2  # NVML_NVLINK_DEVICE_TYPE_SWITCH
+
+
+def gpu_count(root: Path = ROOT, environment: Mapping[str, str] = os.environ) -> int:
+    """How many GPUs a declaration may count on, by the device files and CUDA_VISIBLE_DEVICES, without any driver."""
+    try:
+        present = sum(path.name[6:].isdigit() for path in (root / "dev").glob("nvidia[0-9]*"))
+    except OSError:
+        return 0
+    listed = environment.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
+        return present
+    named = [part.strip() for part in listed.split(",")]
+    return min(present, sum(1 for part in named[: (named.index("-1") if "-1" in named else None)] if part))
+
+
+def links(handles: Sequence[Any], nvml: Any) -> tuple[Link, ...]:
+    """The way from each GPU to each other, in the order of `handles`. nvml: pynvml, or what stands in for it."""
+    lines = [_nvlinks(handle, nvml) for handle in handles]
+    found = []
+    for src, one in enumerate(handles):
+        for dst, other in enumerate(handles):
+            if src != dst:
+                path = _LEVELS.get(_ask(nvml, nvml.nvmlDeviceGetTopologyCommonAncestor, one, other), "")
+                found.append(_link(src, dst, path, lines, (one, other), nvml))
+    return tuple(found)
+
+
+def nics(root: Path = ROOT) -> list[dict[str, Any]]:
+    """Ports of InfiniBand and RoCE adapters, then other interfaces with a device: name, kind, state, B/s one way, and
+    memory node."""
+    found: list[dict[str, Any]] = []
+    carried = set()
+    for port in _listed(root / "sys/class/infiniband", "*/ports/*"):
+        adapter = port.parent.parent
+        rate = (_text(port / "rate") or "").split()
+        carried |= {path.name for path in _listed(adapter / "device/net", "*")}
+        found.append(
+            {
+                "name": f"{adapter.name}:{port.name}",
+                "kind": _text(port / "link_layer") or "InfiniBand",
+                "state": (_text(port / "state") or "").partition(": ")[2].lower() or None,
+                "bandwidth": float(rate[0]) * 1e9 / 8 if rate and _is_number(rate[0]) else None,
+                "numa_node": _node(adapter / "device"),
+            }
+        )
+    for interface in _listed(root / "sys/class/net", "*"):
+        if interface.name in carried or not (interface / "device").exists():
+            continue
+        speed = _text(interface / "speed")
+        known = speed is not None and _is_number(speed) and float(speed) > 0
+        found.append(
+            {
+                "name": interface.name,
+                "kind": "Ethernet",
+                "state": _text(interface / "operstate"),
+                "bandwidth": float(speed) * 1e6 / 8 if known and speed is not None else None,
+                "numa_node": _node(interface / "device"),
+            }
+        )
+    return found
+
+
+def gpu_nodes(handles: Sequence[Any], nvml: Any, root: Path = ROOT) -> list[int | None]:
+    """The memory node that each GPU hangs on: /sys/bus/pci knows it, NVML where that is not mounted."""
+    found = []
+    for handle in handles:
+        bus = nvml.nvmlDeviceGetPciInfo(handle).busId
+        name = (bus.decode() if isinstance(bus, bytes) else str(bus)).lower()
+        domain, _, rest = name.partition(":")
+        node = _node(root / "sys/bus/pci/devices" / f"{domain[-4:]}:{rest}")
+        found.append(_ask(nvml, nvml.nvmlDeviceGetNumaNodeId, handle) if node is None else node)
+    return found
+
+
+def described(
+    ways: Sequence[Link], nodes: Sequence[int | None], adapters: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What run.json keeps: the GPUs with their memory nodes, the links, the adapters, and which tiers there are."""
+    tiers = sorted({one.tier for one in ways})
+    return {
+        "gpus": [{"gpu": place, "numa_node": node} for place, node in enumerate(nodes)],
+        "links": [
+            {
+                "src": one.src,
+                "dst": one.dst,
+                "tier": one.tier,
+                "path": one.path,
+                "count": one.count,
+                "bandwidth": one.bandwidth or None,
+            }
+            for one in ways
+        ],
+        "nics": [dict(adapter) for adapter in adapters],
+        "tiers": [*(["gpu"] if nodes else []), *tiers, *(["network"] if any(_up(a) for a in adapters) else [])],
+        "joined_by": joining(ways, len(nodes)),
+    }
+
+
+def in_words(found: Mapping[str, Any]) -> list[str]:
+    """A line per kind of link between GPUs, and one per adapter that is up."""
+    kinds: dict[str, list[str]] = {}
+    for one in found["links"]:
+        through = f"{one['count']} NVLinks" if one["tier"] == "nvlink" else f"PCIe ({one['path'] or 'path unknown'})"
+        speed = f", {one['bandwidth'] / 1e9:.0f} GB/s one way" if one["bandwidth"] else ""
+        if one["src"] < one["dst"]:
+            kinds.setdefault(f"{through}{speed}", []).append(f"{one['src']}-{one['dst']}")
+    every = len(found["gpus"]) * (len(found["gpus"]) - 1) // 2
+    lines = [
+        f"GPUs {'all pairs' if len(pairs) == every else ', '.join(pairs)}: {kind}" for kind, pairs in kinds.items()
+    ]
+    for nic in filter(_up, found["nics"]):
+        speed = f", {nic['bandwidth'] * 8 / 1e9:.0f} Gbit/s" if nic["bandwidth"] else ""
+        node = "" if nic["numa_node"] is None else f", memory node {nic['numa_node']}"
+        lines.append(f"{nic['name']}: {nic['kind']}{speed}{node}")
+    return lines
+
+
+def _nvlinks(handle: Any, nvml: Any) -> list[tuple[str | None, float]]:
+    """Where each active NVLink leads, the other GPU's bus id or None for a switch, and its B/s one way."""
+    found = []
+    for number in range(_MOST_NVLINKS):
+        if _ask(nvml, nvml.nvmlDeviceGetNvLinkState, handle, number) != 1:
+            continue
+        switch = _ask(nvml, nvml.nvmlDeviceGetNvLinkRemoteDeviceType, handle, number) == _SWITCH
+        remote = None if switch else _ask(nvml, nvml.nvmlDeviceGetNvLinkRemotePciInfo, handle, number)
+        found.append((None if remote is None else _bus(remote), _nvlink_speed(handle, number, nvml)))
+    return found
+
+
+def _nvlink_speed(handle: Any, number: int, nvml: Any) -> float:
+    for field in ((_NVLINK_SPEED, number), _NVLINK_SPEED_COMMON):
+        values = _ask(nvml, nvml.nvmlDeviceGetFieldValues, handle, [field])
+        if values and values[0].nvmlReturn == 0 and values[0].value.uiVal:
+            return float(values[0].value.uiVal) * 1e6
+    return 0.0
+
+
+def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, Any], nvml: Any) -> Link:
+    """Through switches any GPU reaches any other with all its links; else those count that lead to the other GPU."""
+    there = _bus(nvml.nvmlDeviceGetPciInfo(pair[1]))
+    used = [speed for remote, speed in lines[src] if remote in (None, there)]
+    back = [speed for remote, speed in lines[dst] if remote in (None, _bus(nvml.nvmlDeviceGetPciInfo(pair[0])))]
+    count = min(len(used), len(back))
+    if count:
+        speed = used[0]
+        source = f"{count} NVLinks x {speed / 1e9:.5g} GB/s (NVML)" if speed else ""
+        return Link(src=src, dst=dst, tier="nvlink", path=path, count=count, bandwidth=count * speed, source=source)
+    ends = [
+        (
+            _ask(nvml, nvml.nvmlDeviceGetMaxPcieLinkGeneration, handle) or 0,
+            _ask(nvml, nvml.nvmlDeviceGetMaxPcieLinkWidth, handle) or 0,
+        )
+        for handle in pair
+    ]
+    generation, width = min(ends, key=lambda end: pcie_bandwidth(*end))
+    bandwidth = pcie_bandwidth(generation, width)
+    tier = "node" if path in _THROUGH_CPUS else "pcie"
+    source = f"PCIe {generation} x{width} after line coding" if bandwidth else ""
+    return Link(src=src, dst=dst, tier=tier, path=path, bandwidth=bandwidth, source=source)
+
+
+def _bus(info: Any) -> str:
+    name = info.busId
+    return (name.decode() if isinstance(name, bytes) else str(name)).lower()[-12:]
+
+
+def _ask(nvml: Any, call: Any, *args: Any) -> Any:
+    try:
+        return call(*args)
+    except nvml.NVMLError:
+        return None
+
+
+def _up(adapter: Mapping[str, Any]) -> bool:
+    return adapter["state"] in ("active", "up")
+
+
+def _node(device: Path) -> int | None:
+    text = _text(device / "numa_node")
+    return int(text) if text and text.isdigit() else None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
