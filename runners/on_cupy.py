@@ -29,16 +29,20 @@ def context(machine: Machine) -> Iterator[Gpu]:
 
 
 class Gpu:
-    """One GPU with a stream, memory, support kernels and the three kinds of work: launch, chain and call."""
+    """One GPU with a stream, memory, support kernels and the three kinds of work: launch, chain and call.
 
-    def __init__(self, machine: Machine) -> None:
+    place: which of the GPUs that this process sees.
+    """
+
+    def __init__(self, machine: Machine, place: int = 0) -> None:
         assert machine.gpu is not None
         self.machine = machine
         self.facts = machine.gpu
         self.multiprocessors = machine.gpu.multiprocessors
         self.cp = cp
-        self.device = Device(0)
-        self.device.set_current()
+        self.place = place
+        self.device = Device(place)
+        self._make_current()
         self._renew_stream()
         self._memory = _memory.Memory()
         self._support: dict[str, Any] = {}
@@ -67,6 +71,15 @@ class Gpu:
         self._object = self.kernel = None
         self._textures.clear()
         self._memory.restart()
+
+    def activate(self) -> None:
+        """Make this the GPU, and its stream the stream, of whatever is called next: where a process has several."""
+        self._make_current()
+        self.stream.use()
+
+    def _make_current(self) -> None:
+        self.device.set_current()
+        cp.cuda.Device(self.place).use()
 
     def _renew_stream(self) -> None:
         self.stream = cp.cuda.Stream(non_blocking=True)

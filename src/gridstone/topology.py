@@ -120,7 +120,7 @@ def described(
 
 
 def in_words(found: Mapping[str, Any]) -> list[str]:
-    """A line per kind of link between GPUs, and one per adapter that is up."""
+    """A line per kind of link between GPUs, and one per adapter that is up at a known speed."""
     kinds: dict[str, list[str]] = {}
     for one in found["links"]:
         through = f"{one['count']} NVLinks" if one["tier"] == "nvlink" else f"PCIe ({one['path'] or 'path unknown'})"
@@ -131,10 +131,9 @@ def in_words(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"GPUs {'all pairs' if len(pairs) == every else ', '.join(pairs)}: {kind}" for kind, pairs in kinds.items()
     ]
-    for nic in filter(_up, found["nics"]):
-        speed = f", {nic['bandwidth'] * 8 / 1e9:.0f} Gbit/s" if nic["bandwidth"] else ""
+    for nic in (one for one in found["nics"] if _up(one) and one["bandwidth"]):
         node = "" if nic["numa_node"] is None else f", memory node {nic['numa_node']}"
-        lines.append(f"{nic['name']}: {nic['kind']}{speed}{node}")
+        lines.append(f"{nic['name']}: {nic['kind']}, {nic['bandwidth'] * 8 / 1e9:g} Gbit/s{node}")
     return lines
 
 

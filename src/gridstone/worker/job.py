@@ -13,8 +13,8 @@ from gridstone.store import Row
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """First message to a child: which machine, and which runner file it hosts, whether a GPU is watched, and whether the
-    runner uses all of them."""
+    """First message to a child: which machine, which runner file it hosts, whether a GPU is watched, and whether the
+    runner uses all GPUs."""
 
     machine: Machine
     runner: Path

