@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gridstone import mpi, observed, pow2, probe, rate, seconds, values
+from gridstone.collectives import BUS
 from gridstone.host import usable_cores
 from gridstone.ranks import LIBRARIES, elsewhere, installations, places
 
@@ -29,17 +30,6 @@ _BANDWIDTHS = [
     observed(name="bandwidth_algorithm", unit="B/s", better="higher"),
 ]
 _BYTES = pow2("256", "8MiB", every=3, full=3, multiple=64 * 4)
-
-# Bytes that cross the busiest link of a ring, over the bytes of the operation: what makes bandwidths of different
-# collectives and numbers of ranks comparable with that of a link (the definition that nccl-tests made common).
-_BUS = {
-    "allreduce": lambda n: 2 * (n - 1) / n,
-    "allgather": lambda n: (n - 1) / n,
-    "reduce_scatter": lambda n: (n - 1) / n,
-    "alltoall": lambda n: (n - 1) / n,
-    "broadcast": lambda n: 1,
-    "reduce": lambda n: 1,
-}
 
 
 def _values(first, count, scale):
@@ -113,7 +103,7 @@ def _measured(mpi, program, *, library, tier, ranks, bytes, bus, **axes):
     budget=0.5,
     library=_LIBRARY,
     tier=_TIER,
-    collective=values(list(_BUS), quick=["allreduce"]),
+    collective=values(list(BUS), quick=["allreduce"]),
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
@@ -126,7 +116,7 @@ def native(mpi, *, library, tier, collective, ranks, bytes):
 
     `bytes` is the larger of what a rank gives and gets. The bus bandwidth is that of the busiest link, were it a ring.
     """
-    bus = _BUS[collective](ranks)
+    bus = BUS[collective](ranks)
     return _measured(mpi, _native, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, collective=collective)
 
 
@@ -233,7 +223,7 @@ def _from_sends(rank, *, algorithm, bytes):
 )
 def allreduce(mpi, *, library, tier, algorithm, ranks, bytes):
     """An all-reduce built from sends and NumPy additions: a ring, a star around rank 0, or a binomial tree."""
-    bus = _BUS["allreduce"](ranks)
+    bus = BUS["allreduce"](ranks)
     return _measured(
         mpi, _from_sends, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, algorithm=algorithm
     )
@@ -291,7 +281,7 @@ def ring(mpi, *, library, tier, direction, ranks, bytes):
     budget=2.0,
     library=_LIBRARY,
     tier=_TIER,
-    collective=values(["allreduce"], full=list(_BUS)),
+    collective=values(["allreduce"], full=list(BUS)),
     ranks=_RANKS,
     bytes=values([8192], quick=[8192], full=[256, 8192, 1 << 20], open=True, unit="B"),
     measures=[seconds(), _IMBALANCE, _LATENESS],

@@ -105,5 +105,5 @@ def at_once(peers: Any, *, ranks: int, footprint: int, row_bytes: int, vector: i
     return Work(
         clock=clock,
         poison=lambda: [side.poison() for side in sides] and None,
-        verify=lambda: all([side.verify() for side in sides]),
+        verify=lambda: all(side.verify() for side in sides),
     )

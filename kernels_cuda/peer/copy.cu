@@ -21,8 +21,11 @@ extern "C" __global__ void probe(char* target, const char* source, u64 size) {
 #pragma unroll
         for (int j = 0; j < 4; ++j) to[i + j * threads] = v[j];
     }
-#pragma unroll 1
-    for (u64 i = whole + thread; i < vectors; i += threads) to[i] = from[i];
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+        const u64 i = whole + thread + j * threads;
+        if (i < vectors) to[i] = from[i];
+    }
     if (thread < size % 16 / 4) {
         const u64 word = 4 * vectors + thread;
         ((unsigned*)target)[word] = ((const unsigned*)source)[word];

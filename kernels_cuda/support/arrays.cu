@@ -11,6 +11,12 @@ extern "C" __global__ void fill(float* a, unsigned long long n) {
         a[i] = value_at(i);
 }
 
+extern "C" __global__ void fill_scaled(float* a, unsigned long long n, float factor) {
+    for (unsigned long long i = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x; i < n;
+         i += (unsigned long long)gridDim.x * blockDim.x)
+        a[i] = factor * value_at(i);
+}
+
 // Counts elements that differ from factor * value_at(i) + offset.
 extern "C" __global__ void mismatches(const float* a, unsigned long long n, float factor, float offset,
                                       unsigned long long* wrong) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ def gpu_count(root: Path = ROOT, environment: Mapping[str, str] = os.environ) ->
         return present
     named = [part.strip() for part in listed.split(",")]
     return min(present, sum(1 for part in named[: (named.index("-1") if "-1" in named else None)] if part))
+
+
+@cache
+def joined_by() -> str:
+    """The tier that joins the visible GPUs, for a declaration: NVML is asked only where there are several."""
+    if gpu_count() < 2:
+        return "nvlink"
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(place) for place in range(pynvml.nvmlDeviceGetCount())]
+        return joining(links(handles, pynvml), len(handles)) or "nvlink"
+    except Exception:  # no driver, or one that does not answer: the cells say so when their needs are looked at
+        return "nvlink"
 
 
 def links(handles: Sequence[Any], nvml: Any) -> tuple[Link, ...]:

@@ -1,4 +1,4 @@
-"""collective_time from the probes of ranks: messages, collectives of the library, and those built from sends."""
+"""collective_time from the probes of ranks: messages, collectives of MPI and NCCL, and those built from sends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,22 @@ if TYPE_CHECKING:
 
 NAME = "collective_time"
 FORM = "a message: a latency plus bytes over a bandwidth, by protocol; collectives: curves over log ranks and log bytes"
-PROBES = ("pingpong/latency", "collective/native", "collective/allreduce", "collective/barrier", "collective/ring")
+PROBES = (
+    "pingpong/latency",
+    "collective/native",
+    "collective/allreduce",
+    "collective/barrier",
+    "collective/ring",
+    "nccl/collective",
+    "nccl/forced",
+    "nccl/send",
+    "nccl/ring",
+)
 
 _LINES = ("affine", "segments", "loglog", "cubic")
 _CURVES = ("loglog", "cubic", "separable")
+_CURVES_ON_GPUS = ("loglog", "cubic", "affine")  # a protocol changes at another size with each number of ranks
+_NCCL = "nccl"
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
@@ -38,7 +50,26 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
         table = cells(rows, ranks=rows["ranks"])
         keys = _keys("barrier", "native", library, tier)
         found.append(Sought(keys=keys, axes=("ranks",), unit="s", cells=table, candidates=("loglog",)))
+    return [*found, *_on_gpus(frame)]
+
+
+def _on_gpus(frame: pd.DataFrame) -> list[Sought]:
+    """The laws of NCCL: its own choice is `native`; what was forced is named `ring/LL128`."""
+    found = [_message(rows, _NCCL, tier) for rows, tier in _tiers(usable(frame, "nccl/send", "time"))]
+    for rows, tier in _tiers(usable(frame, "nccl/collective", "time")):
+        for name in words(rows, "collective"):
+            found.append(_over_ranks(rows[rows["collective"] == name], name, "native", _NCCL, tier))
+    for rows, tier in _tiers(usable(frame, "nccl/ring", "time")):
+        for direction in words(rows, "direction"):
+            found.append(_over_ranks(rows[rows["direction"] == direction], "ring", direction, _NCCL, tier))
+    for rows, tier in _tiers(usable(frame, "nccl/forced", "time")):
+        for (name, algorithm, protocol), own in rows.groupby(["collective", "algorithm", "protocol"]):
+            found.append(_over_ranks(own, str(name), f"{algorithm}/{protocol}", _NCCL, tier))
     return found
+
+
+def _tiers(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
+    return [(rows[rows["tier"] == tier], tier) for tier in words(rows, "tier")]
 
 
 def _places(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
@@ -76,7 +107,7 @@ def _over_ranks(rows: pd.DataFrame, collective: str, algorithm: str, library: st
         axes=("ranks", "bytes"),
         unit="s",
         cells=cells(rows, ranks=rows["ranks"], bytes=rows["bytes"]),
-        candidates=_CURVES,
+        candidates=_CURVES_ON_GPUS if library == _NCCL else _CURVES,
     )
 
 

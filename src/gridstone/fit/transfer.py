@@ -1,4 +1,4 @@
-"""transfer_time from the contiguous copies; pieces.py adds gathers and scattered blocks."""
+"""transfer_time from the contiguous copies, to peers too; pieces.py adds gathers and scattered blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORM = (
     "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better; pieces: "
     "so many times one of them, which for gathers in place is a line over the sectors and requests that it asks for"
 )
-PROBES = ("copy/host_device", "copy/mapped", "copy/device", *pieces.PROBES)
+PROBES = ("copy/host_device", "copy/mapped", "copy/device", "peer/copy", *pieces.PROBES)
 
 _WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
 _CANDIDATES = ("affine", "segments", "cubic", "loglog")
@@ -36,7 +36,17 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
     within = usable(frame, "copy/device", "bandwidth")
     if len(within):
         found.append(_copy(within, "device", "device", "device", False, 2))
-    return [*found, *pieces.sought(frame)]
+    return [*found, *_peers(frame), *pieces.sought(frame)]
+
+
+def _peers(frame: pd.DataFrame) -> list[Sought]:
+    """One law per ordered pair of GPUs and way to copy; both ways at once are one measurement of the pair."""
+    rows = usable(frame, "peer/copy", "bandwidth")
+    found = []
+    for (src, dst, method, direction), own in rows.groupby(["src", "dst", "method", "direction"]) if len(rows) else ():
+        duplex = direction == "both"
+        found.append(_copy(own, f"gpu{int(src)}", f"gpu{int(dst)}", str(method), duplex, 2 if duplex else 1))
+    return found
 
 
 def _copy(rows: pd.DataFrame, src: str, dst: str, method: str, duplex: bool, counted: int) -> Sought:

@@ -19,7 +19,9 @@ def collective_time(
     ranks: Amount = 2,
     tier: str = "node",
     algorithm: str = "native",
+    protocol: str | None = None,
     per_node: int = 1,
+    within: str = "node",
     extrapolate: Extrapolate = "refuse",
 ) -> Prediction:
     """Seconds until the slowest rank is done.
@@ -27,22 +29,26 @@ def collective_time(
     collective: `send` (one message between two ranks, half a round trip), `allreduce`, `allgather`,
     `reduce_scatter`, `broadcast`, `alltoall`, `reduce`, `barrier` (takes no bytes), or `ring` (a message to the
     neighbour; algorithm `one` or `both` ways round). bytes: the larger of what a rank gives and gets. library:
-    `mpich` or `openmpi`. tier: `node`, ranks of one host, or `network`, one per host. algorithm: `native`, the
-    library's own; an all-reduce also as `ring`, `star` or `tree` of sends.
+    `mpich` or `openmpi` for host memory, `nccl` for GPUs. tier: `node`, ranks of one host, or `network`, one per host;
+    GPUs of one host are joined by `nvlink`, `pcie` or `node`. algorithm: `native`, the library's own choice; an
+    all-reduce also as `ring`, `star` or `tree` of sends. protocol: with NCCL and algorithm `ring` or `tree`, the one
+    that it is told to use (`LL`, `LL128`, `Simple`).
 
     per_node: an all-reduce of `ranks` hosts with that many ranks each, composed of what was measured of both
-    tiers: reduce-scatter within the hosts, all-reduce of the parts between them, all-gather within (Thakur,
-    Rabenseifner and Gropp, 2005, for the parts). Raises UsageError for words that the model has no law for,
-    OutOfDomain outside the measured box.
+    tiers: reduce-scatter within the hosts (over the tier `within`), all-reduce of the parts between them, all-gather
+    within (Thakur, Rabenseifner and Gropp, 2005, for the parts). Raises UsageError for words that the model has no law
+    for, OutOfDomain outside the measured box.
     """
     function = model.function("collective_time")
+    if protocol is not None:
+        algorithm = f"{algorithm}/{protocol}"
     if per_node > 1:
         if collective != "allreduce" or tier != "network":
             raise UsageError("collective_time: per_node composes collective=allreduce with tier=network only")
         size = _needed(bytes, collective)
-        within = {"tier": "node", "ranks": per_node, "library": library, "bytes": size, "extrapolate": extrapolate}
+        inside = {"tier": within, "ranks": per_node, "library": library, "bytes": size, "extrapolate": extrapolate}
         return _sum(
-            collective_time(model, collective="reduce_scatter", **within),  # type: ignore[arg-type]
+            collective_time(model, collective="reduce_scatter", **inside),  # type: ignore[arg-type]
             collective_time(
                 model,
                 collective="allreduce",
@@ -53,7 +59,7 @@ def collective_time(
                 algorithm=algorithm,
                 extrapolate=extrapolate,
             ),
-            collective_time(model, collective="allgather", **within),  # type: ignore[arg-type]
+            collective_time(model, collective="allgather", **inside),  # type: ignore[arg-type]
         )
     law = function.law(collective=collective, algorithm=algorithm, library=library, tier=tier)
     if law.axes == ("ranks",):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
 
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
 from gridstone.model.pieces import in_pieces
 from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
-Place = Literal["host", "device"]
+_GPU = re.compile(r"gpu(\d+)")
 
 
 def transfer_time(
     model: Artifact,
     /,
     *,
-    src: Place,
-    dst: Place,
+    src: str,
+    dst: str,
     bytes: Amount,
     method: str = "pinned",
     duplex: bool = False,
@@ -28,9 +28,10 @@ def transfer_time(
 ) -> Prediction:
     """Seconds to copy `bytes` bytes between memories: contiguous ones, or pieces of `chunk` bytes at scattered places.
 
-    src, dst: `host` or `device`. method: kind of host memory (`pinned`, `pageable`, `mapped`); of no effect
-    between device and device. duplex: a copy of the same size runs the other way at the same time; the time
-    is that until both are done.
+    src, dst: `host` or `device`, or two GPUs by their places, `gpu0` and `gpu1`. method: kind of host memory
+    (`pinned`, `pageable`, `mapped`), of no effect between device and device; between GPUs `engine`, a copy engine
+    (also for `pinned`), `read` by SMs of the receiver or `write` by SMs of the sender. duplex: a copy of the same
+    size runs the other way at the same time; the time is that until both are done.
 
     In pieces, method is a way to gather rows of a table in host memory (`gather/plain`, `gather/circular`,
     `gather/masked`, `gather/warp_per_row`, `gather/bulk` by threads of the GPU in place, `gather/staged` by `threads`
@@ -45,6 +46,13 @@ def transfer_time(
         raise UsageError("transfer_time: host to host is host_time with kind=memcpy")
     if src == dst == "device":
         method = "device"
+    ends = [_GPU.fullmatch(place) for place in (src, dst)]
+    if ends[0] and ends[1]:
+        if src == dst:
+            raise UsageError(f"transfer_time: {src} to itself is src=device dst=device")
+        method = "engine" if method == "pinned" else method
+        if duplex and int(ends[0][1]) > int(ends[1][1]):
+            src, dst = dst, src
     if src == "device" and dst == "host" and duplex:
         # Both ways at once is one measurement, kept under the way to the device.
         src, dst = dst, src

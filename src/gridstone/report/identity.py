@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gridstone.topology import in_words
 from gridstone.units import format_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def card(rows: pd.DataFrame, info: Mapping[str, Any]) -> Card:
     groups = [("Host", _host(rows, host, info)), ("Run", _run(rows, info))]
     if gpu or rows["device_uuid"].notna().any():
         groups[:0] = [("GPU", _gpu(gpu)), ("Seen while it was measured", _seen(rows))]
+    around = _around(_part(info, "topology"))
+    groups += [("Between the GPUs and to other hosts", around)] if around else []
     return Card(title=device, dateline=_dateline(rows, info), groups=tuple(groups))
 
 
@@ -100,6 +103,14 @@ def _seen(rows: pd.DataFrame) -> tuple[Line, ...]:
         Line(name="temperature", text=_spread(rows["temperature_c"], "°C")),
         Line(name="clock held back by", text=held_back),
     )
+
+
+def _around(topology: Mapping[str, Any]) -> tuple[Line, ...]:
+    """The links between GPUs, and the network adapters that are up, of the host that was measured."""
+    if not topology:
+        return ()
+    named = (line.partition(": ") for line in in_words(topology))
+    return tuple(Line(name=name, text=text) for name, _, text in named)
 
 
 def _host(rows: pd.DataFrame, host: Mapping[str, Any], info: Mapping[str, Any]) -> tuple[Line, ...]:

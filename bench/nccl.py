@@ -1,0 +1,278 @@
+"""NCCL on one GPU per rank: collectives, messages and rings, what they cost beside a GEMM, and what overlap saves."""
+
+import functools
+
+from gridstone import Limit, content, gpu_memory, loop, nccl, observed, probe, rate, seconds, values
+from gridstone.collectives import BUS
+from gridstone.ranks import elsewhere
+from gridstone.topology import gpu_count, joined_by
+
+_COUNT = max(2, gpu_count())
+_RANKS = values(
+    sorted({n for n in (2, 4, 8) if n <= _COUNT} | {_COUNT}),
+    quick=[2],
+    full=range(2, _COUNT + 1),
+    open=True,
+    low=2,
+    high=1024,
+)
+_TIER = values(["network"] if elsewhere() else [joined_by()], full=["nvlink", "pcie", "node", "network"])
+_ALL = nccl(lambda axes: axes["ranks"], lambda axes: axes["tier"])
+_PAIR = nccl(lambda _: 2, lambda axes: axes["tier"])
+_LADDER = [1 << power for power in range(3, 32)]
+_BYTES = values(_LADDER, quick=_LADDER[::4], open=True, unit="B", low=4, multiple=4)
+_TIMES = [
+    observed(name="time_host", unit="s"),
+    observed(name="time_rank", unit="s"),
+    observed(name="imbalance", unit="s"),
+    observed(name="lateness", unit="s"),
+]
+_MEASURES = [
+    seconds(),
+    rate(unit="B/s", name="bandwidth_bus"),
+    observed(name="bandwidth_algorithm", unit="B/s", better="higher"),
+    *_TIMES,
+]
+_WHOLE = ("allreduce", "reduce", "broadcast")  # of arrays that are not divided among the ranks
+_FORCED = [(algorithm, protocol) for algorithm in ("ring", "tree") for protocol in ("LL", "LL128", "Simple")]
+
+
+def _slowest_link(machine, axes, samples):
+    """What the slowest link between the ranks carries one way, where all are on this host."""
+    among = range(int(axes.get("ranks", 2)))
+    known = [one for one in machine.links if one.src in among and one.dst in among]
+    if axes["tier"] == "network" or not known or not all(one.bandwidth for one in known):
+        return None
+    slowest = min(known, key=lambda one: one.bandwidth)
+    return Limit(value=slowest.bandwidth, kind=slowest.source)
+
+
+def _collective(rank, *, collective, bytes):
+    """On a rank: whole numbers go in, so that what comes out is exact whatever the order of the additions."""
+    device, comm, size, me = rank.device, rank.comm, rank.size, rank.rank
+    count, part = bytes // 4, bytes // 4 // size
+    total = size * (size + 1) // 2
+    every = range(size)
+    if collective in _WHOLE:
+        given, into = device.array(count), device.array(count)
+        device.fill(given, me + 1)
+        call = {"allreduce": comm.all_reduce, "reduce": comm.reduce, "broadcast": comm.broadcast}[collective]
+        step = functools.partial(call, given, into)
+        expected = [(into, 1 if collective == "broadcast" else total)]
+        if collective == "reduce" and me:
+            expected = []
+    elif collective == "allgather":
+        given, into = device.array(part), device.array(part * size)
+        device.fill(given, me + 1)
+        step = functools.partial(comm.all_gather, given, into)
+        expected = [(into[p * part : (p + 1) * part], p + 1) for p in every]
+    elif collective == "reduce_scatter":
+        given, into = device.array(part * size), device.array(part)
+        for p in every:
+            device.fill(given[p * part : (p + 1) * part], me + 1 + p)
+        step = functools.partial(comm.reduce_scatter, given, into)
+        expected = [(into, total + size * me)]
+    else:
+        given, into = device.array(part * size), device.array(part * size)
+        for p in every:
+            device.fill(given[p * part : (p + 1) * part], me * size + p + 1)
+        sends = [(given[p * part : (p + 1) * part], p) for p in every]
+        receives = [(into[p * part : (p + 1) * part], p) for p in every]
+        step = functools.partial(comm.exchange, sends, receives)
+        expected = [(array, p * size + me + 1) for array, p in receives]
+    return rank.Program(
+        step=step,
+        poison=lambda: device.poison(into),
+        verify=(lambda: all(device.right(array, factor) for array, factor in expected)) if expected else None,
+    )
+
+
+def _measured(nccl, program, *, tier, ranks, bytes, bus, algorithm="default", protocol="default", **axes):
+    return nccl.work(
+        program,
+        tier=tier,
+        ranks=ranks,
+        algorithm=algorithm,
+        protocol=protocol,
+        axes={"bytes": bytes, **axes},
+        work=bus * bytes,
+        also={"bandwidth_algorithm": bytes},
+    )
+
+
+@probe(
+    None,
+    runner="on_nccl",
+    tier=_TIER,
+    collective=values(list(BUS), quick=["allreduce", "alltoall"]),
+    ranks=_RANKS,
+    bytes=_BYTES,
+    measures=_MEASURES,
+    limit={"bandwidth_bus": _slowest_link},
+    needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
+    where=lambda tier, collective, ranks, bytes: collective in _WHOLE or bytes >= 4 * ranks,
+    budget=0.6,
+    fits="collective",
+)
+def collective(nccl, *, tier, collective, ranks, bytes):
+    """A collective over `bytes` per rank as NCCL chooses to do it: the slowest rank's time, many in a row.
+
+    `bytes` is the larger of what a rank gives and gets; an all-to-all is sends and receives in one group. The bus
+    bandwidth is that of the busiest link, were it a ring.
+    """
+    return _measured(
+        nccl, _collective, tier=tier, ranks=ranks, bytes=bytes, bus=BUS[collective](ranks), collective=collective
+    )
+
+
+@probe(
+    None,
+    runner="on_nccl",
+    tier=_TIER,
+    collective=values(["allreduce"], full=[name for name in BUS if name != "alltoall"]),
+    algorithm=["ring", "tree"],
+    protocol=["LL", "LL128", "Simple"],
+    together={("algorithm", "protocol"): _FORCED},
+    ranks=_RANKS,
+    bytes=values(_LADDER[::2], quick=_LADDER[::7], full=_LADDER, open=True, unit="B", low=4, multiple=4),
+    measures=_MEASURES,
+    limit={"bandwidth_bus": _slowest_link},
+    needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
+    where=lambda tier, collective, algorithm, protocol, ranks, bytes: collective in _WHOLE or bytes >= 4 * ranks,
+    budget=0.5,
+    fits="collective",
+)
+def forced(nccl, *, tier, collective, algorithm, protocol, ranks, bytes):
+    """The same with the algorithm and the protocol that NCCL is told to use; what it refuses is skipped."""
+    return _measured(
+        nccl,
+        _collective,
+        tier=tier,
+        ranks=ranks,
+        bytes=bytes,
+        bus=BUS[collective](ranks),
+        algorithm=algorithm,
+        protocol=protocol,
+        collective=collective,
+    )
+
+
+def _message(rank, *, bytes):
+    device, comm, peer = rank.device, rank.comm, 1 - rank.rank
+    out, into = device.array(bytes // 4), device.array(bytes // 4)
+    device.fill(out, rank.rank + 1)
+    turns = [([(out, peer)], []), ([], [(into, peer)])]
+    if rank.rank:
+        turns.reverse()
+
+    def step():
+        for sends, receives in turns:
+            comm.exchange(sends, receives)
+
+    return rank.Program(
+        step=step, operations=2, poison=lambda: device.poison(into), verify=lambda: device.right(into, peer + 1)
+    )
+
+
+@probe(
+    None,
+    runner="on_nccl",
+    tier=_TIER,
+    bytes=_BYTES,
+    measures=_MEASURES,
+    limit={"bandwidth_bus": _slowest_link},
+    needs=[_PAIR, gpu_memory(lambda axes: 2 * axes["bytes"])],
+    budget=0.6,
+    fits="collective",
+)
+def send(nccl, *, tier, bytes):
+    """A message between two ranks: half a round trip of a send and a receive."""
+    return _measured(nccl, _message, tier=tier, ranks=2, bytes=bytes, bus=1)
+
+
+def _neighbours(rank, *, direction, bytes):
+    device, comm, size, me = rank.device, rank.comm, rank.size, rank.rank
+    right, left = (me + 1) % size, (me - 1) % size
+    ways = [(right, left)] if direction == "one" else [(right, left), (left, right)]
+    out = device.array(bytes // 4)
+    device.fill(out, me + 1)
+    into = [device.array(bytes // 4) for _ in ways]
+    sends = [(out, there) for there, _ in ways]
+    receives = [(array, source) for array, (_, source) in zip(into, ways, strict=True)]
+    return rank.Program(
+        step=lambda: comm.exchange(sends, receives),
+        poison=lambda: [device.poison(array) for array in into],
+        verify=lambda: all(device.right(array, source + 1) for array, source in receives),
+    )
+
+
+@probe(
+    None,
+    runner="on_nccl",
+    tier=_TIER,
+    direction=["one", "both"],
+    ranks=_RANKS,
+    bytes=values(_LADDER[:-1], quick=_LADDER[1:-1:9], open=True, unit="B", low=4, multiple=4),
+    measures=_MEASURES,
+    limit={"bandwidth_bus": _slowest_link},
+    needs=[_ALL, gpu_memory(lambda axes: 3 * axes["bytes"])],
+    budget=0.5,
+    fits="collective",
+)
+def ring(nccl, *, tier, direction, ranks, bytes):
+    """Each rank sends `bytes` to the next and gets as many from the one before; `both` goes round both ways at once."""
+    ways = 2 if direction == "both" else 1
+    return _measured(nccl, _neighbours, tier=tier, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
+
+
+_GEMM = {"sm_80+": [loop(r"HMMA\.16816\.F32\.BF16", count=64), loop(r"LDSM\.16\.M88\.4", count=24)]}
+
+
+@functools.cache
+def _programs():
+    return content.load_module(content.folder("runners") / "nccl_beside.py")
+
+
+@probe(
+    "corun/load.cu",
+    runner="on_nccl",
+    tier=_TIER,
+    split=values(
+        [25, 50, 75, 88, 100], quick=[50, 100], full=[12, 25, 37, 50, 63, 75, 88, 94, 100], open=True, high=100
+    ),
+    blocks=values([0, 8], quick=[0], full=[0, 4, 8, 16], open=True, low=0, high=64),
+    ranks=_RANKS,
+    bytes=values([64 << 20], full=[1 << 20, 16 << 20, 256 << 20], open=True, unit="B", low=1024, multiple=16),
+    measures=[observed(name="slowdown", unit="1"), observed(name="slowdown_beside", unit="1")],
+    sass=_GEMM,
+    needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"] + (1 << 30))],
+    budget=1.5,
+)
+def beside(nccl, *, tier, split, blocks, ranks, bytes):
+    """A bf16 multiplication on `split` per cent of the SMs beside all-reduces: how much slower it goes, and they go.
+
+    blocks: the most thread blocks, and with them SMs, that NCCL may take; 0 leaves that to NCCL.
+    """
+    axes = {"bytes": bytes, "share": split}
+    return nccl.observe(_programs().beside, tier=tier, ranks=ranks, blocks=blocks, axes=axes)
+
+
+@probe(
+    "corun/load.cu",
+    runner="on_nccl",
+    tier=_TIER,
+    chunks=values([1, 2, 4, 8], full=[1, 2, 3, 4, 6, 8, 16], open=True, high=64),
+    ranks=_RANKS,
+    bytes=values([64 << 20, 256 << 20], quick=[256 << 20], open=True, unit="B", low=4096, multiple=1024),
+    measures=[
+        observed(name="overlap", unit="1"),
+        observed(name="time", unit="s"),
+        observed(name="time_sum", unit="s"),
+    ],
+    sass=_GEMM,
+    needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"] + (1 << 30))],
+    budget=1.5,
+)
+def overlap(nccl, *, tier, chunks, ranks, bytes):
+    """A multiplication and the all-reduce of its result in `chunks` parts: their time together over the sum of both."""
+    return nccl.observe(_programs().overlapped, tier=tier, ranks=ranks, axes={"bytes": bytes, "chunks": chunks})

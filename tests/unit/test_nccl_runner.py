@@ -1,0 +1,196 @@
+"""The NCCL runner with real processes and a stand-in for the GPU: what is measured, checked, refused and left behind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridstone import content
+from gridstone.collectives import BUS
+from gridstone.declaration import Gpu, Machine, Probe, Unavailable
+from gridstone.plan.catalogue import load_probes
+
+_HERE = Path(__file__).parent
+_RUNNERS = content.folder("runners")
+_GPU = Gpu(
+    name="stand-in", uuid="GPU-0", compute_capability=(9, 0), memory=80 << 30, multiprocessors=132, sm_hz_max=2e9,
+    mem_hz_max=2.6e9, bus_bits=5120, l2=50 << 20, pcie_gen=5, pcie_width=16,
+)  # fmt: skip
+_PROBES = {probe.name: probe for probe in load_probes() if probe.family == "nccl"}
+
+
+def _machine(gpus: int) -> Machine:
+    uuids = tuple(f"GPU-{place}" for place in range(gpus))
+    return Machine(host="h", cpu="c", cores=2, memory=1 << 34, gpu=_GPU, gpus=gpus, uuids=uuids)
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    return content.load_module(_RUNNERS / "on_nccl.py")
+
+
+@pytest.fixture(scope="module")
+def programs() -> ModuleType:
+    return content.load_module(_HERE / "nccl_programs.py")
+
+
+@pytest.fixture(scope="module")
+def three(runner: ModuleType) -> Iterator[Any]:
+    found = runner.Nccl(_machine(3), _HERE / "nccl_stand_in.py")
+    found.open()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh(runner: ModuleType) -> Iterator[Any]:
+    """Ranks that a test may break."""
+    found = runner.Nccl(_machine(2), _HERE / "nccl_stand_in.py")
+    found.open()
+    yield found
+    found.close()
+
+
+def _measured(context: Any, probe: Probe, **axes: Any) -> tuple[Any, bool | None]:
+    context.begin(None, "warm")
+    work = probe.body(context, **axes)
+    work.poison()
+    samples = work.clock.take(2)
+    verdict = work.verify()
+    work.close()
+    return samples, verdict
+
+
+@pytest.mark.parametrize(("collective", "ranks"), itertools.product(BUS, (2, 3)))
+def test_collectives_are_right_and_their_times_are_those_of_every_rank(three: Any, collective: str, ranks: int) -> None:
+    size = 4 * 12 * ranks
+    samples, verdict = _measured(
+        three, _PROBES["nccl/collective"], tier="nvlink", collective=collective, ranks=ranks, bytes=size
+    )
+    assert verdict is True
+    assert samples.seconds.shape == (2,) and (samples.seconds > 0).all()
+    assert samples.work == pytest.approx(BUS[collective](ranks) * size)
+    single = samples.observed["time_rank"].reshape(-1, ranks)
+    assert samples.observed["imbalance"] == pytest.approx(np.ptp(single, axis=1))
+    assert samples.observed["lateness"].size == 2 * ranks
+    assert samples.observed["bandwidth_algorithm"] == pytest.approx(size / samples.seconds)
+    assert (samples.observed["time_host"] > 0).all()
+    assert (samples.sm_hz == 1.5e9).all()
+
+
+@pytest.mark.parametrize("direction", ["one", "both"])
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_rings_carry_the_neighbours_data(three: Any, ranks: int, direction: str) -> None:
+    axes = {"tier": "nvlink", "direction": direction, "ranks": ranks, "bytes": 64}
+    samples, verdict = _measured(three, _PROBES["nccl/ring"], **axes)
+    assert verdict is True
+    assert samples.work == 64 * (2 if direction == "both" else 1)
+
+
+def test_a_message_is_half_a_round_trip(three: Any) -> None:
+    samples, verdict = _measured(three, _PROBES["nccl/send"], tier="nvlink", bytes=32)
+    assert verdict is True
+    assert np.median(samples.seconds) < np.median(samples.observed["time_host"]) * 3
+
+
+def test_a_wrong_result_of_one_rank_is_a_wrong_result(three: Any, programs: ModuleType) -> None:
+    work = three.work(programs.wrong, ranks=2, axes={}, work=1)
+    work.clock.take(1)
+    assert work.verify() is False
+    work.close()
+
+
+def test_a_protocol_is_forced_when_the_communicator_is_made_and_only_then(three: Any, programs: ModuleType) -> None:
+    for name, right in (("LL128", True), ("default", False)):
+        work = three.work(programs.protocol, ranks=2, axes={}, work=1, protocol=name)
+        work.clock.take(1)
+        assert work.verify() is right
+        work.close()
+    assert "NCCL_PROTO" not in os.environ
+
+
+def test_the_worst_rank_counts_of_what_programs_observe(three: Any, programs: ModuleType) -> None:
+    work = three.observe(programs.numbers, ranks=3, axes={})
+    found = work.clock.take(2).observed
+    assert found["slowdown"].tolist() == [3.0, 3.0]
+    assert found["slowdown_beside"].tolist() == [3.0, 3.0]
+    work.close()
+
+
+def test_a_limit_of_blocks_and_the_kernel_reach_the_ranks(fresh: Any, programs: ModuleType) -> None:
+    fresh.begin(b"four", "warm")
+    for blocks in (0, 8, 16):
+        work = fresh.observe(programs.surroundings, ranks=2, axes={}, blocks=blocks)
+        assert work.clock.take(1).observed["blocks"] == [blocks]
+        assert work.clock.take(1).observed["kernel"] == [4]
+        work.close()
+    assert sorted(fresh._worlds) == [0, 16]
+
+
+def test_only_so_many_communicators_are_kept(fresh: Any, runner: ModuleType, programs: ModuleType) -> None:
+    before = runner._MOST_COMMUNICATORS
+    runner._MOST_COMMUNICATORS = 2
+    try:
+        for name in ("default", "LL", "LL128", "default"):
+            fresh.work(programs.protocol, ranks=2, axes={}, work=1, protocol=name).close()
+        assert list(fresh._world(0).communicators) == ["0-1:default:LL128", "0-1:default:default"]
+    finally:
+        runner._MOST_COMMUNICATORS = before
+
+
+def test_what_nccl_refuses_is_unavailable_in_its_own_words(fresh: Any) -> None:
+    axes = {"tier": "nvlink", "collective": "allreduce", "algorithm": "tree", "protocol": "LL", "ranks": 2, "bytes": 64}
+    with pytest.raises(Unavailable, match="NCCL 22809 refuses this: no tree here"):
+        _measured(fresh, _PROBES["nccl/forced"], **axes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("dies", "rank 1 of 2 on .* died"), ("fails", "rank 1 of 2: MemoryError: no room for this")]
+)
+def test_a_rank_that_fails_is_named(fresh: Any, programs: ModuleType, fault: str, said: str) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        fresh.work(getattr(programs, fault), ranks=2, axes={}, work=1).clock.take(1)
+
+
+def test_a_rank_that_hangs_is_named_and_ended(
+    fresh: Any, runner: ModuleType, programs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner._worlds, "_STALL_S", 1.0)
+    work = fresh.work(programs.hangs, ranks=2, axes={}, work=1)
+    started = fresh._world(0)._started
+    with pytest.raises(RuntimeError, match="no answer within 1 s from 1"):
+        work.clock.take(1)
+    fresh.close()
+    assert all(process.returncode is not None for process in started)
+
+
+def test_ranks_of_several_models_are_not_compared(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_NAMES", "H100,H200")
+    context = runner.Nccl(_machine(2), _HERE / "nccl_stand_in.py")
+    context.open()
+    with pytest.raises(Unavailable, match="another GPU than rank 0: H200 and H100"):
+        _measured(context, _PROBES["nccl/send"], tier="nvlink", bytes=32)
+    context.close()
+
+
+def test_a_gpu_that_does_not_open_costs_the_cells_and_says_why(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_GPUS", "1")
+    context = runner.Nccl(_machine(2), _HERE / "nccl_stand_in.py")
+    context.open()
+    with pytest.raises(Unavailable, match="GPU 1 on .*: there is no GPU 1"):
+        _measured(context, _PROBES["nccl/send"], tier="nvlink", bytes=32)
+    context.close()
+
+
+def test_more_ranks_than_gpus_are_refused(three: Any) -> None:
+    with pytest.raises(Unavailable, match="needs 4 GPUs on one host, there are 3"):
+        _measured(three, _PROBES["nccl/collective"], tier="nvlink", collective="allreduce", ranks=4, bytes=64)
