@@ -81,7 +81,7 @@ class Communicator:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / f"{rank}.new"))
         self._listener.listen(256)
-        os.rename(folder / f"{rank}.new", folder / str(rank))
+        (folder / f"{rank}.new").rename(folder / str(rank))
 
     def align(self):
         self._all(np.zeros(1, dtype=np.float32))
