@@ -22,13 +22,13 @@ _PINNED = 64 << 20
 
 
 class Memory:
-    """Device and page-locked host memory for one visit at a time."""
+    """Device and page-locked host memory for one visit at a time. share: of the device memory that is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = GPU_SHARE) -> None:
         free, total = cp.cuda.runtime.memGetInfo()
-        share = int(min(GPU_SHARE * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
-        self._block = cp.cuda.alloc(share)
-        self._device = _arena.Arena(self._block.ptr, share)
+        size = int(min(share * total, max(free - _RESERVE, free / 2))) // _PAGE * _PAGE
+        self._block = cp.cuda.alloc(size)
+        self._device = _arena.Arena(self._block.ptr, size)
         self._page_locked = np.frombuffer(cp.cuda.alloc_pinned_memory(_PINNED), dtype=np.uint8, count=_PINNED)
         self._pinned = _arena.Arena(int(self._page_locked.ctypes.data), _PINNED)
 

@@ -22,13 +22,13 @@ _GRID, _WARPS = 64, 16
 class _Side:
     """One GPU with its own lists of rows out of the table that all of them read."""
 
-    def __init__(self, gpu: Any, table: Any, row_bytes: int, vector: int) -> None:
+    def __init__(self, gpu: Any, table: Any, footprint: int, row_bytes: int, vector: int) -> None:
         self.gpu, self._table = gpu, table
         self.bytes = _WIRE // row_bytes * row_bytes
         gpu.activate()
         self._listed = _gathers.rows(
             gpu,
-            footprint=table.size,
+            footprint=footprint,
             row_bytes=row_bytes,
             align=0,
             count=self.bytes // row_bytes,
@@ -95,7 +95,7 @@ class _AtOnce:
 def at_once(peers: Any, *, ranks: int, footprint: int, row_bytes: int, vector: int) -> Work:
     """Rows of a page-locked table of `footprint` bytes, read in place by the first `ranks` GPUs, each its own rows."""
     table = _tables.table(peers.gpu(0), "pinned", footprint)
-    sides = [_Side(peers.gpu(place), table, row_bytes, vector) for place in range(ranks)]
+    sides = [_Side(peers.gpu(place), table, footprint, row_bytes, vector) for place in range(ranks)]
     clock = _AtOnce(sides=sides)
     for side in sides:  # the driver loads a kernel at its first launch, and waits for the stream to do so
         side.gpu.activate()

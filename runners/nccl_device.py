@@ -14,6 +14,7 @@ from gridstone.clock import sm_hz
 from gridstone.device import discover
 
 _single = content.load_module(Path(__file__).with_name("on_cupy.py"))
+_SHARE = 0.12  # of the GPU's memory: there may be several sets of ranks, and NCCL has buffers of its own
 _FLOAT, _SUM = nccl.NCCL_FLOAT32, nccl.NCCL_SUM
 _UNSUPPORTED = ("NCCL_ERROR_INVALID_USAGE", "NCCL_ERROR_INVALID_ARGUMENT")
 
@@ -25,7 +26,7 @@ class Device:
         machine = discover(None)
         if machine.gpu is None or place >= machine.gpus:
             raise Unavailable(machine.no_gpu or f"there is no GPU {place}, {machine.gpus} visible")
-        self.gpu = _single.Gpu(machine, place)
+        self.gpu = _single.Gpu(machine, place, _SHARE)
         self.identity = {
             "gpu": machine.gpu.name,
             "uuid": machine.uuids[place],

@@ -235,7 +235,8 @@ def _launcher(size: int) -> list[str]:
     """What starts `size` processes of the words that follow it on the hosts of a job."""
     told = os.environ.get("GRIDSTONE_MPI_LAUNCH")
     if told:
-        return [word.replace("{ranks}", str(size)) for word in shlex.split(told)]
+        mpiexec = next((str(one.mpiexec) for one in ranks.installations().values()), "mpiexec")
+        return [word.replace("{mpiexec}", mpiexec).replace("{ranks}", str(size)) for word in shlex.split(told)]
     return ["srun", "--kill-on-bad-exit=1", "-n", str(size)]
 
 

@@ -16,6 +16,7 @@ from gridstone import content
 from gridstone.clock import BlockClock, CycleClock, EventClock, HostClock, ObservedClock, Work
 from gridstone.compile import compile_kernel
 from gridstone.declaration import Machine
+from gridstone.declaration.need import GPU_SHARE
 
 _bench = content.load_module(Path(__file__).with_name("cupy_bench.py"))
 _memory = content.load_module(Path(__file__).with_name("cupy_memory.py"))
@@ -31,10 +32,10 @@ def context(machine: Machine) -> Iterator[Gpu]:
 class Gpu:
     """One GPU with a stream, memory, support kernels and the three kinds of work: launch, chain and call.
 
-    place: which of the GPUs that this process sees.
+    place: which of the GPUs that this process sees. share: of its memory, taken at once.
     """
 
-    def __init__(self, machine: Machine, place: int = 0) -> None:
+    def __init__(self, machine: Machine, place: int = 0, share: float = GPU_SHARE) -> None:
         assert machine.gpu is not None
         self.machine = machine
         self.facts = machine.gpu
@@ -44,7 +45,7 @@ class Gpu:
         self.device = Device(place)
         self._make_current()
         self._renew_stream()
-        self._memory = _memory.Memory()
+        self._memory = _memory.Memory(share)
         self._support: dict[str, Any] = {}
         self.bench = _bench.Bench(self)
         self._textures: list[Any] = []

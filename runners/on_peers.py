@@ -13,6 +13,7 @@ from gridstone import Unavailable, content
 from gridstone.declaration import Machine
 
 _single = content.load_module(Path(__file__).with_name("on_cupy.py"))
+_SHARE = 0.12  # of each GPU's memory: the ranks of NCCL have as much beside it
 _ALREADY_ENABLED = 704  # cudaErrorPeerAccessAlreadyEnabled
 
 
@@ -47,7 +48,7 @@ class Peers:
         """The GPU at that place, current from here on. Raises Unavailable where it is of another model."""
         if place not in self._gpus:
             _check_model(place)
-            self._gpus[place] = _single.Gpu(self.machine, place)
+            self._gpus[place] = _single.Gpu(self.machine, place, _SHARE)
         found = self._gpus[place]
         found.activate()
         if place not in self._visited:

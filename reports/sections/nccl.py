@@ -21,7 +21,7 @@ def section(rows):
     bus = measured(rows, "nccl/collective", "bandwidth_bus")
     time = measured(rows, "nccl/collective", "time", collective="allreduce")
     reduced = bus[bus["collective"] == "allreduce"] if len(bus) else bus
-    top, quickest = best(reduced), best(time)
+    top, quickest = best(_most(reduced)), best(_most(time))
     ratios = _ratios(time, measured(rows, "nccl/forced", "time", collective="allreduce"))
     claims = []
     if top is not None:

@@ -138,16 +138,17 @@ def described(
 def in_words(found: Mapping[str, Any]) -> list[str]:
     """A line per kind of link between GPUs, and one per adapter that is up at a known speed."""
     kinds: dict[str, list[str]] = {}
-    for one in found["links"]:
+    for one in found.get("links", ()):
         through = f"{one['count']} NVLinks" if one["tier"] == "nvlink" else f"PCIe ({one['path'] or 'path unknown'})"
         speed = f", {one['bandwidth'] / 1e9:.0f} GB/s one way" if one["bandwidth"] else ""
         if one["src"] < one["dst"]:
             kinds.setdefault(f"{through}{speed}", []).append(f"{one['src']}-{one['dst']}")
-    every = len(found["gpus"]) * (len(found["gpus"]) - 1) // 2
+    gpus = len(found.get("gpus", ()))
+    every = gpus * (gpus - 1) // 2
     lines = [
         f"GPUs {'all pairs' if len(pairs) == every else ', '.join(pairs)}: {kind}" for kind, pairs in kinds.items()
     ]
-    for nic in (one for one in found["nics"] if _up(one) and one["bandwidth"]):
+    for nic in (one for one in found.get("nics", ()) if _up(one) and one["bandwidth"]):
         node = "" if nic["numa_node"] is None else f", memory node {nic['numa_node']}"
         lines.append(f"{nic['name']}: {nic['kind']}, {nic['bandwidth'] * 8 / 1e9:g} Gbit/s{node}")
     return lines

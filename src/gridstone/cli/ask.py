@@ -88,6 +88,10 @@ def _value(name: str, text: str, annotation: Any) -> Any:
             return text.lower() in ("true", "yes", "1")
         raise UsageError(f"{name}={text} is not true or false")
     kinds = get_args(annotation) or (annotation,)
+    if int in kinds and float not in kinds:
+        if not text.isdecimal():
+            raise UsageError(f"{name}={text} is not a whole number")
+        return int(text)
     if float in kinds:
         try:
             return float(text)

@@ -113,7 +113,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             ("gpu", f"{gpu['name']}, {format_bytes(gpu['memory_bytes'])}, {link}, {gpu['uuid']}"),
             ("driver", f"{gpu['driver']}, CUDA {gpu['cuda_driver']}"),
         ]
-    lines += [("topology", line) for line in in_words(found["topology"])]
+    lines += [("topology", line) for line in in_words(found.get("topology", {}))]
     lines += [
         ("gpu busy", f"{p['name'] or 'a process'} ({p['pid']}) computes on it and disturbs what is measured")
         for p in found["gpu_processes"]

@@ -42,17 +42,17 @@ def transfer_time(
     Raises UsageError for an unknown word, OutOfDomain outside the sizes.
     """
     function = model.function("transfer_time")
+    between_gpus = [_place("src", src), _place("dst", dst)]
     if src == dst == "host":
         raise UsageError("transfer_time: host to host is host_time with kind=memcpy")
     if src == dst == "device":
         method = "device"
-    ends = [_GPU.fullmatch(place) for place in (src, dst)]
-    if ends[0] and ends[1]:
+    if None not in between_gpus:
         if src == dst:
             raise UsageError(f"transfer_time: {src} to itself is src=device dst=device")
         method = "engine" if method == "pinned" else method
-        if duplex and int(ends[0][1]) > int(ends[1][1]):
-            src, dst = dst, src
+        if duplex:
+            src, dst = sorted((src, dst), key=lambda gpu: _place("src", gpu) or 0)
     if src == "device" and dst == "host" and duplex:
         # Both ways at once is one measurement, kept under the way to the device.
         src, dst = dst, src
@@ -64,3 +64,11 @@ def transfer_time(
     if chunk is not None:
         raise UsageError(f"transfer_time: method={method} copies contiguous bytes: leave out chunk")
     return law.at(extrapolate, bytes=bytes)
+
+
+def _place(name: str, word: str) -> int | None:
+    """The place of a GPU, None for the memory of the host or of the one GPU."""
+    found = _GPU.fullmatch(word)
+    if found is None and word not in ("host", "device"):
+        raise UsageError(f"transfer_time: {name}={word}: write host or device, or gpu0, gpu1 for several GPUs")
+    return None if found is None else int(found[1])

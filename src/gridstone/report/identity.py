@@ -107,8 +107,6 @@ def _seen(rows: pd.DataFrame) -> tuple[Line, ...]:
 
 def _around(topology: Mapping[str, Any]) -> tuple[Line, ...]:
     """The links between GPUs, and the network adapters that are up, of the host that was measured."""
-    if not topology:
-        return ()
     named = (line.partition(": ") for line in in_words(topology))
     return tuple(Line(name=name, text=text) for name, _, text in named)
 
