@@ -1,0 +1,99 @@
+"""Cells that take every GPU: which of them a process sees, who holds the locks, and whose memory it is meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from plan_probes import NODE
+
+from gridstone.errors import NothingMeasured
+from gridstone.plan import missing
+from gridstone.plan.catalogue import load_probes
+from gridstone.worker import Crew, gpu_lock
+from gridstone.worker.job import Start
+from gridstone.worker.session import _by_gpus
+
+TWO = replace(NODE, gpus=2, uuids=("GPU-b", "GPU-a"))
+OURS = [probe for probe in load_probes() if probe.family in ("peer", "nccl")]
+
+
+def _locks(uuid: str) -> Any:
+    assert NODE.gpu is not None
+    return gpu_lock(replace(NODE, gpu=replace(NODE.gpu, uuid=uuid)))
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Locks of this test only."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def test_a_session_of_all_gpus_holds_the_lock_of_each() -> None:
+    with gpu_lock(TWO, all_gpus=True):
+        for uuid in TWO.uuids:
+            with pytest.raises(NothingMeasured, match=uuid), _locks(uuid):
+                pass
+    for uuid in TWO.uuids:
+        with _locks(uuid):
+            pass
+
+
+def test_one_gpu_that_is_busy_is_named_and_the_others_are_let_go() -> None:
+    with _locks("GPU-b"):
+        with pytest.raises(NothingMeasured, match="GPU-b"), gpu_lock(TWO, all_gpus=True):
+            pass
+        with _locks("GPU-a"):
+            pass
+
+
+def test_a_process_sees_the_gpus_that_its_runner_uses() -> None:
+    start = Start(machine=TWO, runner=Path("r.py"), on_gpu=True)
+    assert NODE.gpu is not None
+    assert start.gpus == (NODE.gpu.uuid,)
+    assert replace(start, all_gpus=True).gpus == ("GPU-b", "GPU-a")
+    assert replace(start, all_gpus=True, machine=NODE).gpus == (NODE.gpu.uuid,)
+    assert replace(start, machine=replace(NODE, gpu=None)).gpus == ()
+
+
+def test_cells_of_all_gpus_come_after_those_of_one() -> None:
+    some = [
+        SimpleNamespace(cell=SimpleNamespace(probe=SimpleNamespace(on_all_gpus=many)), number=number)
+        for number, many in enumerate([True, False, True, False])
+    ]
+    assert [[one.number for one in part] for part in _by_gpus(some)] == [[1, 3], [0, 2]]  # type: ignore[arg-type]
+
+
+def test_processes_of_one_gpu_and_of_all_do_not_share_the_memory(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    def child(name: str, on_gpu: bool, all_gpus: bool) -> Any:
+        start = Start(machine=TWO, runner=Path(name), on_gpu=on_gpu, all_gpus=all_gpus)
+        return SimpleNamespace(start=start, kill=lambda: ended.append(name))
+
+    crew = Crew(machine=TWO, log_dir=tmp_path)
+    kinds = {"on_cupy": (True, False), "on_host": (False, False), "on_nccl": (True, True), "on_peers": (True, True)}
+    crew._children = {(name, 0): child(name, *kind) for name, kind in kinds.items()}
+    crew._make_room(True)
+    assert ended == ["on_cupy"]
+    crew._make_room(False)
+    assert ended == ["on_cupy", "on_nccl", "on_peers"]
+    assert list(crew._children) == [("on_host", 0)]
+    crew._children.clear()
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_without_several_gpus_every_cell_says_why_it_is_skipped(gpus: int) -> None:
+    machine = replace(NODE, gpus=gpus, packages=("cupy", "cuda"))
+    if not gpus:
+        machine = replace(machine, gpu=None, no_gpu="no NVIDIA driver found")
+    for probe in OURS:
+        for profile in ("quick", "standard"):
+            for axes in probe.points(profile):
+                reason = missing(SimpleNamespace(probe=probe, axes=axes), machine)  # type: ignore[arg-type]
+                wanted = f"needs {{}} GPUs, {gpus} visible" if gpus else "no NVIDIA driver found"
+                assert reason is not None
+                assert any(reason.startswith(wanted.format(count)) for count in range(2, 65)), (probe.name, reason)
