@@ -23,7 +23,11 @@ class Device:
         if os.environ.get("STAND_IN_GPUS") and place >= int(os.environ["STAND_IN_GPUS"]):
             raise Unavailable(f"there is no GPU {place}")
         name = os.environ.get("STAND_IN_NAMES", "stand-in").split(",")
-        self.identity = {"gpu": name[place % len(name)], "uuid": f"GPU-{place}", "nccl": 22809}
+        self.identity = {
+            "gpu": name[place % len(name)],
+            "uuid": f"GPU-{os.environ.get('SLURMD_NODENAME')}-{place}",
+            "nccl": 22809,
+        }
         self.cubin = None
 
     def begin(self, cubin):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,19 @@ def test_copies_to_a_peer(model: HardwareModel) -> None:
         model.transfer_time(src="gpu0", dst="gpu0", bytes=64)
     with pytest.raises(UsageError, match="gpu2"):
         model.transfer_time(src="gpu0", dst="gpu2", bytes=64)
+
+
+def test_a_multiplication_beside_an_all_reduce(tmp_path: Path) -> None:
+    cells = [
+        ({"split": s, "blocks": b, "ranks": 2, "bytes": 64 << 20, "tier": "nvlink"}, metric, "1", f * (1 + s / 400))
+        for s, b, (metric, f) in itertools.product(
+            (25, 50, 75, 88, 100), (0, 8), (("slowdown", 1.0), ("slowdown_beside", 1.2))
+        )
+    ]
+    fit([write_run(tmp_path / "run", {"nccl/beside": cells})], tmp_path / "model")
+    model = gridstone.model.load(tmp_path / "model")
+    assert model.corun(kind="tensor", beside="allreduce", split=60).value == pytest.approx(1.15, rel=0.03)
+    assert model.corun(kind="tensor", beside="allreduce", split=100).value == pytest.approx(1.25, rel=0.03)
+    assert model.corun(kind="allreduce", beside="tensor", split=25).value == pytest.approx(1.2 * 1.1875, rel=0.03)
+    with pytest.raises(OutOfDomain):
+        model.corun(kind="allreduce", beside="tensor", split=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -205,3 +206,41 @@ def test_a_gpu_that_does_not_open_costs_the_cells_and_says_why(
 def test_more_ranks_than_gpus_are_refused(three: Any) -> None:
     with pytest.raises(Unavailable, match="needs 4 GPUs on one host, there are 3"):
         _measured(three, _PROBES["nccl/collective"], tier="nvlink", collective="allreduce", ranks=4, bytes=64)
+
+
+_LAUNCHER = """
+import os, subprocess, sys
+count, words = int(sys.argv[1]), sys.argv[2:]
+started = [
+    subprocess.Popen(words, env=os.environ | {"SLURMD_NODENAME": f"host{n // 2}", "SLURM_LOCALID": str(n % 2)})
+    for n in range(count)
+]
+sys.exit(max(process.wait() for process in started))
+"""
+
+
+def test_ranks_of_two_hosts_are_spread_over_them(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "launch.py").write_text(_LAUNCHER)
+    monkeypatch.setenv("GRIDSTONE_MPI_LAUNCH", f"{sys.executable} {tmp_path / 'launch.py'} {{ranks}}")
+    monkeypatch.setenv("GRIDSTONE_MPI_RANKS", "4")
+    monkeypatch.setenv("GRIDSTONE_MPI_ADDRESS", "127.0.0.1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-here")
+    context = runner.Nccl(_machine(2), _HERE / "nccl_stand_in.py")
+    context.open()
+    world = context._world(0)
+    assert [(hello["host"], hello["place"]) for hello in world._hellos] == [
+        ("host0", 0), ("host0", 1), ("host1", 0), ("host1", 1)
+    ]  # fmt: skip
+    assert world.members(2, "network") == [0, 2]
+    assert world.members(2, "nvlink") == [0, 1]
+    axes = {"tier": "network", "collective": "allreduce", "ranks": 3, "bytes": 64}
+    _, verdict = _measured(context, _PROBES["nccl/collective"], **axes)
+    assert verdict is True
+    context.close()
+
+
+def test_ranks_of_one_host_are_no_network(three: Any) -> None:
+    with pytest.raises(Unavailable, match="all GPUs are on one host"):
+        _measured(three, _PROBES["nccl/send"], tier="network", bytes=64)

@@ -1,4 +1,4 @@
-"""corun from pairs of kinds of work beside each other."""
+"""corun from pairs of kinds of work beside each other, a collective among GPUs being one of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ if TYPE_CHECKING:
 
 NAME = "corun"
 FORM = "slowdown of each kind beside each other kind, over the share of the SMs that it has"
-PROBES = ("corun/pair",)
+PROBES = ("corun/pair", "nccl/beside")
+
+_COLLECTIVE = {"kind": "tensor", "beside": "allreduce", "method": "exclusive"}
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """One law per ordered pair of kinds and way of splitting the SMs; both metrics of a cell feed one each."""
     import pandas as pd
 
-    own, other = usable(frame, "corun/pair", "slowdown"), usable(frame, "corun/pair", "slowdown_beside")
-    if own.empty:
+    parts = []
+    for probe, naming in (("corun/pair", {}), ("nccl/beside", _COLLECTIVE)):
+        own, other = (usable(frame, probe, metric).assign(**naming) for metric in ("slowdown", "slowdown_beside"))
+        if naming and len(own):
+            own, other = (rows[rows["blocks"] == 0] for rows in (own, other))  # as many as NCCL takes by itself
+        if len(own):
+            other = other[(other["kind"] != other["beside"]) & (other["split"] < 100)]
+            swapped = other.assign(kind=other["beside"], beside=other["kind"], split=100 - other["split"])
+            parts += [own, swapped]
+    if not parts:
         return []
-    other = other[other["kind"] != other["beside"]]
-    swapped = other.assign(kind=other["beside"], beside=other["kind"], split=100 - other["split"])
-    rows = pd.concat([own, swapped], ignore_index=True)
+    rows = pd.concat(parts, ignore_index=True)
     found = []
     for method in words(rows, "method"):
         for kind in words(rows, "kind"):

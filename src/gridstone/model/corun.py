@@ -18,8 +18,9 @@ def corun(
 ) -> Prediction:
     """Slowdown of `kind` while `beside` runs too: its rate alone, on the same SMs, over its rate then.
 
-    kind, beside: `tensor`, `stream`, `gemv`, `gather`, `small`, `h2d`, `d2h`. split: per cent of the SMs that `kind`
-    has. method: `exclusive` (each kernel has SMs to itself, by its number of blocks), `free` (both are on every SM),
-    `green` (green contexts). Raises UsageError for an unknown word, OutOfDomain outside the measured splits.
+    kind, beside: `tensor`, `stream`, `gemv`, `gather`, `small`, `h2d`, `d2h`; `tensor` and `allreduce`, NCCL's among
+    GPUs, which takes SMs of its own choice. split: per cent of the SMs that `kind` has. method: `exclusive` (each
+    kernel has SMs to itself, by its number of blocks), `free` (both are on every SM), `green` (green contexts).
+    Raises UsageError for an unknown word, OutOfDomain outside the measured splits.
     """
     return model.function("corun").law(kind=kind, beside=beside, method=method).at(extrapolate, split=split)
