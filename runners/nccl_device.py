@@ -12,6 +12,7 @@ from cupy.cuda import nccl
 from gridstone import Unavailable, content
 from gridstone.clock import sm_hz
 from gridstone.device import discover
+from gridstone.errors import GridstoneError
 
 _single = content.load_module(Path(__file__).with_name("on_cupy.py"))
 _SHARE = 0.12  # of the GPU's memory: there may be several sets of ranks, and NCCL has buffers of its own
@@ -23,15 +24,13 @@ class Device:
     """The GPU at a place among those that this process sees."""
 
     def __init__(self, place: int) -> None:
-        machine = discover(None)
-        if machine.gpu is None or place >= machine.gpus:
-            raise Unavailable(machine.no_gpu or f"there is no GPU {place}, {machine.gpus} visible")
+        try:
+            machine = discover(str(place))
+        except GridstoneError as error:
+            raise Unavailable(str(error)) from error
+        assert machine.gpu is not None
         self.gpu = _single.Gpu(machine, place, _SHARE)
-        self.identity = {
-            "gpu": machine.gpu.name,
-            "uuid": machine.uuids[place],
-            "nccl": nccl.get_version(),
-        }
+        self.identity = {"gpu": machine.gpu.name, "uuid": machine.gpu.uuid, "nccl": nccl.get_version()}
 
     # Cells
 
