@@ -25,9 +25,7 @@ def section(rows):
     ratios = _ratios(time, measured(rows, "nccl/forced", "time", collective="allreduce"))
     claims = []
     if top is not None:
-        share = (
-            f", {percent(top['value'] / top['limit'])} of {top['limit_kind']}" if top["limit"] == top["limit"] else ""
-        )
+        share = _share(top)
         claims.append(
             f"an all-reduce of {int(top['ranks'])} GPUs reaches {amount(top['value'], 'B/s')} on the bus{share}"
         )
@@ -47,6 +45,11 @@ def section(rows):
         ),
         facts=tuple(_facts(top, quickest)),
     )
+
+
+def _share(row):
+    known = row["limit"] == row["limit"]
+    return f" ({percent(row['value'] / row['limit'])} of {row['limit_kind']})" if known else ""
 
 
 def _otherwise(rows):

@@ -24,9 +24,7 @@ def section(rows):
     loads = best(measured(rows, "peer/latency", "time"))
     claims = []
     if top is not None:
-        share = (
-            f", {percent(top['value'] / top['limit'])} of {top['limit_kind']}" if top["limit"] == top["limit"] else ""
-        )
+        share = _share(top)
         claims.append(f"a GPU reaches {amount(top['value'], 'B/s')} to another{share}")
     if best(both) is not None:
         claims.append(f"{amount(best(both)['value'], 'B/s')} both ways at once")
@@ -44,6 +42,11 @@ def section(rows):
         ),
         facts=tuple(_facts(top, loads)),
     )
+
+
+def _share(row):
+    known = row["limit"] == row["limit"]
+    return f" ({percent(row['value'] / row['limit'])} of {row['limit_kind']})" if known else ""
 
 
 def _facts(top, loads):
