@@ -4,7 +4,7 @@ import math
 
 from gridstone.figure import Limit, Scale, lines
 from gridstone.figure.matrix import matrix
-from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, amount, best, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes
 
 FAMILY = "nccl"
@@ -43,7 +43,6 @@ def section(rows):
             *_beside(rows),
             *_overlap(rows),
         ),
-        facts=tuple(_facts(top, quickest)),
     )
 
 
@@ -57,13 +56,6 @@ def _otherwise(rows):
     if sent is None:
         return "No all-reduce of NCCL in this run is ok"
     return f"A message between two GPUs reaches {amount(sent['value'], 'B/s')} through NCCL"
-
-
-def _facts(top, quickest):
-    if top is not None:
-        yield fact("nccl_allreduce", top, f"{int(top['ranks'])} GPUs, {format_bytes(int(top['bytes']))}")
-    if quickest is not None:
-        yield fact("nccl_allreduce_time", quickest, f"{int(quickest['ranks'])} GPUs")
 
 
 def _most(rows):

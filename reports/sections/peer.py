@@ -4,7 +4,7 @@ import math
 
 from gridstone.figure import Limit, Scale, lines
 from gridstone.figure.matrix import matrix
-from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, amount, best, listing, measured, percent, series, trusted
 
 FAMILY = "peer"
 ORDER = 145
@@ -40,20 +40,12 @@ def section(rows):
             *_matrices(rows, copies, pairs),
             *_gathers(measured(rows, "peer/gather", "bandwidth")),
         ),
-        facts=tuple(_facts(top, loads)),
     )
 
 
 def _share(row):
     known = row["limit"] == row["limit"]
     return f" ({percent(row['value'] / row['limit'])} of {row['limit_kind']})" if known else ""
-
-
-def _facts(top, loads):
-    if top is not None:
-        yield fact("peer_copy", top, f"from GPU {int(top['src'])} to GPU {int(top['dst'])}")
-    if loads is not None:
-        yield fact("peer_load", loads, "dependent loads")
 
 
 def _sizes(rows, words):

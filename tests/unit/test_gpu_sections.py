@@ -82,7 +82,6 @@ def test_peers_claim_their_share_of_the_link_and_show_every_pair(gpus: int) -> N
     assert bandwidths.svg.count(f"GPU {gpus - 1}") >= 2
     assert "They are joined by 18 NVLinks" in bandwidths.caption
     assert f"{gpus} GPUs read" in found.lead
-    assert {fact.quantity for fact in found.facts} == {"peer_copy", "peer_load"}
 
 
 @pytest.mark.parametrize("gpus", [2, 4, 8])
