@@ -5,18 +5,19 @@ import functools
 from gridstone import Limit, content, gpu_memory, loop, nccl, observed, probe, rate, seconds, values
 from gridstone.collectives import BUS
 from gridstone.ranks import elsewhere
-from gridstone.topology import gpu_count, joined_by
+from gridstone.topology import gpu_count, joint_tiers
 
 _COUNT = max(2, gpu_count())
 _RANKS = values(
     sorted({n for n in (2, 4, 8) if n <= _COUNT} | {_COUNT}),
     quick=[2],
-    full=range(2, _COUNT + 1),
+    full=sorted({n for n in (2, 3, 4, 6, 8, 16) if n <= _COUNT} | {_COUNT}),
     open=True,
     low=2,
     high=1024,
 )
-_TIER = values(["network"] if elsewhere() else [joined_by()], full=["nvlink", "pcie", "node", "network"])
+_NEAR = joint_tiers()
+_TIER = values(["network"] if elsewhere() else _NEAR, full=[*_NEAR, "network"])
 _ALL = nccl(lambda axes: axes["ranks"], lambda axes: axes["tier"])
 _PAIR = nccl(lambda _: 2, lambda axes: axes["tier"])
 _LADDER = [1 << power for power in range(3, 32)]
@@ -37,6 +38,11 @@ _WHOLE = ("allreduce", "reduce", "broadcast")  # of arrays that are not divided 
 _FORCED = [(algorithm, protocol) for algorithm in ("ring", "tree") for protocol in ("LL", "LL128", "Simple")]
 
 
+@functools.cache
+def _runner(name):
+    return content.load_module(content.folder("runners") / f"{name}.py")
+
+
 def _slowest_link(machine, axes, samples):
     """What the slowest link between the ranks carries one way, where all are on this host."""
     among = range(int(axes.get("ranks", 2)))
@@ -47,49 +53,9 @@ def _slowest_link(machine, axes, samples):
     return Limit(value=slowest.bandwidth, kind=slowest.source)
 
 
-def _collective(rank, *, collective, bytes):
-    """On a rank: whole numbers go in, so that what comes out is exact whatever the order of the additions."""
-    device, comm, size, me = rank.device, rank.comm, rank.size, rank.rank
-    count, part = bytes // 4, bytes // 4 // size
-    total = size * (size + 1) // 2
-    every = range(size)
-    if collective in _WHOLE:
-        given, into = device.array(count), device.array(count)
-        device.fill(given, me + 1)
-        call = {"allreduce": comm.all_reduce, "reduce": comm.reduce, "broadcast": comm.broadcast}[collective]
-        step = functools.partial(call, given, into)
-        expected = [(into, 1 if collective == "broadcast" else total)]
-        if collective == "reduce" and me:
-            expected = []
-    elif collective == "allgather":
-        given, into = device.array(part), device.array(part * size)
-        device.fill(given, me + 1)
-        step = functools.partial(comm.all_gather, given, into)
-        expected = [(into[p * part : (p + 1) * part], p + 1) for p in every]
-    elif collective == "reduce_scatter":
-        given, into = device.array(part * size), device.array(part)
-        for p in every:
-            device.fill(given[p * part : (p + 1) * part], me + 1 + p)
-        step = functools.partial(comm.reduce_scatter, given, into)
-        expected = [(into, total + size * me)]
-    else:
-        given, into = device.array(part * size), device.array(part * size)
-        for p in every:
-            device.fill(given[p * part : (p + 1) * part], me * size + p + 1)
-        sends = [(given[p * part : (p + 1) * part], p) for p in every]
-        receives = [(into[p * part : (p + 1) * part], p) for p in every]
-        step = functools.partial(comm.exchange, sends, receives)
-        expected = [(array, p * size + me + 1) for array, p in receives]
-    return rank.Program(
-        step=step,
-        poison=lambda: device.poison(into),
-        verify=(lambda: all(device.right(array, factor) for array, factor in expected)) if expected else None,
-    )
-
-
 def _measured(nccl, program, *, tier, ranks, bytes, bus, algorithm="default", protocol="default", **axes):
     return nccl.work(
-        program,
+        getattr(_runner("nccl_programs"), program),
         tier=tier,
         ranks=ranks,
         algorithm=algorithm,
@@ -121,7 +87,7 @@ def collective(nccl, *, tier, collective, ranks, bytes):
     bandwidth is that of the busiest link, were it a ring.
     """
     return _measured(
-        nccl, _collective, tier=tier, ranks=ranks, bytes=bytes, bus=BUS[collective](ranks), collective=collective
+        nccl, "collective", tier=tier, ranks=ranks, bytes=bytes, bus=BUS[collective](ranks), collective=collective
     )
 
 
@@ -134,7 +100,7 @@ def collective(nccl, *, tier, collective, ranks, bytes):
     protocol=["LL", "LL128", "Simple"],
     together={("algorithm", "protocol"): _FORCED},
     ranks=_RANKS,
-    bytes=values(_LADDER[::2], quick=_LADDER[::7], full=_LADDER, open=True, unit="B", low=4, multiple=4),
+    bytes=values(_LADDER[::2], quick=_LADDER[::7], open=True, unit="B", low=4, multiple=4),
     measures=_MEASURES,
     limit={"bandwidth_bus": _slowest_link},
     needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
@@ -146,7 +112,7 @@ def forced(nccl, *, tier, collective, algorithm, protocol, ranks, bytes):
     """The same with the algorithm and the protocol that NCCL is told to use; what it refuses is skipped."""
     return _measured(
         nccl,
-        _collective,
+        "collective",
         tier=tier,
         ranks=ranks,
         bytes=bytes,
@@ -154,23 +120,6 @@ def forced(nccl, *, tier, collective, algorithm, protocol, ranks, bytes):
         algorithm=algorithm,
         protocol=protocol,
         collective=collective,
-    )
-
-
-def _message(rank, *, bytes):
-    device, comm, peer = rank.device, rank.comm, 1 - rank.rank
-    out, into = device.array(bytes // 4), device.array(bytes // 4)
-    device.fill(out, rank.rank + 1)
-    turns = [([(out, peer)], []), ([], [(into, peer)])]
-    if rank.rank:
-        turns.reverse()
-
-    def step():
-        for sends, receives in turns:
-            comm.exchange(sends, receives)
-
-    return rank.Program(
-        step=step, operations=2, poison=lambda: device.poison(into), verify=lambda: device.right(into, peer + 1)
     )
 
 
@@ -187,23 +136,7 @@ def _message(rank, *, bytes):
 )
 def send(nccl, *, tier, bytes):
     """A message between two ranks: half a round trip of a send and a receive."""
-    return _measured(nccl, _message, tier=tier, ranks=2, bytes=bytes, bus=1)
-
-
-def _neighbours(rank, *, direction, bytes):
-    device, comm, size, me = rank.device, rank.comm, rank.size, rank.rank
-    right, left = (me + 1) % size, (me - 1) % size
-    ways = [(right, left)] if direction == "one" else [(right, left), (left, right)]
-    out = device.array(bytes // 4)
-    device.fill(out, me + 1)
-    into = [device.array(bytes // 4) for _ in ways]
-    sends = [(out, there) for there, _ in ways]
-    receives = [(array, source) for array, (_, source) in zip(into, ways, strict=True)]
-    return rank.Program(
-        step=lambda: comm.exchange(sends, receives),
-        poison=lambda: [device.poison(array) for array in into],
-        verify=lambda: all(device.right(array, source + 1) for array, source in receives),
-    )
+    return _measured(nccl, "message", tier=tier, ranks=2, bytes=bytes, bus=1)
 
 
 @probe(
@@ -222,15 +155,10 @@ def _neighbours(rank, *, direction, bytes):
 def ring(nccl, *, tier, direction, ranks, bytes):
     """Each rank sends `bytes` to the next and gets as many from the one before; `both` goes round both ways at once."""
     ways = 2 if direction == "both" else 1
-    return _measured(nccl, _neighbours, tier=tier, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
+    return _measured(nccl, "neighbours", tier=tier, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
 
 
 _GEMM = {"sm_80+": [loop(r"HMMA\.16816\.F32\.BF16", count=64), loop(r"LDSM\.16\.M88\.4", count=24)]}
-
-
-@functools.cache
-def _programs():
-    return content.load_module(content.folder("runners") / "nccl_beside.py")
 
 
 @probe(
@@ -254,7 +182,7 @@ def beside(nccl, *, tier, split, blocks, ranks, bytes):
     blocks: the most thread blocks, and with them SMs, that NCCL may take; 0 leaves that to NCCL.
     """
     axes = {"bytes": bytes, "share": split}
-    return nccl.observe(_programs().beside, tier=tier, ranks=ranks, blocks=blocks, axes=axes)
+    return nccl.observe(_runner("nccl_beside").beside, tier=tier, ranks=ranks, blocks=blocks, axes=axes)
 
 
 @probe(
@@ -275,4 +203,6 @@ def beside(nccl, *, tier, split, blocks, ranks, bytes):
 )
 def overlap(nccl, *, tier, chunks, ranks, bytes):
     """A multiplication and the all-reduce of its result in `chunks` parts: their time together over the sum of both."""
-    return nccl.observe(_programs().overlapped, tier=tier, ranks=ranks, axes={"bytes": bytes, "chunks": chunks})
+    return nccl.observe(
+        _runner("nccl_beside").overlapped, tier=tier, ranks=ranks, axes={"bytes": bytes, "chunks": chunks}
+    )

@@ -13,7 +13,6 @@ from gridstone import (
     observed,
     peer_link,
     peers,
-    pow2,
     probe,
     seconds,
     values,
@@ -25,15 +24,7 @@ _COUNT = max(2, gpu_count())
 _EVERY = values(range(_COUNT), open=True, low=0, high=63)
 _FIRST = values(range(2), full=range(_COUNT), open=True, low=0, high=63)
 _LADDER = [1 << power for power in range(3, 31)]
-_BYTES = values(
-    _LADDER,
-    quick=_LADDER[::3],
-    full=pow2("8", "1GiB", per_octave=2, multiple=4).full,
-    open=True,
-    unit="B",
-    low=4,
-    multiple=4,
-)
+_BYTES = values(_LADDER, quick=_LADDER[::3], open=True, unit="B", low=4, multiple=4)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gridstone.declaration import Link, joining, pcie_bandwidth
+from gridstone.declaration import TIERS, Link, joining, pcie_bandwidth
 
 ROOT = Path("/")
 # Names by which nvidia-smi topo -m calls the levels of nvmlGpuTopologyLevel_t, and the tier of a copy across them.
@@ -21,6 +21,7 @@ _THROUGH_CPUS = ("NODE", "SYS")
 _NVLINK_SPEED = 164  # NVML_FI_DEV_NVLINK_GET_SPEED, MB/s one way of the link that the scope names
 _NVLINK_SPEED_COMMON = 90  # NVML_FI_DEV_NVLINK_SPEED_MBPS_COMMON, for GPUs before Hopper
 _MOST_NVLINKS = 18
+_USUAL = "nvlink"  # where nothing is known
 _SWITCH = 2  # NVML_NVLINK_DEVICE_TYPE_SWITCH
 
 
@@ -38,18 +39,23 @@ def gpu_count(root: Path = ROOT, environment: Mapping[str, str] = os.environ) ->
 
 
 @cache
-def joined_by() -> str:
-    """The tier that joins the visible GPUs, for a declaration: NVML is asked only where there are several."""
+def joint_tiers() -> tuple[str, ...]:
+    """The tiers that join the first two, three and more GPUs, nearest first, for a declaration.
+
+    NVML is asked only where there are several GPUs; `nvlink` where it does not answer.
+    """
     if gpu_count() < 2:
-        return "nvlink"
+        return (_USUAL,)
     try:
         import pynvml
 
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(place) for place in range(pynvml.nvmlDeviceGetCount())]
-        return joining(links(handles, pynvml), len(handles)) or "nvlink"
-    except Exception:  # no driver, or one that does not answer: the cells say so when their needs are looked at
-        return "nvlink"
+        ways = links(handles, pynvml)
+    except Exception:  # a driver that does not answer: the cells say so when their needs are looked at
+        return (_USUAL,)
+    found = {joining(ways, count) for count in range(2, len(handles) + 1)}
+    return tuple(tier for tier in TIERS if tier in found) or (_USUAL,)
 
 
 def links(handles: Sequence[Any], nvml: Any) -> tuple[Link, ...]:

@@ -109,7 +109,7 @@ def test_a_message_is_half_a_round_trip(three: Any) -> None:
     assert verdict is True
     assert samples.work == 32
     rank = type("Rank", (), {"device": nccl_stand_in.Device(0), "comm": None, "rank": 0, "Program": dict})
-    assert content.load_module(_PROBES["nccl/send"].file)._message(rank, bytes=32)["operations"] == 2
+    assert content.load_module(_RUNNERS / "nccl_programs.py").message(rank, bytes=32)["operations"] == 2
 
 
 def test_a_wrong_result_of_one_rank_is_a_wrong_result(three: Any, programs: ModuleType) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -187,3 +189,19 @@ def test_cells_say_what_they_lack() -> None:
     assert need.missing(_machine(1), asked) == "needs 2 GPUs, 1 visible (NCCL wants a GPU for each rank)"
     assert need.missing(_machine(2, "pcie"), asked) == "the first 2 GPUs are joined by pcie: ask for tier=pcie"
     assert "needs several hosts" in str(need.missing(_machine(2), asked | {"tier": "network"}))
+
+
+def test_a_declaration_knows_the_tiers_of_all_and_of_fewer_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, c = BUSES
+    nvml = Nvml({a: [(b, 25000)], b: [(a, 25000)], c: []}, dict.fromkeys(itertools.permutations(BUSES, 2), 50))
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(topology, "gpu_count", lambda: 3)
+    joint_tiers = topology.joint_tiers.__wrapped__
+    nvml.nvmlInit = lambda: None  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetCount = lambda: 3  # type: ignore[attr-defined]
+    nvml.nvmlDeviceGetHandleByIndex = lambda place: BUSES[place]  # type: ignore[attr-defined]
+    assert joint_tiers() == ("nvlink", "node")
+    nvml.nvmlDeviceGetCount = lambda: 1 // 0  # type: ignore[attr-defined]
+    assert joint_tiers() == ("nvlink",)
+    monkeypatch.setattr(topology, "gpu_count", lambda: 1)
+    assert joint_tiers() == ("nvlink",)
