@@ -124,6 +124,13 @@ FACTS = {
     },
     "gpu": None,
     "no_gpu": HOST_ONLY.no_gpu,
+    "topology": {
+        "gpus": [{"gpu": 0, "numa_node": 0}, {"gpu": 1, "numa_node": 0}],
+        "links": [
+            {"src": a, "dst": 1 - a, "tier": "nvlink", "path": "SYS", "count": 18, "bandwidth": 478e9} for a in (0, 1)
+        ],
+        "nics": [{"name": "eth0", "kind": "Ethernet", "state": "up", "bandwidth": 12.5e9, "numa_node": None}],
+    },
     "packages": {"numpy": "2.5"},
     "gpu_processes": [],
     "tools": {"nvdisasm": {"path": None, "missing": "nvdisasm is missing"}, "headers": {"path": "/h", "missing": None}},
