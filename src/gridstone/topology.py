@@ -21,6 +21,7 @@ _THROUGH_CPUS = ("NODE", "SYS")
 _NVLINK_SPEED = 164  # NVML_FI_DEV_NVLINK_GET_SPEED, MB/s one way of the link that the scope names
 _NVLINK_SPEED_COMMON = 90  # NVML_FI_DEV_NVLINK_SPEED_MBPS_COMMON, for GPUs before Hopper
 _MOST_NVLINKS = 18
+_P2P_NVLINK = 2  # NVML_P2P_CAPS_INDEX_NVLINK
 _USUAL = "nvlink"  # where nothing is known
 _SWITCH = 2  # NVML_NVLINK_DEVICE_TYPE_SWITCH
 
@@ -181,10 +182,15 @@ def _nvlink_speed(handle: Any, number: int, nvml: Any) -> float:
 
 
 def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, Any], nvml: Any) -> Link:
-    """Through switches any GPU reaches any other with all its links; else those count that lead to the other GPU."""
+    """Through switches any GPU reaches any other with all its links; else those count that lead to the other GPU.
+
+    Where NVML gives a switch's bus for the other end of a link, it is the driver's word that peers talk over NVLink.
+    """
     there = _bus(nvml.nvmlDeviceGetPciInfo(pair[1]))
     used = [speed for remote, speed in lines[src] if remote in (None, there)]
     back = [speed for remote, speed in lines[dst] if remote in (None, _bus(nvml.nvmlDeviceGetPciInfo(pair[0])))]
+    if not used and _ask(nvml, nvml.nvmlDeviceGetP2PStatus, *pair, _P2P_NVLINK) == 0:
+        used, back = ([speed for _, speed in lines[place]] for place in (src, dst))
     count = min(len(used), len(back))
     if count:
         speed = used[0]

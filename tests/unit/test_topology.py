@@ -55,6 +55,9 @@ class Nvml:
     def nvmlDeviceGetMaxPcieLinkWidth(self, handle: str) -> int:
         return 16
 
+    def nvmlDeviceGetP2PStatus(self, one: str, other: str, index: int) -> int:
+        raise self.NVMLError
+
     def nvmlDeviceGetNumaNodeId(self, handle: str) -> int:
         raise self.NVMLError
 
@@ -69,6 +72,16 @@ def test_through_switches_every_pair_has_all_links() -> None:
     assert {(one.tier, one.count, one.bandwidth) for one in found} == {("nvlink", 18, 18 * 26.562e9)}
     assert found[0].source == "18 NVLinks x 26.562 GB/s (NVML)"
     assert joining(found, 3) == "nvlink"
+
+
+def test_switches_that_look_like_devices_are_known_by_what_the_driver_says() -> None:
+    class Passed(Nvml):
+        def nvmlDeviceGetP2PStatus(self, one: str, other: str, index: int) -> int:
+            assert index == 2
+            return 0
+
+    found = topology.links(BUSES[:2], Passed({bus: [("0000:aa:00.0", 26562)] * 18 for bus in BUSES}, {}))
+    assert {(one.tier, one.count) for one in found} == {("nvlink", 18)}
 
 
 def test_bridges_join_two_and_the_rest_goes_over_pcie() -> None:
