@@ -66,7 +66,7 @@ def links(handles: Sequence[Any], nvml: Any) -> tuple[Link, ...]:
     for src, one in enumerate(handles):
         for dst, other in enumerate(handles):
             if src != dst:
-                path = _LEVELS.get(_ask(nvml, nvml.nvmlDeviceGetTopologyCommonAncestor, one, other), "")
+                path = _LEVELS.get(_ask(nvml, "nvmlDeviceGetTopologyCommonAncestor", one, other), "")
                 found.append(_link(src, dst, path, lines, (one, other), nvml))
     return tuple(found)
 
@@ -114,7 +114,7 @@ def gpu_nodes(handles: Sequence[Any], nvml: Any, root: Path = ROOT) -> list[int 
         name = (bus.decode() if isinstance(bus, bytes) else str(bus)).lower()
         domain, _, rest = name.partition(":")
         node = _node(root / "sys/bus/pci/devices" / f"{domain[-4:]}:{rest}")
-        found.append(_ask(nvml, nvml.nvmlDeviceGetNumaNodeId, handle) if node is None else node)
+        found.append(_ask(nvml, "nvmlDeviceGetNumaNodeId", handle) if node is None else node)
     return found
 
 
@@ -165,17 +165,17 @@ def _nvlinks(handle: Any, nvml: Any) -> list[tuple[str | None, float]]:
     """Where each active NVLink leads, the other GPU's bus id or None for a switch, and its B/s one way."""
     found = []
     for number in range(_MOST_NVLINKS):
-        if _ask(nvml, nvml.nvmlDeviceGetNvLinkState, handle, number) != 1:
+        if _ask(nvml, "nvmlDeviceGetNvLinkState", handle, number) != 1:
             continue
-        switch = _ask(nvml, nvml.nvmlDeviceGetNvLinkRemoteDeviceType, handle, number) == _SWITCH
-        remote = None if switch else _ask(nvml, nvml.nvmlDeviceGetNvLinkRemotePciInfo, handle, number)
+        switch = _ask(nvml, "nvmlDeviceGetNvLinkRemoteDeviceType", handle, number) == _SWITCH
+        remote = None if switch else _ask(nvml, "nvmlDeviceGetNvLinkRemotePciInfo", handle, number)
         found.append((None if remote is None else _bus(remote), _nvlink_speed(handle, number, nvml)))
     return found
 
 
 def _nvlink_speed(handle: Any, number: int, nvml: Any) -> float:
     for field in ((_NVLINK_SPEED, number), _NVLINK_SPEED_COMMON):
-        values = _ask(nvml, nvml.nvmlDeviceGetFieldValues, handle, [field])
+        values = _ask(nvml, "nvmlDeviceGetFieldValues", handle, [field])
         if values and values[0].nvmlReturn == 0 and values[0].value.uiVal:
             return float(values[0].value.uiVal) * 1e6
     return 0.0
@@ -189,7 +189,7 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
     there = _bus(nvml.nvmlDeviceGetPciInfo(pair[1]))
     used = [speed for remote, speed in lines[src] if remote in (None, there)]
     back = [speed for remote, speed in lines[dst] if remote in (None, _bus(nvml.nvmlDeviceGetPciInfo(pair[0])))]
-    if not used and _ask(nvml, nvml.nvmlDeviceGetP2PStatus, *pair, _P2P_NVLINK) == 0:
+    if not used and _ask(nvml, "nvmlDeviceGetP2PStatus", *pair, _P2P_NVLINK) == 0:
         used, back = ([speed for _, speed in lines[place]] for place in (src, dst))
     count = min(len(used), len(back))
     if count:
@@ -198,8 +198,8 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
         return Link(src=src, dst=dst, tier="nvlink", path=path, count=count, bandwidth=count * speed, source=source)
     ends = [
         (
-            _ask(nvml, nvml.nvmlDeviceGetMaxPcieLinkGeneration, handle) or 0,
-            _ask(nvml, nvml.nvmlDeviceGetMaxPcieLinkWidth, handle) or 0,
+            _ask(nvml, "nvmlDeviceGetMaxPcieLinkGeneration", handle) or 0,
+            _ask(nvml, "nvmlDeviceGetMaxPcieLinkWidth", handle) or 0,
         )
         for handle in pair
     ]
@@ -215,10 +215,11 @@ def _bus(info: Any) -> str:
     return (name.decode() if isinstance(name, bytes) else str(name)).lower()[-12:]
 
 
-def _ask(nvml: Any, call: Any, *args: Any) -> Any:
+def _ask(nvml: Any, name: str, *args: Any) -> Any:
+    """What NVML answers, None where this GPU, driver or version of its bindings does not know."""
     try:
-        return call(*args)
-    except nvml.NVMLError:
+        return getattr(nvml, name)(*args)
+    except (AttributeError, nvml.NVMLError):
         return None
 
 
