@@ -219,7 +219,7 @@ def _ask(nvml: Any, name: str, *args: Any) -> Any:
     """What NVML answers, None where this GPU, driver or version of its bindings does not know."""
     try:
         return getattr(nvml, name)(*args)
-    except (AttributeError, nvml.NVMLError):
+    except (AttributeError, TypeError, nvml.NVMLError):
         return None
 
 
