@@ -38,7 +38,7 @@ class Way:
         self.there = rng.permutation(slots)[: self.count].astype(np.uint32)  # on the device
         here = np.arange(self.count) if self.packed else rng.permutation(slots)[: self.count]
         self.here = here.astype(np.uint32)  # on the host
-        self.table = _tables.table(gpu, "pinned", POOL, "read" if self.outbound else "written")
+        self.table = _tables.table(gpu, POOL) if self.outbound else _tables.target(gpu, POOL)
         self.pool = gpu.alloc(POOL)
         if not self.outbound:
             _tables.fill(gpu, self.pool.data.ptr, POOL)

@@ -43,7 +43,7 @@ def both_ways(gpu: Any, *, h2d: str, d2h: str, unit: int, sms: int, span_s: floa
 
 
 def _load(gpu: Any, by: str, to_device: bool, unit: int, sms: int) -> Any:
-    table = _tables.table(gpu, "pinned", _POOL, "read" if to_device else "written")
+    table = _tables.table(gpu, _POOL) if to_device else _tables.target(gpu, _POOL)
     pool = gpu.alloc(_POOL)
     if to_device:
         gpu.memset(pool, 0xFF)
@@ -84,7 +84,7 @@ def _arrived(gpu: Any, memory: int, size: int) -> bool:
 def parted(gpu: Any, *, direction: str, count: int, size: int) -> Work:
     """One way in `count` parts on streams of their own; timed on the visit's stream from the fork to the join."""
     to_device = direction == "h2d"
-    table = _tables.table(gpu, "pinned", size, "read" if to_device else "written")
+    table = _tables.table(gpu, size) if to_device else _tables.target(gpu, size)
     pool = gpu.alloc(size)
     if not to_device:
         _tables.fill(gpu, pool.data.ptr, size)

@@ -10,7 +10,7 @@ import numpy as np
 from gridstone.clock import Order
 
 _SEED = 20261125
-_SEEDS, _FANOUTS = 1024, (10, 10)
+SEEDS, _FANOUTS = 1024, (10, 10)
 DEGREE = 8  # edges per vertex
 _made: dict[tuple[int, int], tuple[Any, ...]] = {}
 
@@ -38,7 +38,7 @@ def _sampled(gpu: Any, bits: int, count: int) -> Any:
     first = cp.searchsorted(edges, cp.arange(vertices + 1, dtype=np.uint64) << np.uint64(32)).astype(np.uint64)
     rng = np.random.default_rng(_SEED)
     for batch in range(count):
-        layers = [cp.asarray(rng.integers(0, vertices, _SEEDS, dtype=np.uint32))]
+        layers = [cp.asarray(rng.integers(0, vertices, SEEDS, dtype=np.uint32))]
         for number, fanout in enumerate(_FANOUTS):
             seed = np.uint64(_SEED + 1000 * batch + number)
             drawn = cp.empty(layers[-1].size * fanout, dtype=np.uint32)

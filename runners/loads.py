@@ -150,7 +150,7 @@ def _tensor(gpu: Any, out: Any, threads: int) -> tuple[Any, Any, int, Callable[[
 
 
 def _gather(gpu: Any, out: Any) -> tuple[Any, Any, int, Callable[[int, int], bool]]:
-    table, pieces = _tables.table(gpu, "pinned", 4 << 30), _GATHERED // _PIECE
+    table, pieces = _tables.table(gpu, 4 << 30), _GATHERED // _PIECE
     listed = _gathers.rows(gpu, footprint=4 << 30, row_bytes=_PIECE, align=0, count=pieces // 4, distribution="uniform")
     order = listed.order.get()
 
@@ -194,7 +194,7 @@ def _small(gpu: Any, lane: Any) -> Kind:
 def _copies(gpu: Any, lane: Any, to_device: bool) -> Kind:
     """A unit is one copy of 2 MiB by a copy engine, on through 256 MiB."""
     size = _GATHERED
-    table = _tables.table(gpu, "pinned", size, "read" if to_device else "written")
+    table = _tables.table(gpu, size) if to_device else _tables.target(gpu, size)
     pool, turn = gpu.alloc(size), 0
     if not to_device:
         _tables.fill(gpu, pool.data.ptr, size)

@@ -84,7 +84,7 @@ class Stager:
 
 def staged(gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int) -> Work:
     """Rows gathered by threads of the host and copied; one call gathers `count` rows and ends when they are there."""
-    table = _tables.table(gpu, "pinned", footprint)
+    table = _tables.table(gpu, footprint)
     listed = _gathers.rows(gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform")
     order = listed.order.get()
     gathered = gpu.alloc(count * row_bytes)
@@ -107,7 +107,7 @@ def copied(gpu: Any, *, method: str, row_bytes: int, count: int, footprint: int)
 
     strided: every second row from some place on, by one 2-D copy; the others take rows in random order.
     """
-    table = _tables.table(gpu, "pinned", footprint)
+    table = _tables.table(gpu, footprint)
     listed = _gathers.rows(gpu, footprint=footprint, row_bytes=row_bytes, align=0, count=count, distribution="uniform")
     lists = listed.order.size // count
     if method == "strided":

@@ -15,20 +15,32 @@ typedef unsigned long long u64;
 typedef uint4 Element;
 #elif VECTOR == 8
 typedef uint2 Element;
-#else
+#elif VECTOR == 4
 typedef unsigned Element;
+#elif VECTOR == 2
+typedef unsigned short Element;
+#else
+typedef unsigned char Element;
 #endif
 
 __device__ __forceinline__ Element load(const Element* p) {
+#if VECTOR <= 2
+    unsigned short e;  // the narrowest register of the assembler
+#else
     Element e;
+#endif
 #if VECTOR == 16
     asm volatile("ld.global.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(e.x), "=r"(e.y), "=r"(e.z), "=r"(e.w) : "l"(p));
 #elif VECTOR == 8
     asm volatile("ld.global.v2.u32 {%0,%1}, [%2];" : "=r"(e.x), "=r"(e.y) : "l"(p));
-#else
+#elif VECTOR == 4
     asm volatile("ld.global.u32 %0, [%1];" : "=r"(e) : "l"(p));
+#elif VECTOR == 2
+    asm volatile("ld.global.u16 %0, [%1];" : "=h"(e) : "l"(p));
+#else
+    asm volatile("ld.global.u8 %0, [%1];" : "=h"(e) : "l"(p));
 #endif
-    return e;
+    return (Element)e;
 }
 
 // Row k is `length` elements from table + order[k] * length on, and goes to gathered + k * length.

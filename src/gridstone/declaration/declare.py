@@ -157,6 +157,7 @@ def probe(
     fits: str | None = None,
     l2: str = "warm",
     budget: float = 1.0,
+    family: str | None = None,
     **axes: Axis | Sequence[Value],
 ) -> Callable[[Callable[..., Any]], Probe]:
     """Declare a probe: `@probe("latency/constant.cu", footprint=pow2("1KiB", "64KiB"), measures=...)`.
@@ -165,8 +166,9 @@ def probe(
     macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric name. together: axes that
     vary as one, with the combinations there are, such as the types of a matrix instruction; far quicker to go through
     than a predicate over a large product. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush`
-    before every sample. budget: what a cell may take, as a multiple of the profile's seconds per cell. All further
-    keywords are axes, in the order in which cells vary. Raises ValueError for a declaration that cannot hold.
+    before every sample. budget: what a cell may take, as a multiple of the profile's seconds per cell. family: the
+    first half of the probe's name, that of its file by default. All further keywords are axes, in the order in which
+    cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
     if limit is None or not metrics:
@@ -189,7 +191,7 @@ def probe(
     def wrap(body: Callable[..., Any]) -> Probe:
         file = Path(body.__code__.co_filename)
         return Probe(
-            name=f"{file.stem}/{body.__name__}",
+            name=f"{family or file.stem}/{body.__name__}",
             doc=(body.__doc__ or "").strip().split("\n")[0],
             body=body,
             file=file,
