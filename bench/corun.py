@@ -17,7 +17,8 @@ _SASS = {
         loop(r"IDP\.4A\.S8\.S8", count=16),
     ]
 }
-_NEEDS = [gpu_memory(lambda axes: 6 << 30), needs_host_memory(lambda axes: 20 << 30)]
+_NEEDS = [gpu_memory(lambda axes: 6 << 30), needs_host_memory(lambda axes: 12 << 30)]
+_SPLITS, _OF_FULL = (12, 25, 50, 75, 88), (6, 37, 63, 94)  # per cent of the SMs; the latter in the full profile alone
 
 
 @functools.cache
@@ -26,21 +27,25 @@ def _runner():
 
 
 def _pairs(kind, beside, split, method):
-    """Each pair once, at half the SMs each; the kinds that live on the SMs alone at other splits and methods too."""
+    """Each pair once, at half the SMs each, and at other splits too where it can matter.
+
+    A pair of which one does not need the SMs is split otherwise in the full profile alone.
+    """
     if _KINDS.index(kind) > _KINDS.index(beside):
         return False
-    if method == "exclusive" and split == 50:
-        return True
+    both = kind in _ON_SMS and beside in _ON_SMS and kind != beside
+    if method == "exclusive":
+        return split == 50 or both or (kind in _ON_SMS and kind != beside and split in _OF_FULL)
     if method == "green":
-        return kind == "tensor" and beside in ("stream", "gemv") and split == 50
-    return kind in _ON_SMS and beside in _ON_SMS and kind != beside and (method == "exclusive" or split == 50)
+        return both and ((kind == "tensor" and beside in ("stream", "gemv")) or split in _OF_FULL)
+    return both and split == 50
 
 
 @probe(
     "corun/load.cu",
     kind=values(_KINDS, quick=_QUICK),
     beside=values(_KINDS, quick=_QUICK),
-    split=values([12, 25, 50, 75, 88], quick=[50], full=[6, 12, 25, 37, 50, 63, 75, 88, 94], open=True, high=99),
+    split=values(_SPLITS, quick=[50], full=sorted((*_SPLITS, *_OF_FULL)), open=True, low=1, high=99),
     method=values(["exclusive", "free", "green"], quick=["exclusive"]),
     measures=[observed(name="slowdown", unit="1"), observed(name="slowdown_beside", unit="1")],
     sass=_SASS,

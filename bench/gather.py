@@ -48,8 +48,9 @@ def _by_row(method, row_bytes, align, vector, unroll):
 def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
     """Threads of the GPU read rows of a page-locked table of 256 MiB in place, in random order.
 
-    vector: bytes of an element, which a lane loads at once. Rows lie one behind the other, the first `align` bytes behind a boundary of 128. The bandwidth counts the bytes
-    of the rows, bandwidth_wire the sectors of 32 bytes that their loads touch, bandwidth_lines the lines of 128 bytes.
+    vector: bytes of an element, which a lane loads at once. Rows lie one behind the other, the first `align` bytes
+    behind a boundary of 128. The bandwidth counts the bytes of the rows, bandwidth_wire the sectors of 32 bytes that
+    their loads touch, bandwidth_lines the lines of 128 bytes.
     """
     return _rows.from_table(gpu, method=method, row_bytes=row_bytes, align=align, vector=vector, footprint=_rows.NEAR)
 

@@ -75,6 +75,33 @@ def copies(gpu, *, method, row_bytes):
 @probe(
     None,
     family="gather",
+    library=["bindings", "pycuda"],
+    method=["2d", "3d"],
+    memory=values(
+        ["pinned", "write_combined"], quick=["pinned"], full=["pinned", "write_combined", "registered", "managed"]
+    ),
+    row_bytes=values(
+        [512, 8192], quick=[8192], full=[128, 512, 2048, 8192], open=True, unit="B", multiple=4, low=4, high=8192
+    ),
+    measures=[bandwidth(), seconds(name="time_call")],
+    limit={"bandwidth": pcie},
+    needs=[
+        package(lambda axes: {"bindings": "cuda"}.get(axes["library"], axes["library"])),
+        needs_host_memory(lambda axes: 2 << 30),
+    ],
+    budget=1.0,
+)
+def boxes(gpu, *, library, method, memory, row_bytes):
+    """Every second row of a box by one 2-D or 3-D copy of the driver, out of host memory of a library's own making.
+
+    bindings: cuda-bindings. pycuda: its Memcpy2D and Memcpy3D, its page-locked, registered and managed arrays.
+    """
+    return _rows.runner("box_copies").copied(gpu, library=library, method=method, memory=memory, row_bytes=row_bytes)
+
+
+@probe(
+    None,
+    family="gather",
     runner="on_host",
     budget=0.5,
     row_bytes=values(

@@ -8,6 +8,9 @@ from gridstone.declaration import Limit, pcie
 
 _MOST = 128 << 20  # bytes of all blocks of one way
 _FEW, _MANY = 16, 256
+_PER_BLOCK = Metric(name="time_block", unit="s", better="lower", reduce=lambda s: s.seconds / s.observed["blocks"])
+_SASS = {"sm_80+": [loop(r"LDG\.E\.128\S*", count=4), loop(r"STG\.E\.128\S*", count=4)]}
+_NEEDS = [package(lambda axes: "numba"), gpu_memory(lambda axes: 2 << 30), needs_host_memory(lambda axes: 8 << 30)]
 
 
 @functools.cache
@@ -44,14 +47,10 @@ def _chosen(method, direction, threads, block, count):
         multiple=2048,
     ),
     count=values([_MANY], full=[_FEW, 64, _MANY, 1024], open=True),
-    measures=[
-        bandwidth(),
-        seconds(),
-        Metric(name="time_block", unit="s", better="lower", reduce=lambda s: s.seconds / s.observed["blocks"]),
-    ],
+    measures=[bandwidth(), seconds(), _PER_BLOCK],
     limit={"bandwidth": _link},
-    sass={"sm_80+": [loop(r"LDG\.E\.128\S*", count=4), loop(r"STG\.E\.128\S*", count=4)]},
-    needs=[package(lambda axes: "numba"), gpu_memory(lambda axes: 2 << 30), needs_host_memory(lambda axes: 16 << 30)],
+    sass=_SASS,
+    needs=_NEEDS,
     where=_chosen,
     budget=0.7,
     fits="transfer",
@@ -68,14 +67,46 @@ def blocks(gpu, *, method, direction, threads, block, count):
 
 @probe(
     "scatter/blocks.cu",
+    method=values(["per_block", "batch"], full=["per_block", "batch", "packed", "kernel"]),
+    direction=values(["h2d", "d2h"], quick=["h2d"]),
+    group=values([4, 16], quick=[16], full=[2, 4, 8, 16, 32, 64], open=True, low=1, high=_MANY),
+    block=values(
+        [4 << 10, 16 << 10, 64 << 10],
+        quick=[4 << 10],
+        full=[1 << power for power in range(12, 20)],
+        open=True,
+        unit="B",
+        low=2048,
+        high=512 << 10,
+        multiple=2048,
+    ),
+    measures=[bandwidth(), seconds(), _PER_BLOCK],
+    limit={"bandwidth": _link},
+    sass=_SASS,
+    needs=_NEEDS,
+    where=lambda method, direction, group, block: _MANY % group == 0,
+    budget=0.7,
+)
+def grouped(gpu, *, method, direction, group, block):
+    """256 blocks of which `group` at a time lie one behind the other in both memories, as a cache's pages may.
+
+    A copy of the driver takes a whole group; the kernels take the blocks as they do where these lie alone.
+    """
+    return _runner("blocks").moved(
+        gpu, method=method, direction=direction, threads=1, block=block, count=_MANY, group=group
+    )
+
+
+@probe(
+    "scatter/blocks.cu",
     method=["per_block", "batch", "packed", "kernel"],
     direction=["h2d", "d2h"],
     block=values([1 << 20, 4 << 20], quick=[4 << 20], open=True, unit="B", low=2048, multiple=2048),
     count=[_FEW],
     measures=[bandwidth(), seconds()],
     limit={"bandwidth": _link},
-    sass={"sm_80+": [loop(r"LDG\.E\.128\S*", count=4), loop(r"STG\.E\.128\S*", count=4)]},
-    needs=[package(lambda axes: "numba"), gpu_memory(lambda axes: 2 << 30), needs_host_memory(lambda axes: 16 << 30)],
+    sass=_SASS,
+    needs=_NEEDS,
     where=lambda method, direction, block, count: block * count <= _MOST,
     fits="transfer",
 )

@@ -23,7 +23,8 @@ _SMS, _THREADS, _TILE = 32, 512, 2048
 class Way:
     """`count` blocks of one direction: addresses of both pools, and each block's place in them.
 
-    packed: the blocks lie one behind the other on the host, in the order of the list.
+    packed: the blocks lie one behind the other on the host, in the order of the list. group: so many blocks lie one
+    behind the other in both memories, and a copy of the driver takes them all.
     """
 
     gpu: Any
@@ -31,13 +32,12 @@ class Way:
     block: int
     count: int
     packed: bool
+    group: int = 1
 
     def __post_init__(self) -> None:
         gpu, rng = self.gpu, np.random.default_rng()
-        slots = POOL // self.block
-        self.there = rng.permutation(slots)[: self.count].astype(np.uint32)  # on the device
-        here = np.arange(self.count) if self.packed else rng.permutation(slots)[: self.count]
-        self.here = here.astype(np.uint32)  # on the host
+        self.there = self._places(rng)  # on the device
+        self.here = np.arange(self.count, dtype=np.uint32) if self.packed else self._places(rng)  # on the host
         self.table = _tables.table(gpu, POOL) if self.outbound else _tables.target(gpu, POOL)
         self.pool = gpu.alloc(POOL)
         if not self.outbound:
@@ -45,11 +45,21 @@ class Way:
         self.staging = gpu.alloc(self.block * self.count) if self.packed else None
         self.on_device = {name: gpu.cp.asarray(places) for name, places in (("there", self.there), ("here", self.here))}
 
+    def _places(self, rng: Any) -> Any:
+        """Places of the blocks in a pool (uint32): random ones for the groups, those of a group in turn."""
+        firsts = rng.permutation(POOL // (self.block * self.group))[: self.count // self.group] * self.group
+        return (firsts[:, None] + np.arange(self.group)).ravel().astype(np.uint32)
+
+    @property
+    def piece(self) -> int:
+        """Bytes that one copy of the driver moves."""
+        return self.block * self.group
+
     def addresses(self) -> tuple[Any, Any]:
-        """Where each block goes and where it comes from (uint64)."""
-        size = np.uint64(self.block)
-        there = np.uint64(self.pool.data.ptr) + self.there.astype(np.uint64) * size
-        here = np.uint64(self.table.host) + self.here.astype(np.uint64) * size
+        """Where each piece goes and where it comes from (uint64)."""
+        size, firsts = np.uint64(self.block), slice(None, None, self.group)
+        there = np.uint64(self.pool.data.ptr) + self.there[firsts].astype(np.uint64) * size
+        here = np.uint64(self.table.host) + self.here[firsts].astype(np.uint64) * size
         return (there, here) if self.outbound else (here, there)
 
     def move_by_kernel(self, lane: Any) -> None:
@@ -91,20 +101,26 @@ class Way:
         return int(wrong.get()[0]) == 0
 
 
-def moved(gpu: Any, *, method: str, direction: str, threads: int, block: int, count: int) -> Work:
+def moved(gpu: Any, *, method: str, direction: str, threads: int, block: int, count: int, group: int = 1) -> Work:
     """Blocks moved; one call begins with its first call of the driver and ends when all blocks are there.
 
     method: `per_block` (a copy for each, by `threads` threads with a stream each and way), `batch` (one batched call
-    per way), `packed` (one copy, and a kernel that spreads or collects the blocks on the device), `kernel`.
+    per way), `packed` (one copy, and a kernel that spreads or collects the blocks on the device), `kernel`. group: of
+    the blocks that lie one behind the other, `count` being a multiple of it. Raises ValueError where it is not, or
+    where the blocks do not fit.
     """
+    if count % group or block * count > POOL:
+        raise ValueError(
+            f"{count} blocks of {block} bytes in groups of {group}: whole groups of {POOL >> 20} MiB at most"
+        )
     ways = [
-        Way(gpu=gpu, outbound=name == "h2d", block=block, count=count, packed=method == "packed")
+        Way(gpu=gpu, outbound=name == "h2d", block=block, count=count, packed=method == "packed", group=group)
         for name in ("h2d", "d2h")
         if direction in (name, "both")
     ]
     lanes = [_lanes.Lane(gpu) for _ in range((threads if method == "per_block" else 1) * len(ways))]
     gpu.synchronize()
-    start = _per_block(ways, lanes, threads, block) if method == "per_block" else _by_way(ways, lanes, method, block)
+    start = _per_block(ways, lanes, threads) if method == "per_block" else _by_way(ways, lanes, method)
 
     def run() -> None:
         start()
@@ -120,13 +136,13 @@ def moved(gpu: Any, *, method: str, direction: str, threads: int, block: int, co
     return _counted.counted(work, blocks=count * len(ways))
 
 
-def _per_block(ways: list[Way], lanes: list[Any], threads: int, block: int) -> Callable[[], None]:
-    """Threads take equal parts of the blocks; both ways take turns in each thread, on streams of their own."""
-    loop, size = _copies.driver_copies(), np.uint64(block)
+def _per_block(ways: list[Way], lanes: list[Any], threads: int) -> Callable[[], None]:
+    """Threads take equal parts of the pieces; both ways take turns in each thread, on streams of their own."""
+    loop, size = _copies.driver_copies(), np.uint64(ways[0].piece)
     pointers = [lane.pointer for lane in lanes]
     ends = [way.addresses() for way in ways]
     parts = []
-    for thread, (lo, hi) in enumerate(_copies.parted(ways[0].count, threads)):
+    for thread, (lo, hi) in enumerate(_copies.parted(ends[0][0].size, threads)):
         own = pointers[thread * len(ways) : (thread + 1) * len(ways)]
         targets = np.stack([to[lo:hi] for to, _ in ends], axis=1).ravel()
         sources = np.stack([of[lo:hi] for _, of in ends], axis=1).ravel()
@@ -135,13 +151,13 @@ def _per_block(ways: list[Way], lanes: list[Any], threads: int, block: int) -> C
     return lambda: _copies.checked(*team.each(loop, parts))
 
 
-def _by_way(ways: list[Way], lanes: list[Any], method: str, block: int) -> Callable[[], None]:
+def _by_way(ways: list[Way], lanes: list[Any], method: str) -> Callable[[], None]:
     """Each way on its lane, started one after the other by the calling thread."""
     starts: list[Callable[[], None]] = []
     for way, lane in zip(ways, lanes, strict=True):
         if method == "batch":
             targets, sources = way.addresses()
-            sizes = np.full(way.count, block, dtype=np.uint64)
+            sizes = np.full(targets.size, way.piece, dtype=np.uint64)
             starts.append(_calls.batch_of_copies(targets, sources, sizes, lane.pointer))
         elif method == "packed":
             starts.append(lambda way=way, lane=lane: way.move_packed(lane))

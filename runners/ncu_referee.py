@@ -74,17 +74,17 @@ def find_ncu() -> str | None:
     return next((p for p in places if os.access(p, os.X_OK)), None)
 
 
-def given(listed: str) -> tuple[str, ...]:
-    """Those of our metrics that `ncu --query-metrics` lists; all of them where it lists nothing that we know.
+def given(listed: str, wanted: Sequence[str] = METRICS) -> tuple[str, ...]:
+    """Those of the wanted metrics that `ncu --query-metrics` lists; all where it lists nothing that we know.
 
     ncu refuses to count anything where it is asked for a metric that the chip does not have.
     """
     names = {words[0] for line in listed.splitlines() if (words := line.split())}
-    return tuple(metric for metric in METRICS if metric.split(".")[0] in names) or METRICS
+    return tuple(metric for metric in wanted if metric.split(".")[0] in names) or tuple(wanted)
 
 
-def read_counts(text: str) -> list[dict[str, float]]:
-    """The metrics of each profiled kernel, in order, from `ncu --csv --page raw`; those ncu left out are missing.
+def read_counts(text: str, wanted: Sequence[str] = METRICS) -> list[dict[str, float]]:
+    """The wanted metrics of each profiled kernel, in order, from `ncu --csv --page raw`; what ncu left out is missing.
 
     The table follows ncu's own remarks (lines that begin with ==), and its first row holds units. Raises ValueError
     where there is no table.
@@ -96,7 +96,7 @@ def read_counts(text: str) -> list[dict[str, float]]:
     rows = list(csv.DictReader(lines))
     kernels = [row for row in rows if row["ID"].strip()]
     return [
-        {name: number for name in row if name in METRICS and (number := _number(row[name])) is not None}
+        {name: number for name in row if name in wanted and (number := _number(row[name])) is not None}
         for row in kernels
     ]
 

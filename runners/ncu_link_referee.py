@@ -1,0 +1,262 @@
+"""Lines and sectors of gathers from host memory as the hardware counts them, beside what gridstone.model.lines counts.
+
+    python runners/ncu_link_referee.py --out results/runs/link-referee
+
+runs one launch of each gather under `ncu --clock-control none` and writes `ncu.csv` (what ncu said), `ours.json` and
+`referee.json`: a record per gather and quantity with both counts. --judge compares again what an earlier run left.
+Exit 0: all agree within 1 %, 1: some do not, 3: nothing could be counted, and why is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gridstone import content
+
+_referee = content.load_module(Path(__file__).with_name("ncu_referee.py"))
+_TOLERANCE = 0.01
+_TIMEOUT_S = 80.0
+_TABLE, _WIRE = 256 << 20, 16 << 20
+_GRID, _WARPS, _BULK_BYTES = 64, 16, 64 << 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A gather: bytes of a row, of its shift from a line's start, and of what a lane loads at once."""
+
+    method: str
+    row_bytes: int
+    align: int
+    vector: int
+
+    @property
+    def name(self) -> str:
+        shift = f" + {self.align}" if self.align else ""
+        return f"{self.method} {self.row_bytes}{shift} B by {self.vector}"
+
+
+def _cases() -> tuple[Case, ...]:
+    aligned = [("plain", 128, 0, 16), ("plain", 2048, 0, 16), ("bulk", 2048, 0, 16)]
+    shifted = [(method, 2048, 4, 4) for method in ("plain", "circular", "masked", "warp_per_row")]
+    shifted += [(method, 2048, align, 4) for align in (32, 64, 96, 124) for method in ("plain", "warp_per_row")]
+    odd = [(method, row_bytes, 0, 4) for row_bytes in (2052, 2172) for method in ("plain", "circular", "masked")]
+    bulk = [("bulk", 2048, align, 16) for align in (16, 32, 48, 64, 96)] + [("bulk", 2064, 0, 16)]
+    return tuple(Case(method=m, row_bytes=r, align=a, vector=v) for m, r, a, v in [*aligned, *shifted, *odd, *bulk])
+
+
+CASES = _cases()
+_READ = "aperture_sysmem_op_read"
+SECTORS, REQUESTS = f"lts__t_sectors_{_READ}.sum", f"lts__t_requests_{_READ}.sum"
+FILLED, PCIE = "lts__d_sectors_fill_sysmem.sum", "pcie__read_bytes.sum"
+# Counts that have no counterpart of ours and say why others differ.
+WHY = (
+    f"lts__t_sectors_{_READ}_lookup_hit.sum",
+    f"lts__t_sectors_{_READ}_lookup_miss.sum",
+    f"lts__t_requests_{_READ}_lookup_hit.sum",
+    f"lts__t_requests_{_READ}_lookup_miss.sum",
+    "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum",
+    "l1tex__t_sectors_pipe_lsu_mem_global_op_ld_lookup_hit.sum",
+)
+METRICS = (SECTORS, REQUESTS, FILLED, PCIE, *WHY)
+_DOUBTFUL = (PCIE, *WHY[-2:])  # what some machines list and yet do not count, so that ncu counts nothing at all
+
+
+def compare(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """A record per gather and quantity: both counts, their ratio, and whether it lies within 1 % of one.
+
+    `ratio` and `agrees` are None where ncu did not give the metric, `ours` too where we count nothing of the kind.
+    Raises ValueError where ncu saw another number of kernels.
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"ncu saw {len(theirs)} kernels, {len(ours)} were run")
+    records = []
+    for mine, counted in zip(ours, theirs, strict=True):
+        wanted: dict[str, tuple[float | None, str]] = {
+            "sectors": (mine["sectors"], SECTORS),
+            "requests": (mine["requests"], REQUESTS),
+            "sectors filled": (mine["sectors"], FILLED),
+            "bytes over PCIe": (32 * mine["sectors"], PCIE),
+            **{metric.removesuffix(".sum"): (None, metric) for metric in WHY},
+        }
+        for quantity, (count, metric) in wanted.items():
+            other = counted.get(metric)
+            ratio = None if other is None or count is None else other / count
+            records.append(
+                {
+                    "gather": mine["name"],
+                    "rows": mine["rows"],
+                    "quantity": quantity,
+                    "metric": metric,
+                    "ours": count,
+                    "ncu": other,
+                    "ratio": ratio,
+                    "agrees": None if ratio is None else abs(ratio - 1) <= _TOLERANCE,
+                }
+            )
+    return records
+
+
+def said(record: Mapping[str, Any]) -> str | None:
+    """A line on a record, per row; None where neither side has anything to say."""
+    rows, head = record["rows"], f"{record['gather']:28} {record['quantity']:58}"
+    if record["ratio"] is not None:
+        both = f"ours {record['ours'] / rows:9.2f}  ncu {record['ncu'] / rows:9.2f}"
+        return f"{head} {both}  {100 * (record['ratio'] - 1):+7.2f} %"
+    if record["ncu"] is not None:
+        return f"{head} {'':14}  ncu {record['ncu'] / rows:9.2f}"
+    return f"{head} ours {record['ours'] / rows:9.2f}  not given by ncu" if record["ours"] is not None else None
+
+
+def judge(out: Path, remarks: str = "") -> int:
+    """Compare `ncu.csv` and `ours.json` of a folder, write `referee.json` there and print it; the exit code.
+
+    remarks: what else ncu said, shown where there is nothing to compare.
+    """
+    text = ""
+    try:
+        text = (out / "ncu.csv").read_text()
+        counted = _referee.read_counts(text, METRICS)
+        records = compare(json.loads((out / "ours.json").read_text()), counted)
+    except (OSError, ValueError) as error:
+        print(f"{error}\n{text[-1000:]}\n{remarks[-2000:]}", file=sys.stderr)
+        return 3
+    (out / "referee.json").write_text(json.dumps(records, indent=1))
+    for record in records:
+        line = said(record)
+        if line is not None:
+            print(line)
+    judged = [record["agrees"] for record in records if record["agrees"] is not None]
+    print(f"{sum(judged)} of {len(judged)} counts agree within {100 * _TOLERANCE:g} %")
+    return 0 if judged and all(judged) else 1
+
+
+def _run_cases(target: Path) -> None:
+    """In the process that ncu watches: one launch of every gather, and what gridstone counts of it."""
+    from gridstone import device
+    from gridstone.compile import compile_kernel
+    from gridstone.model.lines import touched
+
+    machine = device.discover()
+    assert machine.gpu is not None
+    here = Path(__file__)
+    names = ("gathers", "host_table", "on_cupy")
+    gathers, tables, on_cupy = (content.load_module(here.with_name(f"{name}.py")) for name in names)
+    source = content.folder("kernels_cuda") / "gather" / "zero_copy.cu"
+    counted = []
+    with on_cupy.context(machine) as gpu:
+        table = tables.table(gpu, _TABLE)
+        for case in CASES:
+            defines = {f"METHOD_{case.method.upper()}": "1", "VECTOR": str(case.vector), "UNROLL": "4"}
+            gpu.begin(compile_kernel(source, defines, machine.gpu.arch).cubin, "warm")
+            count = _WIRE // case.row_bytes
+            listed = gathers.rows(
+                gpu,
+                footprint=_TABLE,
+                row_bytes=case.row_bytes,
+                align=case.align,
+                count=count,
+                distribution="uniform",
+            )
+            warps = max(1, min(_WARPS, _BULK_BYTES // (2 * case.row_bytes))) if case.method == "bulk" else _WARPS
+            work = gathers.gathering(
+                gpu,
+                listed,
+                table=table.device,
+                method=case.method,
+                vector=case.vector,
+                grid=_GRID,
+                warps=warps,
+                stages=2 if case.method == "bulk" else 1,
+            )
+            work.poison()
+            work.clock.clock.enqueue()
+            gpu.synchronize()
+            asked = touched(
+                case.method,
+                row_bytes=case.row_bytes,
+                vector=case.vector,
+                order=listed.list.get(),
+                align=case.align,
+            )
+            counts = {"sectors": count * asked.sectors, "requests": count * asked.requests}
+            counted.append(
+                {**asdict(case), "name": case.name, "rows": count, "verified": bool(work.verify()), **counts}
+            )
+            gpu.end()
+    target.write_text(json.dumps(counted, indent=1))
+
+
+def _watched(ncu: str, metrics: Sequence[str], out: Path, environment: Mapping[str, str]) -> str:
+    """Run the gathers under ncu, whose table goes to `ncu.csv`; what it said beside that.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    table, ours = out / "ncu.csv", out / "ours.json"
+    command = [ncu, "--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base"]
+    command += ["--kernel-name", "probe", "--metrics", ",".join(metrics), "--log-file", str(table)]
+    command += [sys.executable, str(Path(__file__).resolve()), "--run-into", str(ours)]
+    table.unlink(missing_ok=True)
+    ours.unlink(missing_ok=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
+    if not table.is_file():
+        table.write_text(done.stdout)
+    return str(done.stderr)
+
+
+def _counts_there(out: Path) -> bool:
+    try:
+        return len(_referee.read_counts((out / "ncu.csv").read_text(), METRICS)) == len(CASES)
+    except (OSError, ValueError):
+        return False
+
+
+def _run(out: Path, ncu: str) -> int:
+    from gridstone import device
+
+    machine = device.discover()
+    if machine.gpu is None:
+        print(f"nothing to count: {machine.no_gpu or 'no GPU'}", file=sys.stderr)
+        return 3
+    out.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": machine.gpu.uuid}
+    try:
+        asked = subprocess.run([ncu, "--query-metrics"], env=environment, capture_output=True, text=True, timeout=60)
+        metrics = _referee.given(asked.stdout, METRICS)
+        remarks = _watched(ncu, metrics, out, environment)
+        if not _counts_there(out):
+            remarks = _watched(ncu, [name for name in metrics if name not in _DOUBTFUL], out, environment)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"ncu did not end: {error}", file=sys.stderr)
+        return 3
+    return judge(out, remarks)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison; see the module's text."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("results/runs/link-referee"), help="folder for what is found")
+    parser.add_argument("--judge", action="store_true", help="compare what an earlier run left in that folder")
+    parser.add_argument("--run-into", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.run_into:
+        _run_cases(asked.run_into)
+        return 0
+    if asked.judge:
+        return judge(asked.out)
+    ncu = _referee.find_ncu()
+    if ncu is None:
+        print("no ncu (Nsight Compute) in PATH, /usr/local/cuda*/bin or /opt/nvidia: nothing to count", file=sys.stderr)
+        return 3
+    return _run(asked.out, ncu)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

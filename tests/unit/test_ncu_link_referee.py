@@ -1,0 +1,85 @@
+"""The comparison of lines and sectors with Nsight Compute's counters, on tables written by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridstone.content import folder, load_module
+from gridstone.model.lines import touched
+
+referee = load_module(folder("runners") / "ncu_link_referee.py")
+
+
+def ours(name: str = "plain 2048 B by 16", rows: int = 8192) -> dict[str, Any]:
+    return {"name": name, "rows": rows, "sectors": 64.0 * rows, "requests": 16.0 * rows}
+
+
+def raw(kernels: list[dict[str, str]]) -> str:
+    """ncu's raw page: remarks, a row of names, one of units, then a row per kernel."""
+    made = io.StringIO()
+    names = ["ID", "Kernel Name", *dict.fromkeys(name for kernel in kernels for name in kernel)]
+    writer = csv.DictWriter(made, names, quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerow({"ID": "", "Kernel Name": ""})
+    for number, kernel in enumerate(kernels):
+        writer.writerow({"ID": str(number), "Kernel Name": "probe", **kernel})
+    return "==PROF== Connected to process 7\n" + made.getvalue()
+
+
+def left(where: Path, kernels: list[dict[str, str]], mine: list[dict[str, Any]]) -> Path:
+    (where / "ncu.csv").write_text(raw(kernels))
+    (where / "ours.json").write_text(json.dumps(mine))
+    return where
+
+
+def test_counts_that_agree_end_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernels = [{referee.SECTORS: "524,300", referee.REQUESTS: "131,072", referee.FILLED: "524,288"}]
+    assert referee.judge(left(tmp_path, kernels, [ours()])) == 0
+    out = capsys.readouterr().out
+    assert "3 of 3 counts agree" in out
+    assert "bytes over PCIe" in out and "not given by ncu" in out
+    records = json.loads((tmp_path / "referee.json").read_text())
+    assert {r["quantity"]: r["agrees"] for r in records}["bytes over PCIe"] is None
+
+
+def test_a_count_that_differs_is_shown_with_its_difference_and_what_explains_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hits = "l1tex__t_sectors_pipe_lsu_mem_global_op_ld_lookup_hit.sum"
+    kernels = [{referee.SECTORS: "655360", referee.REQUESTS: "131072", hits: "81920"}]
+    assert referee.judge(left(tmp_path, kernels, [ours()])) == 1
+    out = capsys.readouterr().out
+    assert "+25.00 %" in out
+    line = next(line for line in out.splitlines() if hits.removesuffix(".sum") in line)
+    assert line.endswith("10.00")
+
+
+def test_kernels_that_ncu_did_not_see_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert referee.judge(left(tmp_path, [{referee.SECTORS: "1"}], [ours(), ours()])) == 3
+    assert "ncu saw 1 kernels, 2 were run" in capsys.readouterr().err
+
+
+def test_nothing_that_could_be_compared_is_no_agreement(tmp_path: Path) -> None:
+    assert referee.judge(left(tmp_path, [{"some__other.sum": "1"}], [ours()])) == 1
+
+
+def test_every_case_is_a_gather_that_can_be_made() -> None:
+    bench = load_module(folder("bench") / "_gathering.py")
+    assert len({case.name for case in referee.CASES}) == len(referee.CASES)
+    for case in referee.CASES:
+        assert bench.fits(case.method, case.row_bytes, case.align, case.vector)
+        assert touched(
+            case.method, row_bytes=case.row_bytes, vector=case.vector, order=range(9), align=case.align
+        ).requests
+
+
+def test_without_ncu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(referee._referee, "find_ncu", lambda: None)
+    assert referee.main([]) == 3
+    assert "no ncu (Nsight Compute)" in capsys.readouterr().err
