@@ -30,15 +30,21 @@ def _per_second(name, amount):
     return Metric(name=name, unit="B/s", better="higher", reduce=lambda s: s.observed[amount] / s.seconds)
 
 
+def _in_bulk(method):
+    return method in ("bulk", "bulk_lines")
+
+
 MEASURES = [bandwidth(), _per_second("bandwidth_wire", "wire"), _per_second("bandwidth_lines", "lines")]
 SASS = {
     "sm_80+": loop(
         lambda axes: _LOADS[axes["vector"]],
-        count=lambda axes: {"masked": 1, "warp_per_row": 1, "bulk": 0}.get(axes["method"], axes["unroll"]),
+        count=lambda axes: {"masked": 1, "warp_per_row": 1, "bulk": 0, "bulk_lines": 0}.get(
+            axes["method"], axes["unroll"]
+        ),
     ),
     "sm_90+": [
-        loop(r"UBLKCP\.S\.G\S*", count=lambda axes: axes["method"] == "bulk"),
-        loop(r"UBLKCP\.G\.S\S*", count=lambda axes: axes["method"] == "bulk"),
+        loop(r"UBLKCP\.S\.G\S*", count=lambda axes: _in_bulk(axes["method"])),
+        loop(r"UBLKCP\.G\.S\S*", count=lambda axes: _in_bulk(axes["method"])),
     ],
 }
 
@@ -71,20 +77,20 @@ def bulk_needs():
     wanted = compute_capability(9.0)
     return Need(
         name=wanted.name,
-        missing=lambda machine, axes: wanted.missing(machine, axes) if axes["method"] == "bulk" else None,
+        missing=lambda machine, axes: wanted.missing(machine, axes) if _in_bulk(axes["method"]) else None,
     )
 
 
 def fits(method, row_bytes, align, vector):
     """Whether rows can be loaded so; short rows leave most lanes of a method that gives them a warp idle."""
-    if row_bytes % vector or align % vector or (method == "bulk" and vector != 16):
+    if row_bytes % vector or align % vector or (_in_bulk(method) and vector != 16):
         return False
-    return method in ("plain", "bulk") or row_bytes >= 128
+    return method == "plain" or _in_bulk(method) or row_bytes >= 128
 
 
 def _shape(method, row_bytes, warps):
     """Rows under way per warp, for bulk copies."""
-    return max(1, min(32, _BULK_BYTES // (warps * -(-row_bytes // 128) * 128))) if method == "bulk" else 1
+    return max(1, min(32, _BULK_BYTES // (warps * -(-row_bytes // 128) * 128))) if _in_bulk(method) else 1
 
 
 def from_table(
@@ -93,7 +99,7 @@ def from_table(
 ):  # fmt: skip
     """The work of a cell that reads rows of a table of `footprint` bytes in place."""
     gathers = runner("gathers")
-    if method == "bulk" and stages is None:
+    if _in_bulk(method) and stages is None:
         warps = max(1, min(warps, _BULK_BYTES // (2 * row_bytes)))
     count = max(grid * warps, wire // max(32, row_bytes))
     table = runner("host_table").table(gpu, footprint, memory)

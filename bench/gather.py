@@ -57,6 +57,38 @@ def zero_copy(gpu, *, method, row_bytes, align, vector, unroll):
 
 @probe(
     "gather/zero_copy.cu",
+    method=["bulk_lines"],
+    row_bytes=values(
+        [128, 512, 2048, 2064, 2080, 2112, 2144, 2176],
+        quick=[2064],
+        full=sorted({*_rows.POWERS[2:], *range(2048, 2180, 16)}),
+        open=True,
+        unit="B",
+        low=16,
+        high=16 << 10,
+        multiple=16,
+    ),
+    align=values([0, 16, 32, 64, 96, 112], quick=[0], full=range(0, 128, 16), open=True, low=0, high=112, multiple=16),
+    vector=[16],
+    unroll=[4],
+    knobs=["method", "vector", "unroll"],
+    measures=_rows.MEASURES,
+    limit=_rows.link,
+    sass=_rows.SASS,
+    needs=[_rows.bulk_needs(), _rows.tables(_rows.NEAR), gpu_memory(lambda axes: 1 << 30)],
+    where=lambda method, row_bytes, align, vector, unroll: align == 0 or row_bytes in _ALIGNED_ROWS,
+    budget=0.5,
+)
+def whole_lines(gpu, *, method, row_bytes, align, vector, unroll):
+    """Bulk copies of all lines of 128 bytes that a row touches, of which its own bytes go on to their place.
+
+    A bulk copy of a misaligned row asks for parts of lines, many times; one of whole lines asks for each of them once.
+    """
+    return _rows.from_table(gpu, method=method, row_bytes=row_bytes, align=align, vector=vector, footprint=_rows.NEAR)
+
+
+@probe(
+    "gather/zero_copy.cu",
     method=values(["plain", "bulk"]),
     sms=values(
         [1, 2, 4, 8, 16, 32, 64, 128], quick=[8, 64], full=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 96, 128], open=True

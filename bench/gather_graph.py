@@ -11,7 +11,7 @@ _rows = content.load_module(Path(__file__).with_name("_gathering.py"))
 @probe(
     "gather/zero_copy.cu",
     family="gather",
-    method=values([*_rows.METHODS[:3], "bulk", "staged", "device"], quick=["masked", "staged"]),
+    method=values([*_rows.METHODS[:3], "bulk", "bulk_lines", "staged", "device"], quick=["masked", "staged"]),
     bits=values([21, 24], quick=[21], open=True, low=12, high=26),
     row_bytes=values([1200], open=True, unit="B", low=128, multiple=16),
     vector=[16],

@@ -14,9 +14,9 @@ from gridstone import Unavailable, content
 from gridstone.clock import Work
 
 _here = Path(__file__)
-_NAMES = ("graph_batches", "host_table", "lanes", "staging")
-_graph, _tables, _lanes, _staging = (content.load_module(_here.with_name(f"{name}.py")) for name in _NAMES)
-_BATCHES, _HIDDEN, _PRODUCTS = 3, 256, 3
+_NAMES = ("gathers", "graph_batches", "host_table", "lanes", "staging")
+_gathers, _graph, _tables, _lanes, _staging = (content.load_module(_here.with_name(f"{name}.py")) for name in _NAMES)
+_BATCHES, _HIDDEN, _PRODUCTS = 6, 256, 3  # rows of all batches are more than a cache of the host holds
 _GRID, _WARPS = 16, 16  # few SMs fill the link; the others are left to the products
 _BULK_BYTES = 64 << 10
 
@@ -99,11 +99,11 @@ def _gatherer(
     if method == "staged":
         stager = _staging.Stager(gpu, held, method="double", memory="pinned", threads=threads, row_bytes=row_bytes)
         return lambda i, target: stager.gather(lists[i], target.data.ptr)
-    slot = -(-row_bytes // 128) * 128
-    stages = max(1, _BULK_BYTES // (warps * slot)) if method == "bulk" else 1
-    shared = warps * stages * (slot + 8) if method == "bulk" else 0
+    in_bulk = _gathers.in_bulk(method)
+    stages = max(1, _BULK_BYTES // (warps * row_bytes)) if in_bulk else 1
+    shared = _gathers.shared_bytes(method, row_bytes, warps * stages)
     gpu.allow(gpu.kernel, shared)
-    length = row_bytes if method == "bulk" else row_bytes // vector
+    length = row_bytes if in_bulk else row_bytes // vector
 
     def enqueue(i: int, target: Any, _kept: Any = table) -> None:
         args = [target, address, orders[i], np.uint32(lists[i].size), np.uint32(length), np.uint32(stages)]

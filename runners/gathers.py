@@ -11,7 +11,7 @@ import numpy as np
 
 from gridstone import content
 from gridstone.clock import Order, Work
-from gridstone.model.lines import touched
+from gridstone.model.lines import Touched, touched
 
 _counted = content.load_module(Path(__file__).with_name("counted.py")).counted
 _DISTRIBUTIONS = {"uniform": 0, "sorted": 0, "sequential": 1, "zipf": 2, "neighbours": 3}
@@ -48,10 +48,25 @@ class Rows:
         self.gpu.support("table.cu", "wrong_rows", 8 * self.gpu.multiprocessors, 256, args)
         return int(found.get()[0])
 
-    def asked(self, method: str, vector: int) -> Any:
-        """What the rows ask of the memory (`gridstone.model.lines.Touched`), counted over the first list's head."""
+    def asked(self, method: str, vector: int) -> Touched:
+        """What the rows ask of the memory, counted over the first list's head."""
         head = self.order[: max(256, min(_COUNTED_ROWS, _COUNTED_BYTES // self.row_bytes))].get()
-        return touched(method, row_bytes=self.row_bytes, vector=vector, order=head, align=self.align)
+        whole = method == "bulk_lines"
+        found = touched(
+            "bulk" if whole else method, row_bytes=self.row_bytes, vector=vector, order=head, align=self.align
+        )
+        return Touched(requests=found.lines, sectors=4 * found.lines, lines=found.lines) if whole else found
+
+
+def in_bulk(method: str) -> bool:
+    """Whether rows come by bulk copies: of their own bytes, or of all lines that they touch (`bulk_lines`)."""
+    return method in ("bulk", "bulk_lines")
+
+
+def shared_bytes(method: str, row_bytes: int, rows: int) -> int:
+    """Shared memory for `rows` rows under way by bulk copies, each with its barrier; 0 for the other methods."""
+    longest = row_bytes + 112 if method == "bulk_lines" else row_bytes
+    return rows * (-(-longest // 128) * 128 + 8) if in_bulk(method) else 0
 
 
 def rows(gpu: Any, *, footprint: int, row_bytes: int, align: int, count: int, distribution: str) -> Rows:
@@ -85,9 +100,8 @@ def gathering(
     stages: rows that a warp has under way by bulk copies. keep: what holds the table.
     """
     gathered = gpu.alloc(listed.count * listed.row_bytes)
-    length = listed.row_bytes if method == "bulk" else listed.row_bytes // vector
-    slot = -(-listed.row_bytes // 128) * 128
-    shared = warps * stages * (slot + 8) if method == "bulk" else 0
+    length = listed.row_bytes if in_bulk(method) else listed.row_bytes // vector
+    shared = shared_bytes(method, listed.row_bytes, warps * stages)
     gpu.allow(gpu.kernel, shared)
     fixed = [np.uint32(listed.count), np.uint32(length), np.uint32(stages)]
 

@@ -1,4 +1,4 @@
-"""Many copies by the host: rows gathered by its threads, and one driver call per block from one thread or several."""
+"""Many copies by the driver, a call for each, from one thread or several; and the threads that make them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numba import njit
 
 from gridstone import content
 
 _calls = content.load_module(Path(__file__).with_name("driver_calls.py"))
-_libc_memcpy = ctypes.CDLL(None).memcpy
-_libc_memcpy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-_libc_memcpy.restype = ctypes.c_void_p
-
-
-@njit(nogil=True)
-def gather_rows(target: Any, table: Any, order: Any, row_bytes: int, skipped: int) -> None:
-    """Rows order[k] (uint32) of `table`, from `skipped` bytes on, one behind the other to `target`; addresses."""
-    for k in range(order.size):
-        _libc_memcpy(target + k * row_bytes, table + skipped + np.int64(order[k]) * row_bytes, row_bytes)
 
 
 def copies_by(copy: Any) -> Any:

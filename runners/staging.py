@@ -12,10 +12,8 @@ from gridstone import content
 from gridstone.clock import Work
 
 _here = Path(__file__)
-_calls, _copies, _gathers, _tables = (
-    content.load_module(_here.with_name(f"{name}.py"))
-    for name in ("driver_calls", "host_copies", "gathers", "host_table")
-)
+_NAMES = ("driver_calls", "host_copies", "host_pipeline", "gathers", "host_table")
+_calls, _copies, _pipeline, _gathers, _tables = (content.load_module(_here.with_name(f"{name}.py")) for name in _NAMES)
 _CHUNK, _MOST = 4 << 20, 64 << 20
 _staging: dict[tuple[str, int], Any] = {}
 
@@ -60,26 +58,19 @@ class Stager:
         self._threads, self._team = threads, _copies.team(threads)
         self._at_once = _MOST // row_bytes if method == "single" else max(threads, _CHUNK // row_bytes)
         self._buffers = [_buffer(gpu, memory, number) for number in range(1 if method == "single" else 2)]
-        self._free = [gpu.cp.cuda.Event(disable_timing=True) for _ in self._buffers]
+        self._copied = [gpu.cp.cuda.Event(disable_timing=True) for _ in self._buffers]
+        self._flags = _pipeline.flags_for(threads)
 
     def gather(self, numbers: Any, target: int) -> None:
         """Rows `numbers` (uint32) one behind the other at the device address `target`, once the stream is done."""
-        runtime, stream, size = self._gpu.cp.cuda.runtime, self._gpu.stream, self._row_bytes
-        for turn, first in enumerate(range(0, numbers.size, self._at_once)):
-            side = turn % len(self._buffers)
-            some = numbers[first : first + self._at_once]
-            if turn >= len(self._buffers):
-                self._free[side].synchronize()
-            source = self._buffers[side].ctypes.data
-            parts = [
-                (source + lo * size, self._table.host, some[lo:hi], size, 0)
-                for lo, hi in _copies.parted(some.size, self._threads)
-            ]
-            self._team.each(_copies.gather_rows, parts)
-            to, kind = target + first * size, runtime.memcpyHostToDevice
-            runtime.memcpyAsync(to, source, some.size * size, kind, stream.ptr)
-            self._free[side].record(stream)
-        stream.synchronize()
+        self._flags.fill(0)
+        buffers = np.array([buffer.ctypes.data for buffer in self._buffers], dtype=np.uint64)
+        events = np.array([event.ptr for event in self._copied], dtype=np.uint64)
+        stream = np.uint64(self._gpu.stream.ptr)
+        place = (self._row_bytes, self._table.host, buffers, self._at_once, target, stream, events, self._flags)
+        parts = [(thread, self._threads, numbers, *place) for thread in range(self._threads)]
+        _copies.checked(*self._team.each(_pipeline.driver_pipeline(), parts))
+        self._gpu.stream.synchronize()
 
 
 def staged(gpu: Any, *, method: str, memory: str, threads: int, row_bytes: int, count: int, footprint: int) -> Work:

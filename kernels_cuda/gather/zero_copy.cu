@@ -44,15 +44,40 @@ __device__ __forceinline__ Element load(const Element* p) {
 }
 
 // Row k is `length` elements from table + order[k] * length on, and goes to gathered + k * length.
-#if defined(METHOD_BULK)
+#if defined(METHOD_BULK) || defined(METHOD_BULK_LINES)
 #include "bulk.cuh"
+
+// Bytes ahead of a row that are copied with it: none, or those from the line's start on.
+__device__ __forceinline__ unsigned ahead(const char* row) {
+#if defined(METHOD_BULK_LINES)
+    return (unsigned)((u64)row % 128);
+#else
+    return 0;
+#endif
+}
+
+// Starts the copy of a row, or of all lines that it touches, to `slot`.
+__device__ __forceinline__ void fetch(unsigned slot, const char* row, unsigned row_bytes, unsigned barrier) {
+    const unsigned before = ahead(row);
+#if defined(METHOD_BULK_LINES)
+    const unsigned bytes = (before + row_bytes + 127) / 128 * 128;
+#else
+    const unsigned bytes = row_bytes;
+#endif
+    barrier_expect(barrier, bytes);
+    bulk_load(slot, row - before, bytes, barrier);
+}
 
 // Each warp keeps `stages` rows under way in shared memory of its own; its first lane does all of it.
 extern "C" __global__ void probe(char* gathered, const char* table, const unsigned* __restrict__ order, unsigned rows,
                                  unsigned row_bytes, unsigned stages) {
     extern __shared__ __align__(128) char staged[];
     const unsigned warp = threadIdx.x / 32, warps = blockDim.x / 32;
+#if defined(METHOD_BULK_LINES)
+    const unsigned slot = (row_bytes + 112 + 127) / 128 * 128;
+#else
     const unsigned slot = (row_bytes + 127) / 128 * 128;
+#endif
     const unsigned ring = in_shared(staged) + warp * stages * slot;
     const unsigned barriers = in_shared(staged) + warps * stages * slot + 8 * warp * stages;
     const unsigned first = blockIdx.x * warps + warp, all = gridDim.x * warps;
@@ -61,16 +86,14 @@ extern "C" __global__ void probe(char* gathered, const char* table, const unsign
     for (unsigned s = 0; s < under_way; ++s) barrier_init(barriers + 8 * s, 1);
     barriers_ready();
 #pragma unroll 1
-    for (unsigned i = 0; i < under_way; ++i) {
-        barrier_expect(barriers + 8 * i, row_bytes);
-        bulk_load(ring + i * slot, table + (u64)order[first + i * all] * row_bytes, row_bytes, barriers + 8 * i);
-    }
+    for (unsigned i = 0; i < under_way; ++i)
+        fetch(ring + i * slot, table + (u64)order[first + i * all] * row_bytes, row_bytes, barriers + 8 * i);
     unsigned stage = 0, parity = 0;
     // Row i leaves, and the slot that row i - 1 left is filled again.
     unsigned i = 0;
     unsigned refilled = 0;
     barrier_wait(barriers, 0);
-    bulk_store(gathered + (u64)first * row_bytes, ring, row_bytes);
+    bulk_store(gathered + (u64)first * row_bytes, ring + ahead(table + (u64)order[first] * row_bytes), row_bytes);
     stage = stages == 1 ? 0 : 1;
     parity = stages == 1 ? 1 : 0;
     ++i;
@@ -78,17 +101,18 @@ extern "C" __global__ void probe(char* gathered, const char* table, const unsign
     for (; i + under_way <= mine; ++i) {
         bulk_stores_read<0>();
         const unsigned next = first + (i - 1 + under_way) * all;
-        barrier_expect(barriers + 8 * refilled, row_bytes);
-        bulk_load(ring + refilled * slot, table + (u64)order[next] * row_bytes, row_bytes, barriers + 8 * refilled);
+        fetch(ring + refilled * slot, table + (u64)order[next] * row_bytes, row_bytes, barriers + 8 * refilled);
         refilled = refilled + 1 == stages ? 0 : refilled + 1;
         barrier_wait(barriers + 8 * stage, parity);
-        bulk_store(gathered + (u64)(first + i * all) * row_bytes, ring + stage * slot, row_bytes);
+        const unsigned k = first + i * all, from = ring + stage * slot + ahead(table + (u64)order[k] * row_bytes);
+        bulk_store(gathered + (u64)k * row_bytes, from, row_bytes);
         if (++stage == stages) stage = 0, parity ^= 1;
     }
 #pragma unroll 1
     for (; i < mine; ++i) {
         barrier_wait(barriers + 8 * stage, parity);
-        bulk_store(gathered + (u64)(first + i * all) * row_bytes, ring + stage * slot, row_bytes);
+        const unsigned k = first + i * all, from = ring + stage * slot + ahead(table + (u64)order[k] * row_bytes);
+        bulk_store(gathered + (u64)k * row_bytes, from, row_bytes);
         if (++stage == stages) stage = 0, parity ^= 1;
     }
     bulk_stores_done();

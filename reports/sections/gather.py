@@ -5,27 +5,26 @@ from pathlib import Path
 import pandas
 
 from gridstone.content import load_module
-from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Panel, Section, amount, best, label, measured, percent, series
-from gridstone.units import format_bytes, format_value
+from gridstone.figure import Dot, Scale, dots, lines
+from gridstone.report import Panel, Section, amount, best, label, measured, series
+from gridstone.units import format_bytes
 
-_said = load_module(Path(__file__).with_name("_gather_said.py"))
+_parts = ("_gather_said", "_gather_lines", "_gather_by_host", "_gather_graph")
+_said, _lines, _host, _graph = (load_module(Path(__file__).with_name(f"{name}.py")) for name in _parts)
 
 FAMILY = "gather"
 ORDER = 60
 PROBES = tuple(
-    f"gather/{name}" for name in "zero_copy in_flight distribution memory device staged copies cpu epoch".split()
+    f"gather/{name}"
+    for name in "zero_copy whole_lines in_flight distribution memory device staged copies boxes cpu epoch".split()
 )
 
-_METHODS = ("plain", "circular", "masked", "warp_per_row", "bulk")
-_ROW = Scale(label="bytes per row", unit="B", log=True)
-_BANDWIDTH = Scale(label="bandwidth", unit="B/s", start=0)
-_LOG_BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
+_METHODS = ("plain", "circular", "masked", "warp_per_row", "bulk", "bulk_lines")
 _CLAIMED_ROW = 2048
 
 
 def section(rows):
-    in_place = measured(rows, "gather/zero_copy", "bandwidth")
+    in_place = _lines.in_place(rows)
     panels = [
         *_by_row(rows, in_place),
         *_sawtooth(in_place),
@@ -33,10 +32,8 @@ def section(rows):
         *_in_flight(rows),
         *_dots(rows, "distribution", ("distribution", "row_bytes", "footprint"), "Rows chosen in several ways"),
         *_dots(rows, "memory", ("memory", "row_bytes", "footprint"), "Rows out of each kind of host memory"),
-        *_staged(rows),
-        *_copies(rows),
-        *_epoch(rows),
-        *_host(rows),
+        *_host.panels(rows),
+        *_graph.panels(rows),
     ]
     return Section(heading=_heading(rows, in_place), lead=_said.lead(rows), panels=tuple(panels))
 
@@ -76,9 +73,9 @@ def _by_row(rows, in_place):
         return []
     svg = lines(
         series(chosen, x="row_bytes", by=["method"], first=_METHODS),
-        x=_ROW,
-        y=_LOG_BANDWIDTH,
-        limits=_limit(chosen),
+        x=_host.ROW,
+        y=_host.LOG_BANDWIDTH,
+        limits=_host.limit(chosen),
         alt="Bandwidth of gathers from host memory over the bytes per row",
         wide=True,
     )
@@ -87,11 +84,6 @@ def _by_row(rows, in_place):
     if upper is not None:
         caption += f" Out of the GPU's own memory the best is {amount(upper['value'], 'B/s')}."
     return [Panel(svg=svg, caption=caption, wide=True)]
-
-
-def _limit(rows):
-    known = rows["limit"].dropna().unique()
-    return [Limit(label=f"limit {format_value(float(known[0]), 'B/s')}", y=float(known[0]))] if len(known) else []
 
 
 def _sawtooth(in_place):
@@ -139,8 +131,8 @@ def _in_flight(rows):
             svg = lines(
                 series(named, x="sms", by=["under_way" if name == "unroll" else name for name in by]),
                 x=Scale(label="SMs", log=True),
-                y=_BANDWIDTH,
-                limits=_limit(part),
+                y=_host.BANDWIDTH,
+                limits=_host.limit(part),
                 alt=f"Bandwidth of gathers {what} over the SMs used",
             )
             panels.append(
@@ -167,7 +159,10 @@ def _dots(rows, name, axes, what):
         for row in found.to_dict("records")
     ]
     return [
-        Panel(svg=dots(entries, x=_BANDWIDTH, alt=f"{what}: bandwidth"), caption=f"{what}, by plain loads of 16 bytes.")
+        Panel(
+            svg=dots(entries, x=_host.BANDWIDTH, alt=f"{what}: bandwidth"),
+            caption=f"{what}, by plain loads of 16 bytes.",
+        )
     ]
 
 
@@ -176,81 +171,3 @@ def _short(axis, value):
     if isinstance(value, str):
         return label({axis: value})
     return f"{'of ' if axis == 'footprint' else ''}{format_bytes(int(value))}"
-
-
-def _staged(rows):
-    chosen = measured(rows, "gather/staged", "bandwidth")
-    if chosen.empty or chosen["row_bytes"].nunique() < 2:
-        return []
-    pinned = chosen[chosen["memory"] == "pinned"]
-    svg = lines(
-        series(pinned, x="row_bytes", by=["method", "threads"], first=("single", "double")),
-        x=_ROW,
-        y=_LOG_BANDWIDTH,
-        alt="Bandwidth of gathers by the host's threads and a copy over the bytes per row",
-    )
-    caption = "Gathered by threads of the host into page-locked memory and copied; double: two buffers take turns."
-    return [Panel(svg=svg, caption=caption)]
-
-
-def _copies(rows):
-    chosen = measured(rows, "gather/copies", "bandwidth")
-    if chosen.empty or chosen["row_bytes"].nunique() < 2:
-        return []
-    svg = lines(
-        series(chosen, x="row_bytes", by=["method"], first=("per_row", "batch", "strided")),
-        x=_ROW,
-        y=_LOG_BANDWIDTH,
-        limits=_limit(chosen),
-        alt="Bandwidth of 1,024 rows copied by the driver over the bytes per row",
-    )
-    caption = "1,024 rows copied by the driver: a call for each, one batched call, or every second row by one 2-D copy."
-    return [Panel(svg=svg, caption=caption)]
-
-
-def _epoch(rows):
-    """Data time of a mini-batch by method, and the share of it that the products of the batch before hide."""
-    chosen = measured(rows, "gather/epoch", "time")
-    if chosen.empty:
-        return []
-    hidden = measured(rows, "gather/epoch", "hidden").set_index("cell_id")["value"].to_dict()
-    chosen = chosen[chosen["bits"] == chosen["bits"].max()]
-    entries = [
-        Dot(
-            label=label({"method": row["method"]})
-            + (f", {percent(hidden[row['cell_id']])} hidden" if row["cell_id"] in hidden else ""),
-            value=row["value"],
-            lo=row["lo"],
-            hi=row["hi"],
-            flawed=row["status"] != "ok",
-        )
-        for row in chosen.sort_values("value").to_dict("records")
-    ]
-    size = (int(chosen["row_bytes"].iloc[0])) << int(chosen["bits"].iloc[0])
-    svg = dots(
-        entries, x=Scale(label="time per mini-batch", unit="s"), alt="Time to bring the features of a mini-batch"
-    )
-    caption = (
-        f"Features of two sampled layers of an R-MAT graph out of {format_bytes(size)}; hidden: the share of that "
-        "time in which the matrix products of the batch before run too."
-    )
-    return [Panel(svg=svg, caption=caption)]
-
-
-def _host(rows):
-    chosen = measured(rows, "gather/cpu", "bandwidth")
-    if chosen.empty:
-        return []
-    entries = [
-        Dot(
-            label=label({"row_bytes": int(row["row_bytes"]), "threads": int(row["threads"])}),
-            value=row["value"],
-            lo=row["lo"],
-            hi=row["hi"],
-            group=str(row["threads"]),
-            flawed=row["status"] != "ok",
-        )
-        for row in chosen.sort_values(["threads", "row_bytes"]).to_dict("records")
-    ]
-    svg = dots(entries, x=_BANDWIDTH, alt="Bandwidth of the host's part of a gather")
-    return [Panel(svg=svg, caption="The host's part alone: random rows of 256 MiB into 4 MiB of staging memory.")]

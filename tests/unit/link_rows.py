@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gridstone.declaration import Probe
-from gridstone.model.lines import touched
+from gridstone.model.lines import Touched, touched
 from gridstone.plan.catalogue import load_probes
 
 REQUEST, SECTOR = 20 / 59.2e9, 32 / 59.2e9  # seconds: a header of 20 bytes, and 32 bytes
@@ -62,6 +62,7 @@ def _truths(probe: Probe, axes: Mapping[str, Any]) -> dict[str, float]:
     if name == "gather/epoch":
         rate = {"staged": 18e9, "device": 2e12, "plain": 38e9}.get(axes["method"], 50e9)
         times = {"time": 1.2e8 / rate, "time_products": 1e-3, "time_both": 1.2e8 / rate + 3e-4}
+        times["time_epoch"] = times["time"] * (1 << axes["bits"]) / 1024
         return {**times, "hidden": 7e-4 * rate / 1.2e8, "bandwidth": rate}
     if name.startswith("gather/") and probe.source is not None:
         return _in_place(axes)
@@ -73,12 +74,15 @@ def _truths(probe: Probe, axes: Mapping[str, Any]) -> dict[str, float]:
     if name == "gather/copies":
         call = {"per_row": 1.6e-6, "batch": 0.7e-6, "strided": 0.05e-6}[axes["method"]]
         return {"bandwidth": 1 / (call / axes["row_bytes"] + 1 / ENGINE), "time_call": 1e-3}
+    if name == "gather/boxes":
+        return {"bandwidth": 40e9 if axes["method"] == "2d" else 30e9, "time_call": 1e-4}
     if name == "gather/cpu":
         return {"bandwidth": axes["row_bytes"] * axes["threads"] / 80e-9, "time": 80e-9}
     if probe.family == "scatter":
+        axes = {"count": 256, **axes}
         call = {"per_block": 1.8e-6 / axes.get("threads", 1) ** 0.5, "batch": 0.8e-6, "packed": 0.1e-6, "kernel": 0.0}
         top = 51.2e9 if axes["method"] == "kernel" else ENGINE
-        per_block = max(call[axes["method"]], axes["block"] / top) + 5e-6 / axes["count"]
+        per_block = max(call[axes["method"]] / axes.get("group", 1), axes["block"] / top) + 5e-6 / axes["count"]
         ways = 1.8 if axes["direction"] == "both" else 1.0
         return {
             "bandwidth": ways * axes["block"] / per_block,
@@ -96,9 +100,10 @@ def _truths(probe: Probe, axes: Mapping[str, Any]) -> dict[str, float]:
 
 def _in_place(axes: Mapping[str, Any]) -> dict[str, float]:
     row_bytes = axes.get("row_bytes", 4096)
-    asked = touched(
-        axes["method"], row_bytes=row_bytes, vector=axes["vector"], order=_ORDER[:64], align=axes.get("align", 0)
-    )
+    method = axes["method"].removesuffix("_lines")
+    asked = touched(method, row_bytes=row_bytes, vector=axes["vector"], order=_ORDER[:64], align=axes.get("align", 0))
+    if method != axes["method"]:
+        asked = Touched(requests=asked.lines, sectors=4 * asked.lines, lines=asked.lines)
     seconds = asked.requests * REQUEST + asked.sectors * SECTOR
     if "sms" in axes:
         seconds = max(
