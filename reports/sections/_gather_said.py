@@ -9,6 +9,7 @@ from gridstone.units import format_bytes
 
 _lines, _graph = (load_module(Path(__file__).with_name(f"_gather_{name}.py")) for name in ("lines", "graph"))
 _ENOUGH = 0.99
+_BOUND = 0.5  # of the best: what stays below is bound by how much is under way
 _POWERS = [1 << power for power in range(6, 15)]  # shorter rows are held up by how many requests may be under way
 _RATIO_ROWS = (32, 128, 512, 2048, 8192)
 _MUCH = 4 << 30  # the table of the host's gathers; those in place are out of less, but for gather/distribution
@@ -31,12 +32,7 @@ def lead(rows):
     if law is not None:
         words.append(_lines.said(law))
     words += [_of_contiguous(rows), _graph.gain(rows)]
-    few = _fewest(rows)
-    if few is not None:
-        words.append(
-            f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {_counted(int(few['sms']), 'SM')} "
-            f"of {_counted(int(few['warps']), 'warp')}, {format_bytes(_under_way(few))} under way."
-        )
+    words.append(_fills_the_link(rows))
     return " ".join(filter(None, words))
 
 
@@ -62,10 +58,6 @@ def _of_contiguous(rows):
     )
 
 
-def _counted(count, thing):
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
 def _ratios(rows):
     in_place = out_of_much(rows)
     found = []
@@ -85,14 +77,33 @@ def conventional(rows, row_bytes):
     return best(staged[staged["row_bytes"] == row_bytes]) if len(staged) else None
 
 
-def _fewest(rows):
-    """The cell of plain loads with the fewest bytes under way that is as good as the best."""
+def _fills_the_link(rows):
+    """How few bytes under way, and how few SMs, are as good as the best of plain loads; and what bounds fewer."""
     chosen = trusted(measured(rows, "gather/in_flight", "bandwidth", method="plain", vector=16))
     if chosen.empty:
-        return None
-    enough = chosen[chosen["value"] >= _ENOUGH * chosen["value"].max()]
-    return enough.loc[_under_way(enough).idxmin()]
+        return ""
+    top = chosen["value"].max()
+    enough = chosen[chosen["value"] >= _ENOUGH * top]
+    few, concentrated = enough.loc[_under_way(enough).idxmin()], enough.loc[enough["sms"].idxmin()]
+    words = (
+        f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {format_bytes(_under_way(few))} under "
+        f"way ({_shape(few)}), or no more than {_shape(concentrated)}."
+    )
+    bound = chosen[chosen["value"] < _BOUND * top]
+    if len(bound) > 2:
+        latency = float((_under_way(bound) / bound["value"]).median())
+        words += f" Fewer bytes are bound by the {amount(latency, 's')} that a load takes, more by the link."
+    return words
+
+
+def _shape(cell):
+    loads = _counted(int(cell["unroll"]), "load")
+    return f"{_counted(int(cell['sms']), 'SM')} of {_counted(int(cell['warps']), 'warp')} with {loads} each"
 
 
 def _under_way(cells):
     return cells["sms"] * cells["warps"] * cells["unroll"] * 32 * cells["vector"]
+
+
+def _counted(count, thing):
+    return f"{count} {thing}{'' if count == 1 else 's'}"

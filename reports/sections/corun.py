@@ -114,8 +114,8 @@ def _methods(ordered):
     if not len(others):
         return []
     entries = [
-        _dot(row, f"{row['kind']} beside {row['other']}, {row['method']}", row["method"])
-        for row in others.sort_values(["method", "kind", "other"]).to_dict("records")
+        _dot(row, f"{row['kind']} beside {row['other']}, {row['method']} {int(row['split'])} %", row["method"])
+        for row in others.sort_values(["method", "kind", "other", "split"]).to_dict("records")
     ]
     svg = dots(entries, x=Scale(label="slowdown"), alt="Slowdowns where kernels share SMs, and in green contexts")
     caption = "Free: both kernels have a block on every SM. Green: the SMs are split by green contexts."

@@ -8,10 +8,11 @@ from gridstone.units import format_bytes, format_value
 
 FAMILY = "scatter"
 ORDER = 61
-PROBES = ("scatter/blocks", "scatter/large")
+PROBES = ("scatter/blocks", "scatter/grouped", "scatter/large")
 
 _METHODS = ("kernel", "packed", "batch", "per_block")
 _ALL_OF_IT = 0.9
+_OF_GROUPS = 256  # blocks, of scatter/grouped
 _BLOCK = Scale(label="bytes per block", unit="B", log=True)
 
 
@@ -22,7 +23,12 @@ def section(rows):
     panels = []
     for direction in most:
         panels += _panels(found[found["direction"] == direction], direction, most[direction])
-    return Section(heading=_heading(reached), lead=_lead(reached, found), panels=tuple(panels))
+    panels += _grouped_panels(rows)
+    return Section(
+        heading=_heading(reached),
+        lead=" ".join(filter(None, (_lead(reached, found), _groups(rows)))),
+        panels=tuple(panels),
+    )
 
 
 def knees(cells, top):
@@ -95,6 +101,55 @@ def _lead(reached, found):
         ]
         words.append(f"Fastest {label({'direction': direction})}: {listing(said)}.")
     return " ".join(words)
+
+
+def _by_group(rows):
+    """Bandwidth of blocks by how many lie one behind the other: those of scatter/blocks, which lie alone, are 1."""
+    import pandas
+
+    grouped = measured(rows, "scatter/grouped", "bandwidth")
+    if grouped.empty:
+        return grouped
+    alone = measured(rows, "scatter/blocks", "bandwidth", threads=1, count=_OF_GROUPS)
+    alone = alone[alone["block"].isin(grouped["block"]) & alone["direction"].isin(grouped["direction"])]
+    alone = alone[alone["method"].isin(grouped["method"])] if len(alone) else alone
+    return pandas.concat([alone.assign(group=1), grouped], ignore_index=True)
+
+
+def _groups(rows):
+    """How many times faster the smallest blocks come where a copy takes a group of them."""
+    good = trusted(_by_group(rows))
+    if good.empty:
+        return ""
+    small = good[good["block"] == good["block"].min()]
+    said = []
+    for (direction, method), cells in small.groupby(["direction", "method"], sort=False):
+        one, most = cells[cells["group"] == 1], cells[cells["group"] == cells["group"].max()]
+        if len(one) and int(most["group"].iloc[0]) > 1:
+            times = float(most["value"].iloc[0]) / float(one["value"].iloc[0])
+            name, way = label({"method": method}), label({"direction": direction})
+            said.append(f"{times:.1f} times as fast {way}, {name}, in groups of {int(most['group'].iloc[0])}")
+    block = format_bytes(int(good["block"].min()))
+    return f"Blocks of {block} that lie together and share a copy: {listing(said)}." if said else ""
+
+
+def _grouped_panels(rows):
+    cells = _by_group(rows)
+    if cells.empty or cells["group"].nunique() < 2:
+        return []
+    panels = []
+    for direction in ("h2d", "d2h"):
+        part = cells[cells["direction"] == direction]
+        if len(part):
+            way = label({"direction": direction})
+            svg = lines(
+                series(part, x="group", by=["method", "block"], first=_METHODS),
+                x=Scale(label="blocks that lie together", log=True),
+                y=Scale(label="bandwidth", unit="B/s", log=True),
+                alt=f"Bandwidth of grouped blocks {way} by the blocks of a group",
+            )
+            panels.append(Panel(svg=svg, caption=f"Blocks in groups, {way}; a copy of the driver takes a group."))
+    return panels
 
 
 def _size(knee):

@@ -72,7 +72,8 @@ def test_the_gather_section_claims_what_the_rows_hold(rows: pd.DataFrame) -> Non
     assert made.heading.startswith("The GPU reads rows of 2 KiB in place at 51.2 GB/s")
     assert "times the host's gather and copy" in made.heading
     assert "a request costs as much as 20 B" in made.lead
-    assert "SM of 32 warps" in made.lead
+    assert re.search(r"KiB under way \(\d+ SMs? of \d+ warps with \d loads? each\)", made.lead)
+    assert "Fewer bytes are bound by the 1.2 us that a load takes" in made.lead
     assert re.search(r"ahead of the plain one in (\d+) of the \1 cells", made.lead)
     assert "reach at least 100.0 % of rows that lie in order" in made.lead
     assert "Features of a mini-batch of a graph come 178 % faster in place" in made.lead
@@ -101,6 +102,8 @@ def test_knees_are_where_nine_tenths_are_reached(rows: pd.DataFrame) -> None:
     made = scatter.section(of(rows, "scatter"))
     assert re.match(r"Scattered blocks fill 90 % of the link from \d", made.heading)
     assert "Fastest host to device: " in made.lead
+    assert re.search(r"Blocks of 4 KiB that lie together and share a copy: \d+\.\d times as fast", made.lead)
+    assert sum("groups" in panel.caption for panel in made.panels) == 2
     cells = pd.DataFrame(
         {"method": "batch", "threads": 1, "block": [1024, 4096, 16384], "value": [10.0, 70.0, 100.0], "status": "ok"}
     )
