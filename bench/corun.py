@@ -37,7 +37,7 @@ def _pairs(kind, beside, split, method):
     if method == "exclusive":
         return split == 50 or both or (kind in _ON_SMS and kind != beside and split in _OF_FULL)
     if method == "green":
-        return both and ((kind == "tensor" and beside in ("stream", "gemv")) or split in _OF_FULL)
+        return both and ((kind, beside) == ("tensor", "stream") or split in (50, *_OF_FULL))
     return both and split == 50
 
 
@@ -51,7 +51,7 @@ def _pairs(kind, beside, split, method):
     sass=_SASS,
     needs=_NEEDS,
     where=_pairs,
-    budget=1.5,
+    budget=1.0,
     fits="corun",
 )
 def pair(gpu, *, kind, beside, split, method):
@@ -76,7 +76,7 @@ def pair(gpu, *, kind, beside, split, method):
     ],
     sass=_SASS,
     needs=_NEEDS,
-    budget=1.5,
+    budget=1.0,
 )
 def triple(gpu, *, kinds):
     """Three kinds at once, in the order of their names; those on the SMs have equal shares, one block to an SM."""

@@ -6,13 +6,16 @@ from gridstone import content, gpu_memory, pcie, probe, values
 
 _rows = content.load_module(Path(__file__).with_name("_gathering.py"))
 _ODD_ROWS = (2052, 2064, 2080, 2100, 2112, 2144, 2176)
-_ALIGNED_ROWS = (512, 2048)
 _SHIFTS = (4, 16, 32, 64, 96, 112, 124)
+_ALIGNED_ROWS = (512, 2048)
+_FEWER = (32, 96, 112, 124)  # shifts of rows of 2 KiB alone
 _ELEMENTS = (1, 2, 8)  # bytes of an element that a lane loads; 4 and 16 are in every profile
 
 
 def _by_row(method, row_bytes, align, vector, unroll):
     if (align and row_bytes not in _ALIGNED_ROWS) or not _rows.fits(method, row_bytes, align, vector):
+        return False
+    if row_bytes < 2048 and align in _FEWER:
         return False
     if vector in _ELEMENTS:
         return method != "bulk" and row_bytes in (*_ALIGNED_ROWS, *_ODD_ROWS)
@@ -104,6 +107,7 @@ def whole_lines(gpu, *, method, row_bytes, align, vector, unroll):
     where=lambda method, sms, warps, vector, unroll: (
         (vector == 16 and warps <= 8 and warps * unroll <= 32) if method == "bulk" else (vector == 16 or unroll == 4)
     ),
+    budget=0.5,
 )
 def in_flight(gpu, *, method, sms, warps, vector, unroll):
     """Rows of 4 KiB by few SMs, warps and loads per thread (rows under way per warp, for bulk copies)."""
@@ -191,7 +195,7 @@ def distribution(gpu, *, method, row_bytes, distribution, footprint, vector, unr
     where=lambda method, memory, row_bytes, footprint, vector, unroll: (
         footprint == _rows.NEAR or memory in ("shared", "pinned", "huge")
     ),
-    budget=3.0,  # the first visit of each process makes the table
+    budget=1.0,  # the first visit of each process makes the table
 )
 def memory(gpu, *, method, memory, row_bytes, footprint, vector, unroll):
     """The same out of each kind of host memory: page-locked in five ways, or managed and kept there.

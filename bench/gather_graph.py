@@ -32,7 +32,7 @@ _rows = content.load_module(Path(__file__).with_name("_gathering.py"))
         _rows.tables_by(lambda axes: axes["row_bytes"] << axes["bits"]),
         gpu_memory(lambda axes: (3 << 30) + (axes["method"] == "device") * (axes["row_bytes"] << axes["bits"])),
     ],
-    budget=6.0,  # each process makes the graph at its first visit, and page-locks the table
+    budget=3.0,  # each process makes the graph at its first visit, and page-locks the table
 )
 def epoch(gpu, *, method, bits, row_bytes, vector, unroll):
     """Features of mini-batches of an R-MAT graph brought to the GPU, per batch, alone and beside matrix products.

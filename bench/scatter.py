@@ -52,7 +52,7 @@ def _chosen(method, direction, threads, block, count):
     sass=_SASS,
     needs=_NEEDS,
     where=_chosen,
-    budget=0.7,
+    budget=0.5,
     fits="transfer",
 )
 def blocks(gpu, *, method, direction, threads, block, count):
@@ -85,7 +85,7 @@ def blocks(gpu, *, method, direction, threads, block, count):
     sass=_SASS,
     needs=_NEEDS,
     where=lambda method, direction, group, block: _MANY % group == 0,
-    budget=0.7,
+    budget=0.5,
 )
 def grouped(gpu, *, method, direction, group, block):
     """256 blocks of which `group` at a time lie one behind the other in both memories, as a cache's pages may.
@@ -108,6 +108,7 @@ def grouped(gpu, *, method, direction, group, block):
     sass=_SASS,
     needs=_NEEDS,
     where=lambda method, direction, block, count: block * count <= _MOST,
+    budget=0.5,
     fits="transfer",
 )
 def large(gpu, *, method, direction, block, count):

@@ -12,7 +12,7 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _NAMES = ("green", "loads", "side_by_side")
 _green, _loads, _side = (content.load_module(_here.with_name(f"{name}.py")) for name in _NAMES)
-_UNIT_S, _SPAN_S = 60e-6, 2.5e-3
+_UNIT_S, _SPAN_S = 60e-6, 2e-3
 _METRICS = ("slowdown", "slowdown_beside", "slowdown_third")
 
 
