@@ -41,7 +41,7 @@ class Table:
 
 
 _made: dict[str, Table] = {}
-_TARGET = "target"
+_TARGET, _NAME = "target", "gridstone-table"
 
 
 def table(gpu: Any, size: int, kind: str = "shared") -> Table:
@@ -89,10 +89,10 @@ def _fill_now(gpu: Any, known: Table) -> None:
 
 def _of_all_processes(gpu: Any, size: int) -> Table:
     """The memory that a sibling has filled, or new memory, which is then filled for the others."""
-    memory = _shared.found("gridstone-table", size)
+    memory = _shared.found(_NAME, size)
     if memory is not None:
         return _locked(memory)
-    memory = _shared.made("gridstone-table", size, usable_cores())
+    memory = _shared.made(_NAME, size, usable_cores())
     known = _locked(memory)
     _fill_now(gpu, known)
     memory.seal()
