@@ -48,14 +48,15 @@ class Rows:
         self.gpu.support("table.cu", "wrong_rows", 8 * self.gpu.multiprocessors, 256, args)
         return int(found.get()[0])
 
-    def asked(self, method: str, vector: int) -> Touched:
-        """What the rows ask of the memory, counted over the first list's head."""
-        head = self.order[: max(256, min(_COUNTED_ROWS, _COUNTED_BYTES // self.row_bytes))].get()
-        whole = method == "bulk_lines"
+    def asked(self, method: str, vector: int, whole_list: bool = False) -> Touched:
+        """What the rows ask of the memory, counted over the first list's head, or over all of the list in use."""
+        some = max(256, min(_COUNTED_ROWS, _COUNTED_BYTES // self.row_bytes))
+        head = (self.list if whole_list else self.order[:some]).get()
+        lines = method == "bulk_lines"
         found = touched(
-            "bulk" if whole else method, row_bytes=self.row_bytes, vector=vector, order=head, align=self.align
+            "bulk" if lines else method, row_bytes=self.row_bytes, vector=vector, order=head, align=self.align
         )
-        return Touched(requests=found.lines, sectors=4 * found.lines, lines=found.lines) if whole else found
+        return Touched(requests=found.lines, sectors=4 * found.lines, lines=found.lines) if lines else found
 
 
 def in_bulk(method: str) -> bool:
