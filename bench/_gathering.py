@@ -16,7 +16,7 @@ WIRE = 48 << 20  # bytes that a launch moves over the link: 1 ms at 50 GB/s, bes
 _SMS, _WARPS = 64, 16  # what the gathers by row use, where a link's worth of loads is under way many times over
 _BULK_BYTES = 64 << 10  # under way per SM
 _PROCESSES = 3  # of a run on one GPU
-_SLACK = 8 << 30  # for the shared table of other probes, staging memory and the processes themselves
+_SLACK = 12 << 30  # for tables of other probes that processes still hold, staging memory and the processes
 _LOADS = {1: r"LDG\.E\.U8", 2: r"LDG\.E\.U16", 4: r"LDG\.E", 8: r"LDG\.E\.64", 16: r"LDG\.E\.128"}
 
 
