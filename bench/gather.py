@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gridstone import content, gpu_memory, pcie, probe, values
+from gridstone import Unavailable, content, gpu_memory, pcie, probe, values
 
 _rows = content.load_module(Path(__file__).with_name("_gathering.py"))
 _ODD_ROWS = (2052, 2064, 2080, 2100, 2112, 2144, 2176)
@@ -203,6 +203,8 @@ def memory(gpu, *, method, memory, row_bytes, footprint, vector, unroll):
     shared: memory of all processes of the run, page-locked by each. pinned, write_combined: page-locked by the driver
     that gives it. registered, huge: memory of the process, page-locked where it lies, on small or on huge pages.
     """
+    if _rows.runner("host_table").table(gpu, footprint, memory).kind != memory:
+        raise Unavailable("the processes of a run cannot share page-locked memory here")
     return _rows.from_table(gpu, method=method, row_bytes=row_bytes, vector=vector, footprint=footprint, memory=memory)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gridstone import content
+from gridstone import Unavailable, content
 from gridstone.host import usable_cores
+from gridstone.units import format_bytes
 
 _here = Path(__file__)
 _calls, _shared = (content.load_module(_here.with_name(f"{name}.py")) for name in ("driver_calls", "shared_memory"))
@@ -21,6 +22,7 @@ _REGISTER_MAPPED = 2  # CU_MEMHOSTREGISTER_DEVICEMAP
 _ATTACH_GLOBAL, _PREFERRED_LOCATION, _ACCESSED_BY, _CPU = 1, 3, 5, -1
 _HUGE_PAGE = 2 << 20
 _LEAST = 4 << 30  # what the shared table has from the start, unless that is a sixteenth of the host's memory or more
+_PROCESSES, _SHARE = 3, 0.6  # of a run on one GPU; of the host's memory that their tables may take together
 KINDS = ("shared", "pinned", "write_combined", "registered", "huge", "managed")
 
 
@@ -88,12 +90,24 @@ def _fill_now(gpu: Any, known: Table) -> None:
 
 
 def _of_all_processes(gpu: Any, size: int) -> Table:
-    """The memory that a sibling has filled, or new memory, which is then filled for the others."""
+    """The memory that a sibling has filled, or new memory, which is then filled for the others.
+
+    Where the system or the driver knows no such memory it is `pinned` memory of this process, and its kind says so.
+    Raises Unavailable where each process cannot have as much.
+    """
     memory = _shared.found(_NAME, size)
     if memory is not None:
         return _locked(memory)
-    memory = _shared.made(_NAME, size, usable_cores())
-    known = _locked(memory)
+    try:
+        memory = _shared.made(_NAME, size, usable_cores())
+        known = _locked(memory)
+    except (OSError, RuntimeError) as error:
+        if _PROCESSES * size > _SHARE * gpu.machine.memory:
+            said = f"the processes of a run cannot share a table of {format_bytes(size)} here"
+            raise Unavailable(f"{said}: {error}") from None
+        known = _taken("pinned", size)
+        _fill_now(gpu, known)
+        return known
     _fill_now(gpu, known)
     memory.seal()
     return known

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gridstone import content
+from gridstone import Unavailable, content
 
 tables = content.load_module(content.folder("runners") / "host_table.py")
 MIB = 1 << 20
@@ -92,14 +92,31 @@ def test_a_longer_table_replaces_a_shorter_one_and_a_shorter_one_is_part_of_it(d
     assert gpu.filled == [4 * MIB, 8 * MIB]
 
 
-def test_a_table_that_cannot_be_page_locked_leaves_nothing(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def unshared(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """A driver that page-locks no memory but its own."""
+    known = driver.call
+
     def refuse(name: str, *args: Any) -> None:
-        raise RuntimeError(f"{name} failed with CUDA error 2")
+        if name == "cuMemHostRegister_v2":
+            raise RuntimeError(f"{name} failed with CUDA error 801")
+        known(name, *args)
 
     monkeypatch.setattr(tables._calls, "call", refuse)
-    with pytest.raises(RuntimeError, match="CUDA error 2"):
-        tables.table(Gpu(), MIB)
-    assert tables._made == {} and tables._shared.found(tables._NAME, 1) is None
+    return driver
+
+
+def test_where_nothing_can_be_shared_the_process_has_a_table_of_its_own(unshared: Driver) -> None:
+    gpu = Gpu()
+    made = tables.table(gpu, MIB)
+    assert (made.kind, made.size, gpu.filled) == ("pinned", 4 * MIB, [4 * MIB])
+    assert tables._shared.found(tables._NAME, 1) is None
+
+
+def test_a_table_that_three_processes_cannot_have_is_refused(unshared: Driver) -> None:
+    with pytest.raises(Unavailable, match=r"cannot share a table of 16 MiB here: .* CUDA error 801"):
+        tables.table(Gpu(), 16 * MIB)
+    assert tables._made == {}
 
 
 @pytest.mark.parametrize(("kind", "flags"), [("pinned", 2), ("write_combined", 6)])
