@@ -26,7 +26,7 @@ def section(rows):
     panels += _grouped_panels(rows)
     return Section(
         heading=_heading(reached),
-        lead=" ".join(filter(None, (_lead(reached, found), _groups(rows)))),
+        lead=" ".join(filter(None, (_calls(rows), _lead(reached, found), _groups(rows)))),
         panels=tuple(panels),
     )
 
@@ -36,13 +36,16 @@ def knees(cells, top):
 
     Methods are told apart by their threads where there are several: keys such as `per block, 4 threads`.
     """
-    good = trusted(cells)
     found = {}
-    for (method, threads), group in good.groupby(["method", "threads"]):
-        name = label({"method": method} | ({"threads": int(threads)} if method == "per_block" else {}))
+    for name, group in _by_name(cells):
         points = group.groupby("block")["value"].max().sort_index()
         found[name] = _crossing(points.index.astype(float).tolist(), points.tolist(), _ALL_OF_IT * top)
     return found
+
+
+def _by_name(cells):
+    for (method, threads), group in trusted(cells).groupby(["method", "threads"]):
+        yield label({"method": method} | ({"threads": int(threads)} if method == "per_block" else {})), group
 
 
 def _crossing(xs, ys, level):
@@ -81,14 +84,15 @@ def _heading(reached):
         if ranked and math.isfinite(ranked[0][1]):
             name, knee = ranked[0]
             way = label({"direction": direction})
-            return f"Scattered blocks fill 90 % of the link from {_size(knee)} on, {name} ({way})"
+            return f"Scattered blocks fill 90 % of the link from {_size(knee, 0)} on, {name} ({way})"
     return "Scattered blocks: what could be measured"
 
 
 def _lead(reached, found):
     words = []
     for direction, methods in reached.items():
-        said = [f"{name} {_size(knee)}" for name, knee in sorted(methods.items(), key=lambda item: item[1])]
+        last = {name: int(cells["block"].max()) for name, cells in _by_name(found[found["direction"] == direction])}
+        said = [f"{name} {_size(knee, last[name])}" for name, knee in sorted(methods.items(), key=lambda item: item[1])]
         if said:
             words.append(f"Knees {label({'direction': direction})}: {listing(said)}.")
     good = trusted(found)
@@ -101,6 +105,20 @@ def _lead(reached, found):
         ]
         words.append(f"Fastest {label({'direction': direction})}: {listing(said)}.")
     return " ".join(words)
+
+
+def _calls(rows):
+    """What the smallest block costs by each method, where calls bind and not the link."""
+    cells = trusted(measured(rows, "scatter/blocks", "time_block"))
+    if cells.empty:
+        return ""
+    small = cells[cells["block"] == cells["block"].min()]
+    said = []
+    for direction, part in small.groupby("direction", sort=False):
+        least = part.groupby("method")["value"].min().sort_values()
+        costs = [f"{label({'method': method})} {amount(value, 's')}" for method, value in least.items()]
+        said.append(f"{label({'direction': direction})} {', '.join(costs)}")
+    return f"A block of {format_bytes(int(small['block'].iloc[0]))} takes {'; '.join(said)}."
 
 
 def _by_group(rows):
@@ -152,9 +170,9 @@ def _grouped_panels(rows):
     return panels
 
 
-def _size(knee):
-    """To a whole KiB: what lies between two measured blocks is interpolated."""
-    return format_bytes(max(1, round(knee / 1024)) * 1024) if math.isfinite(knee) else "never"
+def _size(knee, last):
+    """To a whole KiB: what lies between two measured blocks is interpolated. last: the largest that was measured."""
+    return format_bytes(max(1, round(knee / 1024)) * 1024) if math.isfinite(knee) else f"beyond {format_bytes(last)}"
 
 
 def _panels(part, direction, top):

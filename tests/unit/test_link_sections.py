@@ -102,6 +102,7 @@ def test_knees_are_where_nine_tenths_are_reached(rows: pd.DataFrame) -> None:
     made = scatter.section(of(rows, "scatter"))
     assert re.match(r"Scattered blocks fill 90 % of the link from \d", made.heading)
     assert "Fastest host to device: " in made.lead
+    assert re.search(r"A block of 4 KiB takes host to device kernel 99.\d ns, packed ", made.lead)
     assert re.search(r"Blocks of 4 KiB that lie together and share a copy: \d+\.\d times as fast", made.lead)
     assert sum("groups" in panel.caption for panel in made.panels) == 2
     cells = pd.DataFrame(
