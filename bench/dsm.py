@@ -111,11 +111,31 @@ def latency_by_size(gpu, *, cluster_size):
     right = []
 
     def observe():
-        sweep = pairs.sweep(gpu, sizes, rounds=1)
+        sweep = pairs.sweep(gpu, sizes, rounds=1, waves=48)
         right.append(sweep.right)
         return {**pairs.summary(sweep, sizes, cluster_size), "clusters": held}
 
     return replace(gpu.observe(observe), verify=lambda: all(right))
+
+
+@probe(
+    "dsm/latency_pair.cu",
+    method=["repeat", "sizes", "half", "throttled"],
+    measures=[
+        *(
+            observed(name=name, unit="cycle/hop")
+            for name in ("latency", "latency_source", "latency_destination", "interval")
+        ),
+        observed(name="within_share", unit="1", better="higher"),
+        observed(name="pairs", unit="1", better="higher"),
+        observed(name="clock", unit="Hz", better="higher"),
+    ],
+    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
+    needs=[_CLUSTERS],
+)
+def pair_model(gpu, *, method):
+    """What other placements, or a throttled chip, change in mu, in a(source) and in b(destination), at most."""
+    return _runner("pair_models").shift(gpu, method=method)
 
 
 @probe(
@@ -141,7 +161,7 @@ def access(gpu, *, function, source):
         return place if loads else value
 
     args = [np.uint32(source == "remote"), np.uint32(second), np.uint32(first)]
-    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(16, 1040), expect=expect, shared=8 * _RING)
+    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(16, 528), expect=expect, shared=8 * _RING)
 
 
 @probe(
@@ -164,7 +184,7 @@ def round_trip(gpu, *, function, bytes):
         gpu,
         size=2,
         args=[data, arrived, np.uint32(size)],
-        lengths=(8, 264),
+        lengths=(8, 72),
         expect=lambda rounds: rounds * (rounds + 1) // 2,
         block=32,
         shared=128 + 2 * size,
@@ -190,7 +210,7 @@ def barrier(gpu, *, function, cluster_size, threads):
         gpu,
         size=cluster_size,
         args=[],
-        lengths=(16, 528),
+        lengths=(16, 144),
         expect=lambda rounds: rounds,
         block=threads,
         compiled=True,

@@ -34,12 +34,8 @@ def _hopper_unless(by_threads):
     return Need(name=wanted.name, missing=missing)
 
 
-def _maps():
-    return content.load_module(content.folder("runners") / "cupy_tensor_map.py")
-
-
-def _boxes():
-    return content.load_module(content.folder("runners") / "cupy_boxes.py")
+def _runner(name):
+    return content.load_module(content.folder("runners") / f"{name}.py")
 
 
 # Latency
@@ -93,29 +89,7 @@ def _latency_cell(method, tier, bytes, dims):
 )
 def latency(gpu, *, method, tier, bytes, dims):
     """Cycles from one address to the next, each brought to shared memory (plain: to a register) and read there."""
-    stride, footprint = max(bytes, 128), 4 << 20 if tier == "l2" else 1 << 30
-    if method == "tensor":
-        boxes = _maps().tensor(footprint, box_bytes=bytes, dims=dims)
-        ring = gpu.offsets(footprint, stride, unit=stride // boxes.outer)
-        _maps().install(gpu, boxes, ring.memory)
-    else:
-        memory = gpu.alloc(footprint)
-        gpu.memset(memory, 0)
-        ring = gpu.ring(footprint, stride, memory)
-    walk, sink = ring.walk, gpu.alloc(4)
-    order = [np.uint32(stride), np.uint32(walk.order.n), np.uint32(walk.order.half_bits)]
-    shown = ring.memory if tier == "l2" else gpu.alloc(4 * gpu.facts.l2)
-
-    def args(length):
-        first = np.uint32(walk.cursor)
-        return [np.uint64(walk.step(length + 2)), ring.memory, *order, first]
-
-    def before():  # L2 holds what will be walked, near the SM that walks, or other lines, none of them to write back
-        blocks = 1 if tier == "l2" else 8 * gpu.multiprocessors
-        gpu.support("boxes.cu", "touch", blocks, 1024, [shown, np.uint64(shown.nbytes // 16), sink])
-
-    lengths = (256, 1280) if tier == "l2" else (128, 640)
-    return gpu.chain(args=args, lengths=lengths, before=before, expect=walk.expect, block=32, shared=bytes + 16)
+    return _runner("copied_walks").latency(gpu, method=method, tier=tier, bytes=bytes, dims=dims)
 
 
 # Rounds
@@ -237,7 +211,7 @@ def _throughput_cell(pattern, form, tier, bytes, stages, blocks, cluster_size, d
 )
 def throughput(gpu, *, pattern, form, tier, bytes, stages, blocks, cluster_size, dims, swizzle):
     """All SMs move boxes of `bytes` with `stages` under way per block; bytes of global memory, each counted once."""
-    stream = _boxes().Stream(
+    stream = _runner("cupy_boxes").Stream(
         gpu,
         pattern=pattern,
         tier=tier,
@@ -324,7 +298,7 @@ def _in_flight_cell(method, tier, in_flight, unroll, vector):
 def in_flight(gpu, *, method, tier, in_flight, unroll, vector):
     """All SMs read with `in_flight` bytes under way each, by `unroll` copies per thread that issues them."""
     if method in _BY_THREADS:
-        return _boxes().by_threads(
+        return _runner("cupy_boxes").by_threads(
             gpu,
             tier=tier,
             warps=in_flight // (32 * vector * unroll),
@@ -332,7 +306,7 @@ def in_flight(gpu, *, method, tier, in_flight, unroll, vector):
             vector=vector,
             staged=method == "cp_async",
         )
-    stream = _boxes().Stream(
+    stream = _runner("cupy_boxes").Stream(
         gpu,
         pattern="load",
         tier=tier,

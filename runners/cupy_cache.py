@@ -40,7 +40,7 @@ def reported(gpu: Any) -> Work:
 
 
 def constant_chase(gpu: Any, footprint: int) -> Work:
-    """latency/constant_chase.cu over `footprint` bytes, one word per 64 of them, each launch from where the last ended."""
+    """latency/constant_chase.cu, a word per 64 bytes of the footprint; each launch goes on where the last ended."""
     ring = gpu.offsets(footprint, 64, unit=1)
     gpu.copy_to_constant("ring", ring.memory)
     warm = 2 * footprint // 64

@@ -1,7 +1,7 @@
 """Walks along rings of addresses, from several SMs at once: what a load takes, whatever line and whatever SM it is.
 
-A load of L2 takes 200 to 330 cycles, by where the line lies and where the SM is; which lines a ring meets in L1 depends on
-its addresses. One ring from one SM is one draw of all that. So rings are laid elsewhere ahead of every sample, and a
+A load of L2 takes 200 to 330 cycles, by where the line lies and where the SM is; which lines of a ring fit L1 depends
+on its addresses. One ring from one SM is one draw of all that. So rings are laid elsewhere ahead of every sample, and a
 sample is the mean over SMs that each walk one of their own.
 """
 
@@ -25,7 +25,7 @@ _PAGE = 2 << 20
 
 
 class Rings:
-    """Rings of `count` places, `stride` bytes apart in a random order, one for each of `walkers`, `pitch` bytes apart."""
+    """Rings of `count` places, `stride` bytes apart in a random order: one for each walker, `pitch` bytes apart."""
 
     def __init__(self, gpu: Any, *, count: int, stride: int, walkers: int, pitch: int | None = None) -> None:
         self._gpu, self._stride, self.walkers = gpu, stride, walkers
@@ -51,8 +51,8 @@ class Rings:
 class Pages:
     """A ring through one place in each of `count` pages in turn, time and again, until it has met `least` lines.
 
-    So few translations are needed, but the lines are many. Pages are `stride` bytes apart, a power of two; the places of
-    a page lie within its first 2 MiB, other ones at every laying.
+    So few translations are needed, but the lines are many. Pages are `stride` bytes apart, a power of two; the places
+    of a page lie within its first 2 MiB, other ones at every laying.
     """
 
     walkers, pitch = 1, 0
@@ -90,8 +90,8 @@ class Pages:
 class SpreadClock:
     """Times a chain that several blocks walk at once, each on an SM of its own, as a slope over two lengths.
 
-    launch(length, stamps): enqueue it; block b writes the Stamp number b of the device array. right(results): whether all
-    of the last launch ended where they must. before: called ahead of every sample.
+    launch(length, stamps): enqueue it; block b writes the Stamp number b of the device array. right(results): notes
+    whether all of the last launch ended where they must. before: called ahead of every sample.
     """
 
     launch: Callable[[int, Any], None]
@@ -155,7 +155,7 @@ def spread(
 
 
 def chase(gpu: Any, rings: Any, *, warm: int, lengths: tuple[int, int], block: int = 1, averaged: int = 1) -> Work:
-    """cache/chase.cu along rings that are laid anew ahead of every pair of launches; `warm` hops come before the clock."""
+    """cache/chase.cu along rings that are laid anew for every pair of launches; `warm` hops come before the clock."""
 
     def launch(length: int, stamps: Any) -> Any:
         start, end = rings.step(warm + length)

@@ -16,7 +16,7 @@ def chain(
     lengths: tuple[int, int],
     **shape: Any,
 ) -> Work:
-    """`gpu.chain`, verified. ends(length): the `result` that a launch of so many steps must leave; shape: grid, block, shared."""
+    """`gpu.chain`, verified: ends(length) is the `result` that a launch must leave; shape: grid, block, shared."""
     launched: list[int] = []
 
     def started(length: int) -> Sequence[Any]:

@@ -1,8 +1,8 @@
 """Lines of L2 told apart by what one load takes: near hits, far hits and misses.
 
-An SM reaches the half of L2 on its side first. A line that belongs to the other half is kept in the near one too once an
-SM of this side has read it, but not for good: after all SMs have read an array a few times over, its far lines are at
-times found in their own half only. A far hit takes half as long again as a near one and is no miss.
+An SM reaches the half of L2 on its side first. A line that belongs to the other half is kept in the near one too once
+an SM of this side has read it, but not for good: after all SMs have read an array a few times over, its far lines are
+at times found in their own half only. A far hit takes half as long again as a near one and is no miss.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ Ints = NDArray[np.int64]
 _OUTLYING = 6.0  # robust standard deviations from the model at which a pair is left out of the fit
 _LEAST_SPREAD = 0.05  # in the unit of the values: below it differences are rounding, not outliers
 _POLISH = 20
+_NORMAL = 1.96  # standard deviations from a mean to the end of its 95 % interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,32 @@ class Additive:
         s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
         found: Floats = self.level[s] + self.source[s] + self.destination[d]
         return np.where(self.level[s] == self.level[d], found, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One value for each of some ordered pairs: `source`, `destination` and `value` of one length."""
+
+    source: Ints
+    destination: Ints
+    value: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a second table of the same pairs changes in the additive model of a first one, in the unit of the values.
+
+    level, source, destination: the largest change of the level of a group, of a source effect and of a destination
+    effect. interval: the largest half-width of the 95 % interval of an effect. within: the share of all parameters that
+    change by no more than their own interval, that of the less certain fit. pairs: how many pairs both tables have.
+    """
+
+    level: float
+    source: float
+    destination: float
+    interval: float
+    within: float
+    pairs: int
 
 
 def groups(source: ArrayLike, destination: ArrayLike) -> list[tuple[int, ...]]:
@@ -66,6 +93,60 @@ def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Add
         i, j = np.searchsorted(index, s[inside]), np.searchsorted(index, d[inside])
         level[index], a[index], b[index] = _fit(i, j, y[inside], len(members))
     return Additive(level=level, source=a, destination=b)
+
+
+def half_widths(model: Additive, table: Table) -> Additive:
+    """Half the 95 % interval of each parameter of a model, from the residuals of the table that it was fitted to.
+
+    Of n pairs with k things on each side, n - 2 k + 1 degrees of freedom are left; a level is known within s / sqrt(n),
+    an effect within s / sqrt(m) of the m pairs of its thing (Scheffe, "The Analysis of Variance", two-way layout). NaN
+    for a group so small that none is left.
+    """
+    residual = table.value - model.predict(table.source, table.destination)
+    level, a, b = (np.full(model.level.size, np.nan) for _ in range(3))
+    for members in groups(table.source, table.destination):
+        inside, index = np.isin(table.source, members), np.array(members)
+        s, d, left = table.source[inside], table.destination[inside], residual[inside]
+        freedom = left.size - 2 * index.size + 1
+        if freedom < 1:
+            continue
+        spread = _NORMAL * float(np.sqrt(np.square(left).sum() / freedom))
+        level[index] = spread / np.sqrt(left.size)
+        for effect, side in ((a, s), (b, d)):
+            effect[index] = spread / np.sqrt(np.maximum(np.bincount(side, minlength=model.level.size)[index], 1))
+    return Additive(level=level, source=a, destination=b)
+
+
+def compared(one: Table, two: Table, *, resolution: float = 0.0) -> Change:
+    """The additive models of two tables beside each other, over the pairs that both have, in groups that can be judged.
+
+    resolution: of the values; no interval is narrower. Raises ValueError where no such group is in both.
+    """
+    size = int(max(one.source.max(), one.destination.max(), two.source.max(), two.destination.max())) + 1
+    _, first, second = np.intersect1d(
+        one.source * size + one.destination, two.source * size + two.destination, return_indices=True
+    )
+    if not first.size:
+        raise ValueError("the two tables have no pair in common")
+    tables = [
+        Table(source=table.source[at], destination=table.destination[at], value=table.value[at])
+        for table, at in ((one, first), (two, second))
+    ]
+    models = [additive(table.source, table.destination, table.value) for table in tables]
+    widths = [half_widths(model, table) for model, table in zip(models, tables, strict=True)]
+    names = ("level", "source", "destination")
+    changes = {name: np.abs(getattr(models[1], name) - getattr(models[0], name)) for name in names}
+    allowed = {name: np.fmax(resolution, np.maximum(*(getattr(width, name) for width in widths))) for name in names}
+    known = np.isfinite(widths[0].level) & np.isfinite(widths[1].level)
+    if not known.any():
+        raise ValueError("the two tables have no group in common that is large enough to be judged")
+    largest = {name: float(changes[name][known].max()) for name in names}
+    return Change(
+        **largest,
+        interval=max(float(allowed[name][known].max()) for name in names),
+        within=float(np.mean([changes[name][known] <= allowed[name][known] for name in names])),
+        pairs=int(first.size),
+    )
 
 
 def held_out(source: ArrayLike, destination: ArrayLike, value: ArrayLike, *, parts: int = 5, seed: int = 0) -> Floats:
