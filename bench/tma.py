@@ -147,9 +147,12 @@ def round(gpu, *, function, bytes):
 
 
 def _moved(axes):
+    if axes["form"] == "im2col":
+        return rf"UTMALDG\.{axes['dims']}D\.IM2COL"
     if axes["form"] == "tensor":
-        operation = {"load": "UTMALDG", "store": "UTMASTG", "reduce": "UTMAREDG"}[axes["pattern"]]
-        return rf"{operation}\.{axes['dims']}D" + (r"\.ADD" if axes["pattern"] == "reduce" else "")
+        operation = {"store": "UTMASTG", "reduce": "UTMAREDG"}.get(axes["pattern"], "UTMALDG")
+        kind = {"reduce": r"\.ADD", "multicast": r"\.MULTICAST"}.get(axes["pattern"], "")
+        return rf"{operation}\.{axes['dims']}D{kind}"
     return {
         "load": r"UBLKCP\.S\.G",
         "store": r"UBLKCP\.G\.S",
@@ -168,7 +171,9 @@ _MOVES = [
     *(("multicast", "bulk", size, 1, 0) for size in (2, 4)),
     *(("load", "tensor", 1, dims, 0) for dims in (1, 2, 3, 4, 5)),
     *(("load", "tensor", 1, 3, swizzle) for swizzle in (32, 64, 128)),
-    *((pattern, "tensor", 1, 2, 0) for pattern in ("store", "reduce")),
+    *((pattern, "tensor", 1, dims, 0) for pattern in ("store", "reduce") for dims in (2, 3, 4, 5)),
+    *(("multicast", "tensor", size, 2, 0) for size in (2, 4)),
+    *(("load", "im2col", 1, dims, 0) for dims in (3, 4, 5)),
 ]
 
 
@@ -178,6 +183,8 @@ def _throughput_cell(pattern, form, tier, bytes, stages, blocks, cluster_size, d
         return False
     if pattern == "multicast":
         return blocks == 1 and stages == 4 and bytes in (4096, 16384)
+    if form == "im2col":
+        return (bytes, stages, blocks) == (16384, 4, 1)
     if form == "tensor":
         usual = (stages, blocks) == (4, 1) and (dims > 1 or bytes <= 1024)
         if pattern != "load":
@@ -193,7 +200,7 @@ def _throughput_cell(pattern, form, tier, bytes, stages, blocks, cluster_size, d
 @probe(
     "tma/throughput.cu",
     pattern=["load", "store", "reduce", "multicast"],
-    form=["bulk", "tensor"],
+    form=["bulk", "tensor", "im2col"],
     tier=["dram", "l2"],
     bytes=values([256, 1024, 2048, 4096, 8192, 16384, 32768, 65536], quick=[4096, 16384]),
     stages=values([1, 2, 4, 8], quick=[4], full=[1, 2, 3, 4, 6, 8]),
@@ -220,6 +227,7 @@ def throughput(gpu, *, pattern, form, tier, bytes, stages, blocks, cluster_size,
         blocks=blocks,
         cluster=cluster_size,
         tensor={"dims": dims, "swizzle": swizzle} if form == "tensor" else None,
+        images=dims if form == "im2col" else None,
     )
     return stream.work()
 
@@ -230,7 +238,7 @@ def throughput(gpu, *, pattern, form, tier, bytes, stages, blocks, cluster_size,
     stages=values([4, 8], quick=[4], full=[2, 4, 6, 8]),
     blocks=values([1, 2], quick=[1], full=[1, 2, 3]),
     form=["default", "evict_first"],
-    bytes=values([8 << 30], full=[1 << 30, 8 << 30], open=True, unit="B", multiple=1 << 20),
+    bytes=values([4 << 30], full=[1 << 30, 8 << 30], open=True, unit="B", multiple=1 << 20),
     knobs=["stages", "form", "block"],
     measures=bandwidth(),
     limit=dram_peak,
