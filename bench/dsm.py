@@ -36,6 +36,7 @@ _SIGNAL = {
     "arrive": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
     "arrive_relaxed": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
 }
+_WRITE = {"store": r"ST\.E{}", "st_async": "STAS{}", "bulk": r"UBLKCP\.S\.S"}
 _BARRIER = {"block": r"BAR\.SYNC(\.DEFER_BLOCKING)?", "sync": "UCGABAR_ARV", "relaxed": "UCGABAR_ARV"}
 _COUNT = {
     "shared": r"ATOMS\.POPC\.INC\.32",
@@ -269,6 +270,39 @@ def throughput(gpu, *, pattern, cluster_size, vector, unroll, warps):
         poison=lambda: gpu.memset(sums, 0xFF),
         verify=verify,
     )
+
+
+def _written(function, pattern, cluster_size, bytes):
+    """The largest access of each kind by every pattern, the others all to all."""
+    bulk, whole = bytes >= 256, bytes in (16, 8192)
+    return (function == "bulk") == bulk and (whole or pattern == "all_to_all")
+
+
+@probe(
+    "dsm/write.cu",
+    function=["store", "st_async", "bulk"],
+    pattern=values(["pair", "ring", "all_to_one", "broadcast", "all_to_all"], quick=["all_to_all"]),
+    cluster_size=values([2, 4, 8, 16], quick=[2, 8]),
+    bytes=values([4, 8, 16, 256, 1024, 4096, 8192], quick=[16, 8192], unit="B"),
+    knobs=["function", "pattern", "bytes"],
+    measures=[
+        bandwidth(),
+        per_clock(unit="B/cycle", name="bandwidth_sm"),
+        observed(name="clusters", unit="1", better="higher"),
+    ],
+    sass={
+        "sm_90+": loop(
+            lambda axes: _WRITE[axes["function"]].format(_WIDTH.get(axes["bytes"], "")),
+            count=lambda axes: 1 if axes["function"] == "bulk" else 4,
+        )
+    },
+    needs=[_CLUSTERS],
+    where=_written,
+    budget=0.5,
+)
+def write_throughput(gpu, *, function, pattern, cluster_size, bytes):
+    """Bytes that clusters which fill the GPU write into other blocks' shared memory, until the last has arrived."""
+    return _runner("cupy_writes").work(gpu, function=function, pattern=pattern, cluster_size=cluster_size, bytes=bytes)
 
 
 def _has_room(method, bins, threads, cluster_size):

@@ -90,8 +90,8 @@ def chain(
     What it takes depends on the SMs that it runs on, so each sample is the mean over all places where the GPU holds
     such a cluster: as many clusters as fit are launched, and one after the other works while the rest leave at once.
     The kernel's last three parameters, the number of the cluster that works, the length and the Stamp, are added to
-    args. expect(length): the `result` of a launch. compiled: the kernel says itself how large its cluster is. verify(): what
-    else there is to check.
+    args. expect(length): the `result` of a launch. compiled: the kernel says itself how large its cluster is.
+    verify(): what else there is to check.
     """
     held = fitting(gpu, size=size, block=block, shared=shared)
     launched: list[int] = []

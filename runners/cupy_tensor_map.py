@@ -65,9 +65,9 @@ def landed(place: Any, swizzle: int) -> Any:
 class Images:
     """Images of 32-bit channels whose columns of pixels (im2col), one behind the other, are contiguous.
 
-    shape: elements by dimension: channels, width and so on, images. strides: bytes, from the second dimension on. column:
-    pixels that a copy brings. The filter has three places in every dimension, its middle is offset 1, and beyond the
-    edges of an image there are zeros.
+    shape: elements by dimension: channels, width and so on, images. strides: bytes, from the second dimension on.
+    column: pixels that a copy brings. The filter has three places in every dimension, its middle is offset 1, and
+    beyond the edges of an image there are zeros.
     """
 
     shape: tuple[int, ...]

@@ -26,7 +26,7 @@ def pairs(
     turns: int = 1,
     before: Callable[[], None] | None = None,
 ) -> Work:
-    """cache/pairs.cu: `count` pairs of loads on each of `blocks` SMs, in stretches of `step` bytes, `turns` a sample."""
+    """cache/pairs.cu: `count` pairs of loads on each of `blocks` SMs, stretches of `step` bytes, `turns` a sample."""
     stretches = count * blocks
     memory, spent = gpu.alloc(stretches * step), gpu.alloc(16 * stretches).view(np.uint32)
     sizes = [np.uint64(step), np.uint64(offset)]
