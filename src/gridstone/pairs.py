@@ -12,7 +12,8 @@ Ints = NDArray[np.int64]
 
 _OUTLYING = 6.0  # robust standard deviations from the model at which a pair is left out of the fit
 _LEAST_SPREAD = 0.05  # in the unit of the values: below it differences are rounding, not outliers
-_STEPS, _CLOSE = 100, 1e-6  # of the fit that tells outliers: steps at most, and when it has arrived
+_STEPS, _CLOSE = 100, 1e-4  # of the fit that tells outliers: steps at most, and when it has arrived
+_TRACE = 1e-9
 _NORMAL = 1.96  # standard deviations from a mean to the end of its 95 % interval
 
 
@@ -217,30 +218,40 @@ def _trimmed_mean(column: Floats) -> float:
 
 def _fit(i: Ints, j: Ints, y: Floats, size: int) -> tuple[float, Floats, Floats]:
     """Level, source effects and destination effects of one group whose things are 0 to size - 1."""
-    basis = np.zeros((y.size, 2 * size))
-    rows = np.arange(y.size)
-    basis[rows, i] = 1
-    basis[rows, size + j] = 1
-    residual = y - basis @ _least_absolute(basis, y)
+    centre = float(np.median(y))
+    residual = _least_absolute(i, j, y - centre, size)
     spread = max(1.4826 * float(np.median(np.abs(residual))), _LEAST_SPREAD)
     kept = np.abs(residual) <= _OUTLYING * spread
-    effects = np.linalg.lstsq(basis[kept], y[kept], rcond=None)[0]
-    a, b = effects[:size], effects[size:]
-    return float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
+    a, b = _least_squares(i, j, y - centre, kept.astype(np.float64), size)
+    return centre + float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
 
 
-def _least_absolute(basis: Floats, y: Floats) -> Floats:
-    """The parameters with the least sum of absolute residuals, by reweighted least squares.
+def _least_absolute(i: Ints, j: Ints, y: Floats, size: int) -> Floats:
+    """The residuals of the effects with the least sum of absolute residuals, by reweighted least squares.
 
     Residuals below the least spread count as squares, so that there is one minimum, and the steps reach it. A median
     polish would be shorter, but may stop elsewhere where rows have an even number of values.
     """
-    weight = np.ones(y.size)
-    effects = np.zeros(basis.shape[1])
+    residual, weight = y, np.ones(y.size)
     for _ in range(_STEPS):
-        before, weighted = effects, basis * weight[:, None]
-        effects = np.linalg.lstsq(basis.T @ weighted, weighted.T @ y, rcond=None)[0]
-        if np.abs(effects - before).max() < _CLOSE:
+        a, b = _least_squares(i, j, y, weight, size)
+        before, residual = residual, y - a[i] - b[j]
+        if np.abs(residual - before).max() < _CLOSE:
             break
-        weight = 1 / np.maximum(np.abs(y - basis @ effects), _LEAST_SPREAD)
-    return np.asarray(effects)
+        weight = _LEAST_SPREAD / np.maximum(np.abs(residual), _LEAST_SPREAD)
+    return residual
+
+
+def _least_squares(i: Ints, j: Ints, y: Floats, weight: Floats, size: int) -> tuple[Floats, Floats]:
+    """Source and destination effects by weighted least squares, from the normal equations.
+
+    A constant may go from the one to the other, and from part to part where no pair joins them: a trace on the diagonal
+    picks the smallest.
+    """
+    table = np.zeros((size, size))
+    np.add.at(table, (i, j), weight)
+    normal = np.block([[np.diag(table.sum(axis=1)), table], [table.T, np.diag(table.sum(axis=0))]])
+    normal[np.diag_indices(2 * size)] += _TRACE
+    right = np.concatenate([np.bincount(side, weight * y, minlength=size) for side in (i, j)])
+    effects = np.linalg.solve(normal, right)
+    return effects[:size], effects[size:]
