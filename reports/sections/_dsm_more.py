@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gridstone.figure import Scale, lines
+from gridstone.figure import Dot, Scale, dots, lines
 from gridstone.report import Panel, best, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes
 
@@ -52,6 +52,34 @@ def unmoved(rows):
             f"{name} by {level:.2g} cycles ({percent(within)} of it within its interval, {clock / 1e6:.0f} MHz)"
         )
     return f"The level of the pair model moves {listing(words)}." if words else ""
+
+
+def changes(rows):
+    """What a second sweep changes in the model, beside the interval of its parameters."""
+    names = {
+        "latency": "level",
+        "latency_source": "a source",
+        "latency_destination": "a destination",
+        "interval": "interval of an effect",
+    }
+    entries = [
+        Dot(
+            label=f"{name}, {method}",
+            value=row["value"],
+            lo=row["lo"],
+            hi=row["hi"],
+            group="interval" if metric == "interval" else "change",
+            flawed=row["status"] != "ok",
+        )
+        for method in _METHODS
+        for metric, name in names.items()
+        for row in measured(rows, "dsm/pair_model", metric, method=method).to_dict("records")
+    ]
+    if not entries:
+        return []
+    svg = dots(entries, x=Scale(label="cycles", start=0), alt="What a second sweep changes in the model of pairs")
+    caption = "The largest change of each kind of parameter in a second sweep, and half the 95 % interval of an effect."
+    return [Panel(svg=svg, caption=caption)]
 
 
 def writes(rows):

@@ -46,6 +46,7 @@ def section(rows):
         lead=" ".join(filter(None, (_more.bound(rows), _more.unmoved(rows), crossing))),
         panels=(
             *pictures,
+            *_more.changes(rows),
             *_by_size(rows),
             *_throughput(rows),
             *_more.writes(rows),
