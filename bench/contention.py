@@ -212,7 +212,7 @@ def _where_filled(source, function, dtype, method, pattern, count):
     measures=[per_clock(unit="op/cycle"), rate(unit="op/s")],
     limit={"throughput": constant(32, "32 lanes of the load and store unit per clock")},
     where=_where_filled,
-    budget=0.5,
+    budget=0.3,
     needs=[_PACKED],
     sass=_claims(
         loop(

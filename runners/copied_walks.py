@@ -1,4 +1,4 @@
-"""Walks through global memory whose every hop is a copy to shared memory (tma/latency.cu)."""
+"""Chains of copies: walks through global memory whose every hop is a copy (tma/latency.cu), rounds (tma/round.cu)."""
 
 from __future__ import annotations
 
@@ -57,3 +57,23 @@ def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:
     hops = max(order.n, 4096) if near else 8192
     work: Work = _walks.spread(gpu, launch=launch, lengths=(128, 128 + hops), walkers=walkers, before=before)
     return work
+
+
+def rounds(gpu: Any, *, function: str, bytes: int) -> Work:
+    """Work of tma/round: what was stored or added is verified after the last launch."""
+    target, made = gpu.alloc(bytes).view(np.uint32), []
+    seed = np.uint32(np.random.default_rng().integers(2**32))
+    gpu.memset(target, 0)
+
+    def args(length: int) -> list[Any]:
+        made.append(length)
+        return [target, seed]
+
+    def verify() -> bool | None:
+        stored = (int(seed) + np.arange(bytes // 4, dtype=np.uint64)) % 2**32
+        if function.startswith("reduce"):
+            stored = stored * sum(made) % 2**32
+        return None if function in ("mbarrier", "prefetch") else bool((target.get() == stored).all())
+
+    chained: Work = gpu.chain(args=args, lengths=(64, 320), verify=verify, block=32, shared=bytes + 16)
+    return chained

@@ -188,5 +188,27 @@ def by_threads(gpu: Any, *, tier: str, warps: int, unroll: int, vector: int, sta
     return timed
 
 
+def in_flight(gpu: Any, *, method: str, tier: str, in_flight: int, unroll: int, vector: int) -> Work:
+    """Work of tma/in_flight: so many bytes under way per SM, by the threads' own loads or by copies."""
+    if method in ("plain", "cp_async"):
+        return by_threads(
+            gpu,
+            tier=tier,
+            warps=in_flight // (32 * vector * unroll),
+            unroll=unroll,
+            vector=vector,
+            staged=method == "cp_async",
+        )
+    stream = Stream(
+        gpu,
+        pattern="load",
+        tier=tier,
+        box_bytes=in_flight // unroll,
+        stages=unroll,
+        tensor={"dims": 2} if method == "tensor" else None,
+    )
+    return stream.work()
+
+
 def _fresh_seed() -> np.uint32:
     return np.uint32(np.random.default_rng().integers(2**32))

@@ -16,6 +16,8 @@ from gridstone import content
 from gridstone.clock import CycleClock, Work
 from gridstone.declaration import Samples, Unavailable
 
+_PLACES = 16  # of clusters, over which the samples of a chain are means
+
 _averages = content.load_module(Path(__file__).with_name("averages.py"))
 
 
@@ -87,20 +89,21 @@ def chain(
 ) -> Work:
     """A chain in one cluster, timed by the SM of the thread that writes the Stamp, as a slope over two lengths.
 
-    What it takes depends on the SMs that it runs on, so each sample is the mean over all places where the GPU holds
-    such a cluster: as many clusters as fit are launched, and one after the other works while the rest leave at once.
+    What it takes depends on the SMs that it runs on, so each sample is the mean over places all over the GPU: clusters
+    are launched that fill it, and one after the other works while the rest leave at once.
     The kernel's last three parameters, the number of the cluster that works, the length and the Stamp, are added to
     args. expect(length): the `result` of a launch. compiled: the kernel says itself how large its cluster is.
     verify(): what else there is to check.
     """
-    held = fitting(gpu, size=size, block=block, shared=shared)
+    held = min(fitting(gpu, size=size, block=block, shared=shared), gpu.multiprocessors // size)
+    places = np.unique(np.linspace(0, held - 1, _PLACES).astype(np.uint32))
     launched: list[int] = []
     launches = 0
     right: list[bool] = []
 
     def run(length: int, slot: int) -> None:
         nonlocal launches
-        chosen = np.uint32(launches // 2 % held)  # both lengths of a pair in the same place
+        chosen = places[launches // 2 % places.size]  # both lengths of a pair in the same place
         launches += 1
         launched.append(length)
         passed = [*args, chosen, np.uint32(length), gpu.bench.slot(slot)]
@@ -118,7 +121,7 @@ def chain(
 
     clock = CycleClock(launch=run, stamps=stamps, lengths=lengths, multiprocessors=gpu.multiprocessors)
     one = Work(clock=clock, poison=poison, verify=lambda: all(right) and (verify is None or verify()))
-    return _averages.averaged(one, held)
+    return _averages.averaged(one, places.size)
 
 
 def fill(

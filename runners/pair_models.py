@@ -14,15 +14,16 @@ from gridstone.clock import Work
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
 _HEATING = 1 << 30  # bytes that are read beside the products
-_ROUNDS = 200_000  # some 0.1 s
+_ROUNDS = 60_000  # some 20 to 30 ms
+_FIRST, _AGAIN = 40, 2  # launches that draw power, ahead of the first sweep's and of any other launch
 
 
 def shift(gpu: Any, *, method: str) -> Work:
     """Work that observes what a second sweep changes in the model of a first one.
 
     repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
-    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: every launch follows on a tenth of a
-    second of all the power that the chip can draw.
+    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: a second of all the power that the
+    chip can draw goes ahead of the first launch, and a twentieth of a second ahead of any other.
     """
     usual, right = _sweeps.latest(gpu, method), []
     stamps = _Clock(gpu)
@@ -31,7 +32,7 @@ def shift(gpu: Any, *, method: str) -> Work:
         other = _sweeps.sweep(
             gpu,
             _OTHER_SIZES if method == "sizes" else _sweeps.SIZES,
-            rounds=2,
+            rounds=1,
             waves=24,
             share=0.5 if method == "half" else 1.0,
             around=stamps.heated if method == "throttled" else stamps.plain,
@@ -81,12 +82,14 @@ class _Clock:
         return found
 
     def heated(self, launch: Any) -> Any:
-        """The same right behind a launch that draws all the power it can."""
+        """The same right behind launches that draw all the power they can."""
+        times = _AGAIN
         if self._memory is None:
-            self._memory = self._gpu.alloc(_HEATING)
+            self._memory, times = self._gpu.alloc(_HEATING), _FIRST
             self._gpu.memset(self._memory, 0x3A)
         args = [self._memory, np.uint64(_HEATING // 16), np.uint32(_ROUNDS), self._sink]
-        self._gpu.support("heat.cu", "heat", self._gpu.multiprocessors, 1024, args)
+        for _ in range(times):
+            self._gpu.support("heat.cu", "heat", self._gpu.multiprocessors, 1024, args)
         return self.plain(launch)
 
     def hz(self) -> float:
