@@ -1,7 +1,5 @@
 """What it costs to meet: strides that fall on one bank, atomics on one word, fences and barriers at every scope."""
 
-from dataclasses import replace
-
 from gridstone import (
     compute_capability,
     constant,
@@ -18,6 +16,7 @@ from gridstone import (
 from gridstone.declaration import Need
 
 _KIB, _MIB = 1 << 10, 1 << 20
+_codes = content.load_module(content.folder("runners") / "contention_codes.py")
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
 
 
@@ -106,31 +105,6 @@ def l2_sets(gpu, *, pattern, stride, count, tier):
 
 # Atomics
 
-# What an instruction of the machine code is called; where shared memory has none, a loop around a compare-and-swap.
-_NATIVE_IN_SHARED = {("add", "u32"), ("min", "u32"), ("exch", "u32"), ("cas", "u32"), ("exch", "u64"), ("cas", "u64")}
-_SUFFIX = {"u32": "", "u64": r"\.64", "f32": r"(\.F32)?\.FTZ\.RN", "f64": r"\.F64\.RN"}
-_SUFFIX |= {"f16x2": r"\.F16x2\.RN", "bf16x2": r"\.BF16x2\.RN"}
-_DTYPES = {"add": ("u32", "u64", "f32", "f64", "f16x2", "bf16x2"), "min": ("u32",), "exch": ("u32", "u64")}
-_DTYPES["cas"] = ("u32", "u64")
-_FUNCTIONS, _TYPES = ["add", "min", "exch", "cas"], ["u32", "u64", "f32", "f64", "f16x2", "bf16x2"]
-
-
-def _native(axes):
-    return axes["source"] != "shared" or (axes["function"], axes["dtype"]) in _NATIVE_IN_SHARED
-
-
-def _atomic(axes, stem):
-    if not _native(axes):
-        return r"ATOMS\.CAST\.SPIN(\.64)?"
-    name = axes["function"].upper()
-    if axes["source"] == "shared":
-        return rf"ATOMS\.{name}{_SUFFIX[axes['dtype']]}"
-    return rf"{stem}\.E\.{name}{_SUFFIX[axes['dtype']]}\.STRONG\.GPU"
-
-
-def _offered(function, dtype, **_):
-    return dtype in _DTYPES[function]
-
 
 def _hopper_for(axis, value):
     """Compute capability 9.0 where the axis has that value."""
@@ -141,29 +115,21 @@ def _hopper_for(axis, value):
 _PACKED = _hopper_for("dtype", "bf16x2")
 
 
-def _claims(demand, axis="dtype", since_sm_90="bf16x2"):
-    """The contract; of what only sm_90 and later have, nothing is claimed before."""
-
-    def before(axes):
-        found = demand(axes)
-        return replace(found, count=0) if axes[axis] == since_sm_90 else found
-
-    return {"sm_80-sm_89": before, "sm_90+": demand}
-
-
 @probe(
     "contention/shared_atomic_chain.cu",
     source=["shared"],
-    function=values(_FUNCTIONS, quick=["add", "cas"]),
-    dtype=values(_TYPES, quick=["u32", "f32"]),
+    function=values(_codes.FUNCTIONS, quick=["add", "cas"]),
+    dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     count=values([1, 2, 4, 8, 16, 32], quick=[1, 32], full=[1, 2, 4, 8, 16, 32]),
     knobs=["source", "function", "dtype"],
     measures=cycles(per="atomic"),
     where=lambda function, dtype, count, **_: (
-        _offered(function, dtype) and (count == 1 or (function in ("min", "exch", "cas") and dtype == "u32"))
+        _codes.offered(function, dtype) and (count == 1 or (function in ("min", "exch", "cas") and dtype == "u32"))
     ),
     needs=[_PACKED],
-    sass=_claims(loop(lambda axes: _atomic(axes, ""), count=lambda axes: 16 if _native(axes) else 1, clocked=True)),
+    sass=_codes.claims(
+        loop(lambda axes: _codes.atomic(axes, ""), count=lambda axes: 16 if _codes.native(axes) else 1, clocked=True)
+    ),
 )
 def shared_atomic_latency(gpu, *, source, function, dtype, count):
     """Cycles from an atomic of shared memory to the next that needs its result, `count` lanes on one word."""
@@ -173,17 +139,17 @@ def shared_atomic_latency(gpu, *, source, function, dtype, count):
 @probe(
     "contention/global_atomic_lines.cu",
     source=["global"],
-    function=values(_FUNCTIONS, quick=["add", "cas"]),
-    dtype=values(_TYPES, quick=["u32", "f32"]),
+    function=values(_codes.FUNCTIONS, quick=["add", "cas"]),
+    dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     knobs=["source", "function", "dtype"],
     measures=[
         observed(name="latency", unit="cycle/atomic"),
         observed(name="latency_near", unit="cycle/atomic"),
         observed(name="latency_far", unit="cycle/atomic"),
     ],
-    where=_offered,
+    where=_codes.offered,
     needs=[_PACKED],
-    sass=_claims(loop(lambda axes: _atomic(axes, "ATOMG?"), count=8, clocked=True)),
+    sass=_codes.claims(loop(lambda axes: _codes.atomic(axes, "ATOMG?"), count=8, clocked=True)),
     budget=2.0,
 )
 def global_atomic_latency(gpu, *, source, function, dtype):
@@ -191,55 +157,36 @@ def global_atomic_latency(gpu, *, source, function, dtype):
     return _runner("atomic_chains").global_latency(gpu, function=function, dtype=dtype)
 
 
-def _where_filled(source, function, dtype, method, pattern, count):
-    if not _offered(function, dtype) or (method == "red" and function in ("exch", "cas")):
-        return False
-    if method == "red" and source == "shared":
-        return False
-    whole = (function, dtype) == ("add", "u32")
-    return whole or (pattern, count) in (("all", 1), ("all", 32), ("warp", 32))
-
-
 @probe(
     "contention/atomic_fill.cu",
     source=["shared", "global"],
-    function=values(_FUNCTIONS, quick=["add", "cas"]),
-    dtype=values(_TYPES, quick=["u32", "f32"]),
+    function=values(_codes.FUNCTIONS, quick=["add", "cas"]),
+    dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     method=["atom", "red"],
     pattern=["all", "warp"],
     count=values([1, 2, 4, 8, 16, 32], quick=[1, 32]),
     knobs=["source", "function", "dtype", "method", "pattern"],
     measures=[per_clock(unit="op/cycle"), rate(unit="op/s")],
     limit={"throughput": constant(32, "32 lanes of the load and store unit per clock")},
-    where=_where_filled,
+    where=_codes.filled,
     budget=0.3,
     needs=[_PACKED],
-    sass=_claims(
+    sass=_codes.claims(
         loop(
-            lambda axes: _atomic(axes, "REDG?" if axes["method"] == "red" else "ATOMG?"),
-            count=lambda axes: 8 if _native(axes) else 1,
+            lambda axes: _codes.atomic(axes, "REDG?" if axes["method"] == "red" else "ATOMG?"),
+            count=lambda axes: 8 if _codes.native(axes) else 1,
         )
     ),
 )
 def atomic_throughput(gpu, *, source, function, dtype, method, pattern, count):
     """Atomics per SM and clock with all warps at them, each on `count` words, of its own or the same for all."""
-    native = _native({"source": source, "function": function, "dtype": dtype})
+    native = _codes.native({"source": source, "function": function, "dtype": dtype})
     return _runner("atomic_chains").fill(
         gpu, source=source, function=function, dtype=dtype, pattern=pattern, count=count, native=native
     )
 
 
 # Fences and barriers
-
-
-def _fence(axes):
-    """The scope that the machine code names: that of a cluster is the GPU's."""
-    order = "ALL" if axes["function"] == "acq_rel" else "SC"
-    return rf"MEMBAR\.{order}\.{ {'block': 'CTA', 'system': 'SYS'}.get(axes['scope'], 'GPU') }"
-
-
-def _offered_scope(function, scope, **_):
-    return scope != "cluster" or function == "acq_rel"
 
 
 @probe(
@@ -249,9 +196,9 @@ def _offered_scope(function, scope, **_):
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
     measures=cycles(per="fence"),
-    where=_offered_scope,
+    where=_codes.offered_scope,
     needs=[_hopper_for("scope", "cluster")],
-    sass=_claims(loop(_fence, count=16), axis="scope", since_sm_90="cluster"),
+    sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
 )
 def fence(gpu, *, function, scope, pattern):
     """Cycles of a fence of one thread with nothing under way, or after a store to another line."""
@@ -265,7 +212,7 @@ def fence(gpu, *, function, scope, pattern):
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
     measures=cycles(per="fence"),
-    sass={"sm_80+": loop(_fence, count=16)},
+    sass={"sm_80+": loop(_codes.fence, count=16)},
     budget=0.5,  # a process has its own value, a tenth apart from the next one's: no number of visits makes it narrow
 )
 def fence_system(gpu, *, function, scope, pattern):

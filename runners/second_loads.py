@@ -27,6 +27,7 @@ def pairs(
     before: Callable[[], None] | None = None,
 ) -> Work:
     """cache/pairs.cu: `count` pairs of loads on each of `blocks` SMs, stretches of `step` bytes, `turns` a sample."""
+    blocks = min(blocks, gpu.multiprocessors)
     stretches = count * blocks
     memory, spent = gpu.alloc(stretches * step), gpu.alloc(16 * stretches).view(np.uint32)
     sizes = [np.uint64(step), np.uint64(offset)]
