@@ -15,6 +15,7 @@ from gridstone.units import format_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
+_OLDEST_FIRST = 0.5  # of the way to a miss: less is another order of replacement
 _LINE_STRIDES = 128  # strides beyond any line so far: every place has a line of its own
 
 
@@ -37,7 +38,7 @@ def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
             quantity="l1_size" if carveout == 0 else f"l1_size_{int(carveout)}",
             words=f"L1 with {int(carveout)} % of shared memory asked for",
             unit="B",
-            note=f"{more} beyond it, {percent(min(1.0, max(0.0, share)))} of the way to a miss",
+            note=f"{more} beyond it, {percent(min(1.0, max(0.0, share)))} of the way to a miss{_order(share)}",
             **at_break(found),
         )
     if {0, 100} <= set(held):
@@ -55,6 +56,11 @@ def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
             driver=reported(rows, "shared_size"),
             note="a launch keeps 1 KiB of shared memory itself, so that L1 never has all",
         )
+
+
+def _order(share: float) -> str:
+    """What a ring that is a little too large says of replacement: were the oldest line first to go, all would miss."""
+    return ", which is not the oldest line first" if share < _OLDEST_FIRST else ""
 
 
 def line(rows: pd.DataFrame) -> Iterator[Finding]:
