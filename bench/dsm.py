@@ -118,7 +118,7 @@ def latency_by_size(gpu, *, cluster_size):
 
 @probe(
     "dsm/latency_pair.cu",
-    method=["repeat", "sizes", "half", "throttled"],
+    method=values(["repeat", "sizes", "half", "throttled"], quick=["sizes"]),
     measures=[
         *(
             observed(name=name, unit="cycle/hop")

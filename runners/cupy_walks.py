@@ -22,6 +22,7 @@ _averages = content.load_module(Path(__file__).with_name("averages.py"))
 _SLACK = 256 << 20  # bytes within which rings are moved
 _LINE = 128
 _PAGE = 2 << 20
+_SHORTEST_NS = 5_000  # of a stretch that tells the SM clock: the global timer ticks in steps of up to 32 ns
 
 
 class Rings:
@@ -115,7 +116,7 @@ class SpreadClock:
             slope = (last["c1"] - last["c0"]).astype(np.float64) - (first["c1"] - first["c0"]).astype(np.float64)
             cycles[i] = slope.mean() / (long - short)
             spent, passed = (last[f"{k}1"] - last[f"{k}0"] for k in "cg")
-            hz[i] = np.median(spent / passed) * 1e9
+            hz[i] = np.median(spent / passed) * 1e9 if passed.min() >= _SHORTEST_NS else np.nan
         return Samples(cycles=cycles, seconds=cycles / hz, sm_hz=hz, multiprocessors=self.multiprocessors)
 
     def _stamps(self, length: int) -> Any:

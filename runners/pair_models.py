@@ -57,11 +57,12 @@ def shift(gpu: Any, *, method: str) -> Work:
 def _apart(sweep: Any) -> pairs.Table:
     """The median latency of each ordered pair of different SMs."""
     apart = sweep.source != sweep.destination
-    names, row = np.unique(np.stack([sweep.source[apart], sweep.destination[apart]]), axis=1, return_inverse=True)
+    size = int(max(sweep.source.max(), sweep.destination.max())) + 1
+    names, row = np.unique(sweep.source[apart] * size + sweep.destination[apart], return_inverse=True)
     order = np.argsort(row, kind="stable")
-    starts = np.searchsorted(row[order], np.arange(1, names.shape[1]))
+    starts = np.searchsorted(row[order], np.arange(1, names.size))
     medians = np.array([np.median(part) for part in np.split(sweep.latency[apart][order], starts)])
-    return pairs.Table(source=names[0], destination=names[1], value=medians)
+    return pairs.Table(source=names // size, destination=names % size, value=medians)
 
 
 class _Clock:
