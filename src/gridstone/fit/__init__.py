@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gridstone
 from gridstone.errors import NothingMeasured, UsageError
-from gridstone.fit import collective, corun, host, launch, memory, pack, transfer, variability
+from gridstone.fit import collective, corun, host, launch, memory, pack, throughput, transfer, variability
 from gridstone.fit.facts import devices, facts
 from gridstone.fit.law import fit_function
 from gridstone.fit.provenance import described, provenance, told, unfed
@@ -19,7 +19,7 @@ from gridstone.store import Run, StoreError, load
 if TYPE_CHECKING:
     import pandas as pd
 
-FUNCTIONS = (memory, transfer, launch, host, corun, pack, collective, variability)
+FUNCTIONS = (memory, transfer, launch, host, corun, pack, collective, variability, throughput)
 
 
 def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:

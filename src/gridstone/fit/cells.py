@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ class Sought:
 
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
-    cross-validation chooses among (`gridstone.fit.form`). rises: physics lets no value fall where the last axis
+    cross-validation chooses among (`gridstone.fit.form`). curve: gives the knots (n, d + 1) of the one candidate from
+    points, where the function has a law of its own. rises: physics lets no value fall where the last axis
     grows.
     """
 
@@ -31,6 +32,7 @@ class Sought:
     unit: str
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
+    curve: Callable[[Table], Table] | None = None
     rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)

@@ -55,9 +55,11 @@ def choose(points: Table, candidates: Sequence[str], *, rises: bool = False) -> 
 
 
 def fitted_to(points: Table, sought: Sought) -> tuple[str, Form, Table]:
-    """The candidate that cross-validation chooses for a law, its form and its knots."""
+    """The candidate that cross-validation chooses for a law, or the law of the function's own; its form and knots."""
     if not sought.axes:
         return "constant", "loglog", _flat(points)
+    if sought.curve is not None:
+        return sought.candidates[0], "loglog", _flat(sought.curve(points))
     candidate = choose(points, sought.candidates, rises=sought.rises)
     return candidate, *fitted(points, candidate, rises=sought.rises)
 

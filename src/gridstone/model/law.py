@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, covers, evaluate, largest_around, octaves_outside, rows_at
-from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain
+from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain
 
 Box = Mapping[str, tuple[float | None, float | None]]
 
@@ -21,8 +21,8 @@ class Law:
 
     keys: that choice. axes: the numeric arguments that are the coordinates, outermost first. knots: (n,
     d + 2) as in `interpolate`. points: (m, d + 4), the measured cells: coordinates, value, lo, hi and
-    how hard the law is to follow there, in log space. factor: half of the conformal interval over that
-    difficulty; level: the coverage that the held-out cells support. per_octave: what the interval grows by,
+    how hard the law is to follow there, in log space, the offset of its interval included. factor: half of the
+    conformal interval over that; level: the coverage that the held-out cells support. per_octave: what the interval grows by,
     in log space, for each octave outside the box. noise: the noise floor, in log space. free: further
     arguments in which the law is proportional, with the box in which it is so; None leaves a side open.
     """
@@ -71,7 +71,7 @@ class Law:
         if not inside.all():
             outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))
             width = np.where(inside, width, width + outside)
-        width = np.where(measured, self.noise, width)
+        width = np.minimum(np.where(measured, self.noise, width), WIDEST)
         lo, hi = value * np.exp(-width), value * np.exp(width)
         lo = np.where(measured, np.minimum(lo, cells[:, d + 1]), lo)
         hi = np.where(measured, np.maximum(hi, cells[:, d + 2]), hi)
