@@ -15,7 +15,7 @@ LEVEL = 0.95
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99)
 # With no frontier to learn from, an answer is taken to be uncertain by a factor of two per octave.
 _UNKNOWN_PER_OCTAVE = math.log(2)
-# Offsets that are tried, in units of the largest difficulty: from none that counts to one beside which no place differs.
+# Offsets that are tried, in units of the largest difficulty: from none to one beside which all places are alike.
 _OFFSETS = (0.0, *np.geomspace(1e-4, 1e2, 19).tolist())
 
 
@@ -81,8 +81,8 @@ def with_intervals(
     """Each held-out point with its interval.
 
     Random folds: factor and offset come from the other folds as `interval` takes them from all, so the point had no
-    part in them. Frontier and sites: the interval that the law gives, which has seen them: an in-sample statement. floor: the noise, in
-    log space.
+    part in them. Frontier and sites: the interval that the law gives, which has seen them: an in-sample statement.
+    floor: the noise, in log space.
     """
     of_law = bounds["offset"], bounds["factor"]
     of_fold = {}
@@ -116,7 +116,7 @@ def summary(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any] | None:
 
 
 def _calibrated(own: Sequence[Held], pooled: Sequence[Held]) -> tuple[float, float, float, str]:
-    """Offset, factor, level and whose scores they are: a law's own, or all of its function's where those are too few."""
+    """Offset, factor, level and whose scores they are: a law's own, or where they are too few all of its function's."""
     offset, factor, level = scale(own) if own else (0.0, 0.0, 0.0)
     if level < LEVEL and pooled:
         wide, wider, reached = scale(pooled)

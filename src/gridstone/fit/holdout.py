@@ -50,7 +50,7 @@ class Held:
 def at_random(sought: Sought) -> list[Held]:
     """Ten shuffled folds. Points at the rim are not counted, as a model without them would refuse there.
 
-    Those of a law with a form of its own are: it says what lies beyond the rest, and its intervals should know how well.
+    Those of a law with a form of its own are: it says what lies beyond the rest, and its intervals know how well.
     Steps of the rest may be of any width: a coarse grid shows what its interpolation is worth.
     """
     table = points(sought.cells, sought.axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,9 @@ _TOLERATED = 0.01  # relative errors beyond it weigh less than squared: a bend t
 _LATENCY_WEIGHT, _GUESS_WEIGHT = 0.3, 0.003  # of a latency that was measured by itself; of mere guesses
 _ENOUGH = 1e-7
 _FASTEST_FADE = 2.0  # where few chains were not measured, nothing tells a steep fade from a steeper one
-_SHARPEST = np.log(400.0)
+_SHARPEST = 400.0
+# Multiples of a first guess at pace of one warp, cost of taking turns and sharpness, and how many are followed.
+_STARTS, _TRIED = ((0.3, 1.0, 2.2), (1.0, 40.0), (0.3, 2.0)), 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +78,23 @@ def saturation(points: Table, *, work: float, latency: float | None = None, ceil
     least = SCHEDULERS * work / ceiling if ceiling else 0.0
     slow = latency or float((ilp * np.minimum(warps, SCHEDULERS) * np.ceil(warps / SCHEDULERS) / rate).min())
     weights = np.array([_LATENCY_WEIGHT if latency else _GUESS_WEIGHT, *[_GUESS_WEIGHT] * 5])
-    best = None
-    for alone, switch, sharpness in ((0.9, 0.01, 15.0), (0.9, 0.5, 15.0), (0.3, 0.01, 5.0), (2.0, 0.3, 5.0)):
-        start = np.log([slow, alone * fastest, max(fastest, least), switch * fastest, 1.0, sharpness])
-        low, high = start - 8, start + 8
-        high[4] = np.log(_FASTEST_FADE)
-        low[2], high[5] = np.log(max(least, 1e-3 * fastest)) - 1e-9, _SHARPEST
+    full = max(fastest, least)
+    guess = np.log([slow, 0.9 * full, full, 0.01 * full, 1.0, 15.0])
+    low, high = guess - 8, guess + 8
+    low[2], high[2] = np.log(max(least, 1e-3 * fastest)) - 1e-9, guess[2] + 8
+    high[4], high[5] = np.log(_FASTEST_FADE), np.log(_SHARPEST)
 
-        def off(logs: Table, start: Table = start) -> Table:
-            error = np.log(_rate(logs, warps, ilp) / rate)
-            return np.concatenate([_softened(error), weights * (logs - start)])
+    def off(logs: Table) -> Table:
+        error = np.log(_rate(logs, warps, ilp) / rate)
+        return np.concatenate([_softened(error), weights * (logs - guess)])
 
-        found = least_squares(off, np.clip(start, low + 1e-9, high), bounds=(low, high), xtol=_ENOUGH, ftol=_ENOUGH)
-        if best is None or found.cost < best.cost:
-            best = found
-    assert best is not None  # there are starts
+    starts = [guess + np.log([1, alone, 1, switch, 1, bend]) for alone, switch, bend in product(*_STARTS)]
+    promising = sorted(starts, key=lambda logs: float(np.square(off(logs)).sum()))[:_TRIED]
+    found = [
+        least_squares(off, np.clip(start, low + 1e-9, high), bounds=(low, high), xtol=_ENOUGH, ftol=_ENOUGH)
+        for start in promising
+    ]
+    best = min(found, key=lambda one: float(one.cost))
     names = ("latency", "alone", "full", "switch", "fade", "sharpness")
     return Saturation(**dict(zip(names, np.exp(best.x).tolist(), strict=True)), work=work)
 

@@ -12,6 +12,7 @@ from gridstone.model.host import host_time
 from gridstone.model.launch import launch_overhead
 from gridstone.model.memory import memory_time
 from gridstone.model.pack import pack_time
+from gridstone.model.power import clock, energy, power, rate
 from gridstone.model.throughput import saturation, throughput
 from gridstone.model.transfer import transfer_time
 from gridstone.model.variability import variability
@@ -34,6 +35,10 @@ class HardwareModel(Artifact):
     variability = variability
     throughput = throughput
     saturation = saturation
+    power = power
+    clock = clock
+    rate = rate
+    energy = energy
 
 
 def load(path: str | Path) -> HardwareModel:

@@ -22,8 +22,8 @@ class Law:
     keys: that choice. axes: the numeric arguments that are the coordinates, outermost first. knots: (n,
     d + 2) as in `interpolate`. points: (m, d + 4), the measured cells: coordinates, value, lo, hi and
     how hard the law is to follow there, in log space, the offset of its interval included. factor: half of the
-    conformal interval over that; level: the coverage that the held-out cells support. per_octave: what the interval grows by,
-    in log space, for each octave outside the box. noise: the noise floor, in log space. free: further
+    conformal interval over that; level: the coverage that the held-out cells support. per_octave: what the interval
+    grows by, in log space, for each octave outside the box. noise: the noise floor, in log space. free: further
     arguments in which the law is proportional, with the box in which it is so; None leaves a side open.
     """
 
@@ -87,9 +87,14 @@ class Law:
         )
 
     def total(
-        self, name: str, amount: Amount, extrapolate: Extrapolate = "refuse", least: Amount = 0.0, **x: Amount
+        self,
+        name: str,
+        amount: Amount,
+        extrapolate: Extrapolate = "refuse",
+        least: Amount = 0.0,
+        **x: Amount,
     ) -> Prediction:
-        """The law at `x` times `amount` of the argument `name`, in which it is proportional; seconds.
+        """The law at `x` times `amount` of the argument `name`, in which it is proportional: seconds, or joules.
 
         least: what `amount` must reach at these `x`, beside the box of `name`. Raises OutOfDomain as `at` does,
         for `name` too.
@@ -100,16 +105,16 @@ class Law:
         nearest = np.clip(amounts, least, math.inf if hi is None else hi)
         within = amounts == nearest
         if extrapolate == "refuse" and not within.all():
-            raise OutOfDomain(_outside(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
+            raise OutOfDomain(refusal(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
         octaves = np.abs(np.log2(amounts / nearest))
         widening = np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves))
-        return self.at(extrapolate, **x).times(amounts, unit="s").widened(widening)
+        return self.at(extrapolate, **x).times(amounts, unit=self.unit.partition("/")[0]).widened(widening)
 
     def _refusal(self, x: Table) -> str:
         for name, value in zip(self.axes, x, strict=True):
             lo, hi = self.box[name]
             if lo is not None and hi is not None and not lo <= value <= hi:
-                return _outside(name, value, (lo, hi))
+                return refusal(name, value, (lo, hi))
         asked = ", ".join(f"{n}={v:.10g}" for n, v in zip(self.axes, x, strict=True))
         return f"{asked} lies in a gap between the measured cells; {_ADVICE}"
 
@@ -125,7 +130,8 @@ _OWN_LEVEL = 0.95
 _ADVICE = 'measure there, or accept a widened interval with extrapolate="flag"'
 
 
-def _outside(name: str, value: float, box: tuple[float | None, float | None]) -> str:
+def refusal(name: str, value: float, box: tuple[float | None, float | None]) -> str:
+    """Why an argument outside its box is not answered, and what to do."""
     lo, hi = box
     if lo is None or hi is None:
         span = f"at least {lo:.10g}" if hi is None else f"at most {hi:.10g}"

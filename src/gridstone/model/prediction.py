@@ -13,7 +13,7 @@ from gridstone.errors import GridstoneError
 
 Extrapolate = Literal["refuse", "flag"]
 Amount = float | NDArray[np.float64]
-# Half of the widest interval, in log space: a factor of 1e12 either way says that nothing is known, and exp can hold it.
+# Half of the widest interval, in log space: a factor of 1e12 either way says that nothing is known; exp can hold it.
 WIDEST = math.log(1e12)
 
 

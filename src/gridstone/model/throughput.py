@@ -8,7 +8,7 @@ import numpy as np
 
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
-from gridstone.model.interpolate import covers
+from gridstone.model.interpolate import Table, covers
 from gridstone.model.law import Law
 from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction
 
@@ -76,11 +76,11 @@ def saturation(
         chains, many = chains[inside], many[inside]
     answer = law.at(extrapolate, ilp=chains, warps=many)
     count = many if ilp is not None else chains if warps is not None else chains * many
-    most = float(np.max(answer.value)) / enough * share
-    if most < share:
+    if not np.any(np.asarray(answer.value) >= enough):
         asked = ", ".join(f"{name}={value:g}" for name, value in given.items())
+        most = share * float(np.max(answer.value)) / enough
         raise OutOfDomain(f"{kind} with {asked} reaches {most:.0%} of its most at best, less than share={share:g}")
-    found = int(np.argmin(np.where(answer.value >= enough, count, math.inf)))
+    found = int(np.argmin(np.where(np.asarray(answer.value) >= enough, count, math.inf)))
     sure = count[np.asarray(answer.lo) >= enough]
     return Prediction(
         value=float(count[found]),
@@ -93,11 +93,11 @@ def saturation(
     )
 
 
-def _places(law: Law) -> tuple[np.ndarray, np.ndarray]:
+def _places(law: Law) -> tuple[Table, Table]:
     """Chains and warps of all whole numbers within the measured box that the law answers for."""
-    (fewest_chains, most_chains), (fewest, most) = law.box["ilp"], law.box["warps"]
+    least, most = law.points[:, :2].min(axis=0), law.points[:, :2].max(axis=0)
     step = int(law.parameters["step"])
-    chains, warps = np.meshgrid(np.arange(fewest_chains, most_chains + 1), np.arange(fewest, most + 1, step))
+    chains, warps = np.meshgrid(np.arange(least[0], most[0] + 1), np.arange(least[1], most[1] + 1, step))
     inside = covers(law.points, np.column_stack([chains.ravel(), warps.ravel()]))
     return chains.ravel()[inside], warps.ravel()[inside]
 
