@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gridstone.fit.cells import points
 from gridstone.fit.isotone import curves, isotone
 from gridstone.fit.separable import separable
 from gridstone.model.interpolate import Form, covers, evaluate
@@ -62,6 +63,12 @@ def fitted_to(points: Table, sought: Sought) -> tuple[str, Form, Table]:
         return sought.candidates[0], "loglog", _flat(sought.curve(points))
     candidate = choose(points, sought.candidates, rises=sought.rises)
     return candidate, *fitted(points, candidate, rises=sought.rises)
+
+
+def course(sought: Sought, x: Table) -> Table:
+    """(k,): the law through all cells of `sought` at the coordinates `x` (k, d), as a picture draws it."""
+    _, form, knots = fitted_to(points(sought.cells, sought.axes)[:, : len(sought.axes) + 1], sought)
+    return evaluate(knots, x, form)
 
 
 def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:

@@ -49,7 +49,7 @@ def _laws(frame: pd.DataFrame, probe: str) -> list[Sought]:
         if these["warps"].nunique() == 1 and these[chains].nunique() == 1:
             continue
         table = cells(these, ilp=these[chains], warps=these["warps"])
-        work = _work(probe, choice)
+        work = work_of(probe, choice)
         limit = these["limit"].dropna()
         curve = partial(
             saturation,
@@ -110,7 +110,7 @@ def _depth(choice: Mapping[str, Any]) -> int:
     return _STEP_BITS // _BITS.get(choice["a_type"], 8)
 
 
-def _work(probe: str, choice: Mapping[str, Any]) -> float:
+def work_of(probe: str, choice: Mapping[str, Any]) -> float:
     """What one warp's operation counts in the unit of its probe: two for a product and its addition."""
     if "acc_type" not in choice:
         return float(_LANES)
