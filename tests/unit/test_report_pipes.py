@@ -91,7 +91,7 @@ def test_the_saturation_point_is_the_fewest_chains_that_give_nearly_all() -> Non
 def test_the_law_of_saturation_stands_beside_its_cells() -> None:
     (panel,) = (p for p in PIPES.section(pipes()).panels if p.caption.startswith("fma f32."))
     assert "95 % of the most is there with 4 warps x 4 chains." in panel.caption
-    assert "a latency of 4.0" in panel.caption
+    assert "a latency of 4 cycles" in panel.caption
     assert "a scheduler one every 1" in panel.caption
     assert "2 chains" in panel.svg
 
