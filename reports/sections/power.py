@@ -76,7 +76,7 @@ def _over_activity(rows):
         (power, "sustained", 1.0, Scale(label="power drawn", unit="W", start=0), "Power at equilibrium"),
         (clock, "sustained", 1e-6, Scale(label="SM clock in MHz"), "SM clock at equilibrium"),
         (clock, "burst", 1e-6, Scale(label="SM clock in MHz"), "SM clock of a burst from rest"),
-        (rate, "sustained", most, Scale(label="of its fastest burst", unit="%"), "Operations per second at equilibrium"),
+        (rate, "sustained", most, Scale(label="of its fastest", unit="%"), "Operations per second at equilibrium"),
         (energy, "sustained", 1e12, Scale(label="pJ per operation", unit="pJ", start=0), "Energy per operation"),
     )
     for function, regime, scale, y, what in shown:

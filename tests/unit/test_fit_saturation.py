@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gridstone
+from gridstone.cli.ask import parse
 from gridstone.errors import UsageError
 from gridstone.fit import fit, throughput
 from gridstone.fit.law import FittedFunction, fit_function
 from gridstone.fit.saturation import SCHEDULERS, Saturation, saturation
 from gridstone.model import HardwareModel, OutOfDomain, load
+from gridstone.model.artifact import nearest
 
 REFERENCE = Path(__file__).parents[2] / "results/reference/nvidia-h100/20261125T215823Z-vm-cd2b"
 WARPS, CHAINS = (1, 2, 4, 8, 16, 32), (1, 2, 4, 8)
@@ -29,7 +31,8 @@ laws = st.builds(
     alone=st.floats(0.5, 20),
     full=st.floats(0.5, 30),
     switch=st.floats(0.01, 5),
-    fade=st.floats(0.5, 2),
+    fade=st.floats(0.3, 2),
+    turn=st.floats(1, 50),
     sharpness=st.floats(3, 200),
     work=st.sampled_from([32.0, 4096.0]),
 )
@@ -47,7 +50,9 @@ def measured(law: Saturation, noise: float = 0.0, seed: int = 0) -> np.ndarray:
 )
 @pytest.mark.parametrize("noise", [0.0, 0.003])
 def test_a_known_law_is_found_again(latency, alone, full, switch, noise):
-    truth = Saturation(latency=latency, alone=alone, full=full, switch=switch, fade=1.0, sharpness=40.0, work=32.0)
+    truth = Saturation(
+        latency=latency, alone=alone, full=full, switch=switch, fade=1.0, turn=1.0, sharpness=40.0, work=32.0
+    )
     found = saturation(measured(truth, noise), work=32.0)
     assert found.latency == pytest.approx(latency, rel=0.005 + noise)
     assert found.full == pytest.approx(full, rel=0.02 + 2 * noise)
@@ -56,14 +61,14 @@ def test_a_known_law_is_found_again(latency, alone, full, switch, noise):
 
 
 def test_a_latency_that_was_measured_by_itself_is_kept_where_all_cells_saturate():
-    truth = Saturation(latency=4.0, alone=2.0, full=2.0, switch=0.001, fade=1.0, sharpness=100.0, work=32.0)
+    truth = Saturation(latency=4.0, alone=2.0, full=2.0, switch=0.001, fade=1.0, turn=1.0, sharpness=100.0, work=32.0)
     full = measured(truth)
     full = full[full[:, 0] >= 2]  # two chains fill the pipe already
     assert saturation(full, work=32.0, latency=4.0).rate(np.array([1.0]), np.array([1.0])) == pytest.approx(8, rel=0.01)
 
 
 def test_no_law_goes_beyond_its_ceiling():
-    truth = Saturation(latency=8.0, alone=0.5, full=1.0, switch=1.4, fade=1.0, sharpness=10.0, work=32.0)
+    truth = Saturation(latency=8.0, alone=0.5, full=1.0, switch=1.4, fade=1.0, turn=1.0, sharpness=10.0, work=32.0)
     few = measured(truth)
     found = saturation(few[few[:, 0] <= 4], work=32.0, ceiling=128.0)
     assert found.rate(np.array([32.0]), np.array([16.0])) <= 128.01
@@ -206,6 +211,21 @@ def test_the_saturation_point_is_the_least_that_reaches_the_share(model):
 def test_what_cannot_be_answered_is_refused_with_its_reason(model, function, arguments, error, message):
     with pytest.raises(error, match=message):
         getattr(model, function)(**arguments)
+
+
+def test_ask_knows_the_function_that_is_read_off_another(model):
+    given = parse(model, "saturation", ["kind=fma_f32", "ilp=4", "share=0.9"])
+    assert model.saturation(**given).value == 4
+    with pytest.raises(UsageError, match="did you mean saturation"):
+        parse(model, "satration", [])
+    with pytest.raises(UsageError, match="saturation has no argument warp: did you mean warps"):
+        parse(model, "saturation", ["kind=fma_f32", "warp=4"])
+
+
+def test_a_long_list_of_choices_is_cut_short():
+    hint = nearest("kind_7x", [f"kind_{n}" for n in range(200)])
+    assert "did you mean kind_7" in hint
+    assert hint.endswith("and 176 more)")
 
 
 def test_beyond_the_box_it_answers_with_a_flag_and_a_wider_interval(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -26,14 +27,14 @@ _STARTS, _TRIED = ((0.3, 1.0, 2.2), (1.0, 40.0), (0.3, 2.0)), 2
 
 @dataclass(frozen=True, kw_only=True)
 class Saturation:
-    """One operation of an SM's pipes. All but the two shapes in cycles of one scheduler.
+    """One operation of an SM's pipes. Latency, alone, full and switch are cycles of one scheduler.
 
     A scheduler with n warps of i chains each gives an operation every c cycles, the smooth maximum
     c = (a ** s + b ** s + d ** s) ** (1 / s) of three:
     a = latency / (n i), as each chain waits for its own result (Little's law);
     b = alone / n, the least between two operations of one warp, however many chains it has;
-    d = full + switch / i ** fade, what the pipe takes for one, and what it takes longer where warps take turns after
-    few operations each, as operands that were read once are then read again.
+    d = (full ** t + (switch / i ** fade) ** t) ** (1 / t), what the pipe takes for one, or where warps take turns after
+    few operations each what then bounds it, such as operands that are read again by every warp (t: turn).
     work: what one warp's operation counts, such as 32 lanes or the flop of a matrix instruction.
     """
 
@@ -42,12 +43,13 @@ class Saturation:
     full: float
     switch: float
     fade: float
+    turn: float
     sharpness: float
     work: float
 
     def rate(self, warps: Table, ilp: Table) -> Table:
         """Work per cycle and SM; warps are dealt out as evenly as they go."""
-        logs = np.log([self.latency, self.alone, self.full, self.switch, self.fade, self.sharpness])
+        logs = np.log([self.latency, self.alone, self.full, self.switch, self.fade, self.turn, self.sharpness])
         return self.work * _rate(logs, np.asarray(warps, dtype=float), np.asarray(ilp, dtype=float))
 
     @property
@@ -77,25 +79,26 @@ def saturation(points: Table, *, work: float, latency: float | None = None, ceil
     fastest = SCHEDULERS / float(rate.max())
     least = SCHEDULERS * work / ceiling if ceiling else 0.0
     slow = latency or float((ilp * np.minimum(warps, SCHEDULERS) * np.ceil(warps / SCHEDULERS) / rate).min())
-    weights = np.array([_LATENCY_WEIGHT if latency else _GUESS_WEIGHT, *[_GUESS_WEIGHT] * 5])
+    weights = np.array([_LATENCY_WEIGHT if latency else _GUESS_WEIGHT, *[_GUESS_WEIGHT] * 6])
     full = max(fastest, least)
-    guess = np.log([slow, 0.9 * full, full, 0.01 * full, 1.0, 15.0])
+    guess = np.log([slow, 0.9 * full, full, 0.01 * full, 1.0, 2.0, 15.0])
     low, high = guess - 8, guess + 8
     low[2], high[2] = np.log(max(least, 1e-3 * fastest)) - 1e-9, guess[2] + 8
-    high[4], high[5] = np.log(_FASTEST_FADE), np.log(_SHARPEST)
+    high[4], high[6] = np.log(_FASTEST_FADE), np.log(_SHARPEST)
+    low[5], high[5] = 0.0, np.log(_SHARPEST)
 
     def off(logs: Table) -> Table:
         error = np.log(_rate(logs, warps, ilp) / rate)
         return np.concatenate([_softened(error), weights * (logs - guess)])
 
-    starts = [guess + np.log([1, alone, 1, switch, 1, bend]) for alone, switch, bend in product(*_STARTS)]
+    starts = [guess + np.log([1, alone, 1, switch, 1, 1, bend]) for alone, switch, bend in product(*_STARTS)]
     promising = sorted(starts, key=lambda logs: float(np.square(off(logs)).sum()))[:_TRIED]
     found = [
         least_squares(off, np.clip(start, low + 1e-9, high), bounds=(low, high), xtol=_ENOUGH, ftol=_ENOUGH)
         for start in promising
     ]
     best = min(found, key=lambda one: float(one.cost))
-    names = ("latency", "alone", "full", "switch", "fade", "sharpness")
+    names = ("latency", "alone", "full", "switch", "fade", "turn", "sharpness")
     return Saturation(**dict(zip(names, np.exp(best.x).tolist(), strict=True)), work=work)
 
 
@@ -114,8 +117,13 @@ def _rate(logs: Table, warps: Table, ilp: Table) -> Table:
 
 def _cycles(logs: Table, warps: Table, ilp: Table) -> Table:
     """Cycles from one operation of a scheduler to the next."""
-    latency, alone, full, switch, fade, sharpness = np.exp(logs)
+    latency, alone, full, switch, fade, turn, sharpness = np.exp(logs)
     n = np.maximum(warps, 1)
-    three = latency / (n * ilp), alone / n, full + switch / ilp**fade
-    most = np.maximum(np.maximum(three[0], three[1]), three[2])
-    return np.asarray(most * sum((one / most) ** sharpness for one in three) ** (1 / sharpness))
+    pipe = _largest((full, switch / ilp**fade), turn)
+    return _largest((latency / (n * ilp), alone / n, pipe), sharpness)
+
+
+def _largest(parts: Sequence[Table], sharpness: float) -> Table:
+    """The smooth maximum (sum of part ** sharpness) ** (1 / sharpness), of parts of any size."""
+    most = np.maximum.reduce(np.broadcast_arrays(*parts))
+    return np.asarray(most * sum((one / most) ** sharpness for one in parts) ** (1 / sharpness))

@@ -102,6 +102,7 @@ def told(law: Saturation) -> dict[str, float]:
         "full_cycles": law.full,
         "switch_cycles": law.switch,
         "fade": law.fade,
+        "turn": law.turn,
         "sharpness": law.sharpness,
     }
 
