@@ -55,7 +55,7 @@ def parse(model: HardwareModel, function: str, arguments: list[str]) -> dict[str
     from gridstone.model.artifact import nearest
     from gridstone.model.hardware import READ_OFF
 
-    known = {*model.functions, *model.absent, *(name for name, source in READ_OFF.items() if source in model.functions)}
+    known = {*model.functions, *model.absent, *READ_OFF}
     if function not in known:
         raise UsageError(f"no function {function}{nearest(function, known)}")
     model.function(READ_OFF.get(function, function))
