@@ -66,7 +66,7 @@ def format_value(value: float | None, unit: str) -> str:
         return format_si(value, unit)
     if unit == "B":
         return format_bytes(int(value))
-    return f"{value:.4g} {unit}"
+    return f"{value:.4g}" if unit == "1" else f"{value:.4g} {unit}"
 
 
 def format_si(value: float, unit: str) -> str:

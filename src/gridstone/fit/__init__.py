@@ -27,6 +27,7 @@ from gridstone.fit import (
 from gridstone.fit.facts import devices, facts
 from gridstone.fit.law import fit_function
 from gridstone.fit.provenance import described, provenance, told, unfed
+from gridstone.fit.regret import regrets, summary
 from gridstone.fit.save import save
 from gridstone.store import Run, StoreError, load
 
@@ -65,6 +66,7 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
     absent: dict[str, str] = {}
     arrays: dict[str, Any] = {}
     holdout: list[dict[str, Any]] = []
+    decisions: dict[str, dict[str, float]] = {}
     for module in FUNCTIONS:
         wanted = module.sought(frame)
         if not wanted:
@@ -80,6 +82,8 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
         }
         arrays |= fitted.arrays
         holdout += fitted.holdout
+        if module is transfer:
+            decisions = summary(regrets(frame, wanted, fitted.holdout))
     if not functions:
         reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
         raise NothingMeasured(f"nothing to fit: {reasons}")
@@ -90,6 +94,7 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
         "facts": facts(frame, infos),
         "functions": functions,
         "absent": absent,
+        "decisions": decisions,
     }
     save(folder, document, arrays, holdout)
     return document

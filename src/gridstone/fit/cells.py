@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def words(rows: pd.DataFrame, axis: str) -> list[str]:
     return sorted(str(v) for v in rows[axis].dropna().unique()) if axis in rows else []
 
 
-def cells(rows: pd.DataFrame, *, factor: Any = 1.0, inverse: bool = False, **columns: Any) -> pd.DataFrame:
+def cells(rows: pd.DataFrame, /, *, factor: Any = 1.0, inverse: bool = False, **columns: Any) -> pd.DataFrame:
     """Rows as cells of a law: `columns` are its axes; the values are times `factor`, or `factor` over them.
 
     factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it.
@@ -66,7 +67,7 @@ def cells(rows: pd.DataFrame, *, factor: Any = 1.0, inverse: bool = False, **col
     if inverse:
         value, lo, hi = 1 / value, 1 / hi, 1 / lo
     scale = np.asarray(factor, dtype=float)
-    kept = rows[["site", "run_id", "cell_id", "probe"]].reset_index(drop=True)
+    kept = rows[["site", "run_id", "cell_id", "probe"]].reset_index(drop=True).assign(apart=_apart(rows))
     named = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
     return kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
 
@@ -88,12 +89,28 @@ def best(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
 def noise(table: pd.DataFrame, axes: Sequence[str]) -> tuple[float, str]:
     """The noise floor in log space and where it comes from.
 
-    The median over coordinates of half the spread between runs where cells were repeated, else of half the
-    cells' own 95 % intervals.
+    The median over coordinates of half the spread between runs where cells were repeated; else over cells of half the
+    spread between the two passes of their run; else of half their own 95 % intervals, which hold the drift of their
+    probe and are wider than what a cell is off by as a rule.
     """
     keys = list(axes) or ["probe"]
     by_run = table.groupby([*keys, "run_id"])["value"].median().groupby(level=list(range(len(keys))))
     repeated = by_run.agg(["min", "max", "size"]).query("size > 1")
     if len(repeated):
         return float(np.median(np.log(repeated["max"] / repeated["min"])) / 2), "repeated runs"
+    apart = table["apart"].dropna() if "apart" in table else table["value"].iloc[:0]
+    if len(apart):
+        return float(apart.median()) / 2, "repeated passes"
     return float(np.median(np.log(table["hi"] / table["lo"])) / 2), "intervals of the cells"
+
+
+def _apart(rows: pd.DataFrame) -> list[float]:
+    """|log| of the ratio between the medians of a cell's first pass and its last; NaN where it had one pass."""
+    if not {"samples", "visits", "passes"} <= set(rows.columns):
+        return [np.nan] * len(rows)
+    found = []
+    for samples, visits, passes in zip(rows["samples"], rows["visits"], rows["passes"], strict=True):
+        edges = np.cumsum([0, *visits])[np.cumsum([0, *passes])]
+        parts = [samples[a:b] for a, b in itertools.pairwise(edges) if b > a]
+        found.append(abs(float(np.log(np.median(parts[0]) / np.median(parts[-1])))) if len(parts) > 1 else np.nan)
+    return found

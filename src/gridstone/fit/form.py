@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _INNER_FOLDS, _MOST_BREAKS, _TRUSTED = 5, 6, 0.9
 # A breakpoint must take a tenth off the held-out error; an error this small is rounding.
 _WORTH_A_BREAK, _EXACT = 0.9, 1e-9
+_THIN = 1e-9  # half the width of a switch, over its place
 
 
 def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form, Table]:
@@ -29,8 +30,13 @@ def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form,
     `loglog`, `affine` and `harmonic` go straight through the points, `cubic` through them on a monotone cubic in the
     logarithms (scipy's PCHIP), `segments` is the continuous piecewise line t = a + b x with the fewest
     breakpoints that cross-validation asks for (one coordinate only), and `separable` is `loglog` through a
-    product of one factor per coordinate. rises: no value may fall along the last coordinate.
+    product of one factor per coordinate. `affine@4096` and the like are two such courses, one up to the single
+    coordinate 4096 and one from there on, of which neither says anything of the other. rises: no value may fall along
+    the last coordinate.
     """
+    candidate, _, switch = candidate.partition("@")
+    if switch:
+        return _in_two(points, candidate, float(switch), rises)
     if candidate == "segments":
         line = _segments(points)
         return "affine", _flat(isotone(line) if rises else line)
@@ -90,6 +96,17 @@ def _error(points: Table, candidate: str, rises: bool) -> float:
     return float(errors[: math.ceil(_TRUSTED * errors.size)].mean()) if errors.size else np.inf
 
 
+def _in_two(points: Table, candidate: str, switch: float, rises: bool) -> tuple[Form, Table]:
+    """The candidate on either side of the switch, each course continued as far as it."""
+    left, right = np.split(points, [np.searchsorted(points[:, 0], switch)])
+    if not len(left) or not len(right):
+        return fitted(points, candidate, rises=rises)
+    (form, below), (_, above) = (fitted(side, candidate, rises=rises) for side in (left, right))
+    ends = switch * np.array([1 - _THIN, 1 + _THIN])
+    values = [evaluate(side, end.reshape(1, 1), form)[0] for side, end in zip((below, above), ends, strict=True)]
+    return form, np.concatenate([below, np.column_stack([ends, values, np.zeros(2)]), above])
+
+
 def _flat(points: Table) -> Table:
     return np.column_stack([points, np.zeros(len(points))])
 
@@ -109,6 +126,8 @@ def _slopes(points: Table) -> Table:
 def _segments(points: Table) -> Table:
     """Knots of the piecewise line: breakpoints are added one by one while held-out points gain by it."""
     x, y = points[:, 0], points[:, 1]
+    if x.size < 3:
+        return points
     breaks: list[float] = []
     error = _line_error(x, y, breaks)
     while len(breaks) < min(_MOST_BREAKS, len(x) - 4):

@@ -1,10 +1,10 @@
-"""transfer_time from the contiguous copies, to peers too; pieces.py adds gathers and scattered blocks."""
+"""transfer_time from the contiguous copies, to peers too; pieces, far, few and blocks add gathers and blocks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gridstone.fit import pieces
+from gridstone.fit import blocks, far, few, pieces
 from gridstone.fit.cells import Sought, cells, usable, words
 
 if TYPE_CHECKING:
@@ -13,18 +13,27 @@ if TYPE_CHECKING:
 NAME = "transfer_time"
 FORM = (
     "latency plus bytes over bandwidth between breakpoints; a curve over log bytes where that predicts better; pieces: "
-    "so many times one of them, which for gathers in place is a line over the sectors and requests that it asks for"
+    "so many times one of them, which for gathers in place is a line over what a row costs the link in bytes, times a "
+    "factor for tables beyond the reach of translation and one for few bytes under way; blocks that stream: all bytes"
 )
-PROBES = ("copy/host_device", "copy/mapped", "copy/device", "peer/copy", *pieces.PROBES)
+PROBES = (
+    "copy/host_device",
+    "copy/mapped",
+    "copy/device",
+    "peer/copy",
+    *pieces.PROBES,
+    *far.PROBES,
+    *few.PROBES,
+    *blocks.PROBES,
+)
 
-_WAYS = {"h2d": ("host", "device", False), "d2h": ("device", "host", False), "both": ("host", "device", True)}
 _CANDIDATES = ("affine", "segments", "cubic", "loglog")
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """One law per direction and kind of host memory, one within the device, and one per way to move pieces."""
     found = []
-    for direction, (src, dst, duplex) in _WAYS.items():
+    for direction, (src, dst, duplex) in blocks.WAYS.items():
         rows = usable(frame, "copy/host_device", "bandwidth", direction=direction)
         for method in words(rows, "method"):
             # A copy both ways counts the bytes of both; within the device each is read and written.
@@ -36,7 +45,8 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
     within = usable(frame, "copy/device", "bandwidth")
     if len(within):
         found.append(_copy(within, "device", "device", "device", False, 2))
-    return [*found, *_peers(frame), *pieces.sought(frame)]
+    pieced = [*pieces.sought(frame), *far.sought(frame), *few.sought(frame), *blocks.sought(frame)]
+    return [*found, *_peers(frame), *pieced]
 
 
 def _peers(frame: pd.DataFrame) -> list[Sought]:

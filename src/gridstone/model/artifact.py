@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,14 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """Everything that a model folder holds. absent: the functions that the runs could not feed, and why."""
+    """Everything that a model folder holds. absent: the functions that the runs could not feed, and why. decisions: by
+    name of a decision of `gridstone.advise`, what its choices cost over the best on cells that were held out."""
 
     facts: Facts
     functions: Mapping[str, Function]
     absent: Mapping[str, str]
     runs: tuple[Mapping[str, Any], ...]
+    decisions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def function(self, name: str) -> Function:
         """A fitted function. Raises ModelError where no run fed it, UsageError for an unknown name."""
@@ -102,6 +104,7 @@ def read(folder: str | Path) -> Artifact:
             functions={n: _function(n, f, arrays) for n, f in document["functions"].items()},
             absent=document["absent"],
             runs=tuple(document["runs"]),
+            decisions=document.get("decisions", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path / JSON_NAME}: damaged or edited ({error}): fit the model again") from error

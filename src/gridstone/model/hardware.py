@@ -47,4 +47,4 @@ def load(path: str | Path) -> HardwareModel:
     Raises ModelError where a file is missing, broken or of another format.
     """
     artifact = read(path)
-    return HardwareModel(facts=artifact.facts, functions=artifact.functions, absent=artifact.absent, runs=artifact.runs)
+    return HardwareModel(**vars(artifact))

@@ -99,6 +99,15 @@ class Law:
         least: what `amount` must reach at these `x`, beside the box of `name`. Raises OutOfDomain as `at` does,
         for `name` too.
         """
+        amounts = np.asarray(amount, dtype=float)
+        widening = self.outside(name, amounts, extrapolate, least)
+        return self.at(extrapolate, **x).times(amounts, unit=self.unit.partition("/")[0]).widened(widening)
+
+    def outside(self, name: str, amount: Amount, extrapolate: Extrapolate, least: Amount = 0.0) -> Table:
+        """What the interval grows by, in log space, as `amount` of the free argument `name` lies outside its box.
+
+        least: what `amount` must reach, beside that box. Raises OutOfDomain as `at` does.
+        """
         lo, hi = self.free[name]
         amounts, least = np.broadcast_arrays(np.asarray(amount, dtype=float), np.maximum(least, lo or 0.0))
         _refuse_nonsense(name, amounts)
@@ -107,8 +116,7 @@ class Law:
         if extrapolate == "refuse" and not within.all():
             raise OutOfDomain(refusal(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
         octaves = np.abs(np.log2(amounts / nearest))
-        widening = np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves))
-        return self.at(extrapolate, **x).times(amounts, unit=self.unit.partition("/")[0]).widened(widening)
+        return np.asarray(np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves)))
 
     def _refusal(self, x: Table) -> str:
         for name, value in zip(self.axes, x, strict=True):

@@ -7,7 +7,6 @@ numbers count. Nothing is assumed to stay in a cache between two instructions.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 LINE, SECTOR, LANES = 128, 32, 32
 METHODS = ("plain", "circular", "masked", "warp_per_row", "bulk")
-_TYPICAL_ROWS, _OUT_OF = 1024, 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,31 +30,14 @@ class Touched:
         return SECTOR * self.sectors
 
 
-@functools.lru_cache(maxsize=4096)
-def typical(method: str, row_bytes: int, align: int, vector: int | None = None) -> Touched:
-    """`touched` for rows in random order; by default loaded 16 bytes at a time where that was measured, else 4.
+def stretches(
+    method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(rows, instructions): where the addresses that an instruction loads of a row begin, and where they end.
 
-    Raises ValueError for an unknown method, or rows that the method cannot load.
+    Arguments and errors as in `touched`.
     """
-    whole = row_bytes % 16 == 0 and align % 16 == 0
-    if row_bytes % 4 or align % 4 or (method == "bulk" and not whole):
-        granule = 16 if method == "bulk" else 4
-        raise ValueError(f"{method} loads rows of whole {granule} bytes that begin at a multiple of {granule}")
-    if vector is None:
-        vector = 16 if method == "bulk" or (method in ("plain", "masked") and row_bytes % 16 == 0 and align == 0) else 4
-    order = np.random.default_rng(0).permutation(_OUT_OF)[:_TYPICAL_ROWS]
-    return touched(method, row_bytes=row_bytes, vector=vector, order=order, align=align)
-
-
-def touched(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: int = 0) -> Touched:
-    """What rows ask for, on average over `order`, the numbers of the rows in the order in which they are gathered.
-
-    method: one of METHODS. row_bytes: bytes of a row, a multiple of `vector`. vector: bytes that one lane loads at
-    once. align: bytes from a line's start to the table's; rows lie one behind the other. Raises ValueError for an
-    unknown method.
-    """
-    rows = np.asarray(order, dtype=np.int64)
-    start = rows * row_bytes + align
+    start = np.asarray(order, dtype=np.int64) * row_bytes + align
     width = LANES * vector
     if method == "bulk":
         begins, ends = start[:, None], start[:, None] + row_bytes
@@ -71,10 +52,23 @@ def touched(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align
         begins, ends = _flat(start, row_bytes, width, circular=method == "circular")
     else:
         raise ValueError(f"no gather method {method!r} (there are: {', '.join(METHODS)})")
+    return begins, ends
+
+
+def touched(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: int = 0) -> Touched:
+    """What rows ask for, on average over `order`, the numbers of the rows in the order in which they are gathered.
+
+    method: one of METHODS. row_bytes: bytes of a row, a multiple of `vector`. vector: bytes that one lane loads at
+    once. align: bytes from a line's start to the table's; rows lie one behind the other. Raises ValueError for an
+    unknown method.
+    """
+    rows = np.asarray(order, dtype=np.int64)
+    start = rows * row_bytes + align
+    begins, ends = stretches(method, row_bytes=row_bytes, vector=vector, order=rows, align=align)
     there = ends > begins
-    requests = np.where(there, _spanned(begins, ends, LINE), 0).sum(axis=1)
-    sectors = np.where(there, _spanned(begins, ends, SECTOR), 0).sum(axis=1)
-    lines = _spanned(start, start + row_bytes, LINE)
+    requests = np.where(there, spanned(begins, ends, LINE), 0).sum(axis=1)
+    sectors = np.where(there, spanned(begins, ends, SECTOR), 0).sum(axis=1)
+    lines = spanned(start, start + row_bytes, LINE)
     return Touched(requests=float(requests.mean()), sectors=float(sectors.mean()), lines=float(lines.mean()))
 
 
@@ -107,5 +101,6 @@ def _clipped(
     return inside[:, :-1], inside[:, 1:]
 
 
-def _spanned(begins: NDArray[np.int64], ends: NDArray[np.int64], granule: int) -> NDArray[np.int64]:
+def spanned(begins: NDArray[np.int64], ends: NDArray[np.int64], granule: int) -> NDArray[np.int64]:
+    """How many aligned pieces of `granule` bytes the addresses from `begins` to `ends` touch."""
     return np.asarray(-(-ends // granule) - begins // granule)

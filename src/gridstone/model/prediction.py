@@ -57,6 +57,24 @@ class Prediction:
             level=plain(level),
         )
 
+    def scaled(self, by: Prediction) -> Prediction:
+        """The answer times a factor that is an answer itself; both may be off at once, independently."""
+        value = np.asarray(self.value) * by.value
+        lo, hi = (
+            np.hypot(np.log(np.divide(mine, self.value)), np.log(np.divide(its, by.value)))
+            for mine, its in ((self.lo, by.lo), (self.hi, by.hi))
+        )
+        inside = np.logical_and(self.in_domain, by.in_domain)
+        return replace(
+            self,
+            value=plain(value),
+            lo=plain(value * np.exp(-lo)),
+            hi=plain(value * np.exp(hi)),
+            in_domain=plain(inside),
+            source=plain(np.where(inside, "interpolated", "extrapolated")),
+            level=plain(np.minimum(self.level, by.level)),
+        )
+
     def at_least(self, floor: Prediction) -> Prediction:
         """The larger of two answers, value and interval alike; in domain only where both are."""
         larger = np.greater_equal(self.value, floor.value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
-from gridstone.model.pieces import in_pieces
+from gridstone.model.pieces import farther, fewer, in_pieces, moves_pieces
 from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
 _GPU = re.compile(r"gpu(\d+)")
@@ -24,6 +26,8 @@ def transfer_time(
     chunk: Amount | None = None,
     align: Amount = 0,
     threads: Amount = 1,
+    working_set: Amount | None = None,
+    in_flight: Amount | None = None,
     extrapolate: Extrapolate = "refuse",
 ) -> Prediction:
     """Seconds to copy `bytes` bytes between memories: contiguous ones, or pieces of `chunk` bytes at scattered places.
@@ -37,7 +41,10 @@ def transfer_time(
     `gather/masked`, `gather/warp_per_row`, `gather/bulk` by threads of the GPU in place, `gather/staged` by `threads`
     threads of the host and a copy, `gather/per_row`, `gather/batch`, `gather/strided` by copies of the driver) or
     to move blocks between memories (`blocks/per_block` from `threads` threads, `blocks/batch`, `blocks/packed`,
-    `blocks/kernel`). align: bytes from a boundary of 128 to the table's first row, where rows are read in place.
+    `blocks/kernel`). Where rows are read in place, align is the bytes from a boundary of 128 to the table's first row,
+    and working_set the bytes among which they lie at random places: without it, as many as translation reaches.
+    in_flight: bytes that all SMs together have asked for at a time (SMs x warps x loads under way x bytes of a load of
+    a warp): without it, more than the link needs.
 
     Raises UsageError for an unknown word, OutOfDomain outside the sizes.
     """
@@ -57,10 +64,23 @@ def transfer_time(
         # Both ways at once is one measurement, kept under the way to the device.
         src, dst = dst, src
     law = function.law(src=src, dst=dst, method=method, duplex=duplex)
-    if "rows" in law.free:
+    if law.unit != "s":
+        raise UsageError(
+            f"transfer_time: {method} is a factor on gathers in place: name one of them, with working_set or in_flight"
+        )
+    if moves_pieces(law):
         if chunk is None:
             raise UsageError(f"transfer_time: method={method} moves pieces: give chunk=BYTES")
-        return in_pieces(law, bytes=bytes, chunk=chunk, align=align, threads=threads, extrapolate=extrapolate)
+        answer = in_pieces(law, bytes=bytes, chunk=chunk, align=align, threads=threads, extrapolate=extrapolate)
+        if working_set is not None:
+            rows = np.asarray(bytes, dtype=float) / chunk
+            answer = farther(function, law, answer, rows=rows, working_set=working_set, extrapolate=extrapolate)
+        if in_flight is not None:
+            answer = fewer(function, law, answer, in_flight=in_flight, extrapolate=extrapolate)
+        return answer
+    for name, given in (("working_set", working_set), ("in_flight", in_flight)):
+        if given is not None:
+            raise UsageError(f"transfer_time: {name} belongs to gathers: leave it out with method={method}")
     if chunk is not None:
         raise UsageError(f"transfer_time: method={method} copies contiguous bytes: leave out chunk")
     return law.at(extrapolate, bytes=bytes)
