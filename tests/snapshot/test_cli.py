@@ -7,17 +7,20 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from finished_run import finished_run, sample_bench
 from syrupy.assertion import SnapshotAssertion
 
 import gridstone.device
+from gridstone.advise import Advice, Option, weighed
 from gridstone.cli import main
 from gridstone.declaration import Machine
+from gridstone.model import Facts, HardwareModel, Prediction
 
 HOST_ONLY = Machine(host="node", cpu="a CPU", cores=4, memory=64 << 30, no_gpu="no NVIDIA driver found")
-COMMANDS = ("list", "run", "show", "report", "doctor", "compact", "fit", "ask")
+COMMANDS = ("list", "run", "show", "report", "doctor", "compact", "fit", "ask", "advise")
 Printed = Callable[..., str]
 
 
@@ -107,6 +110,53 @@ def test_what_a_run_ends_with(printed: Printed, snapshot: SnapshotAssertion, tmp
 def test_compact(printed: Printed, snapshot: SnapshotAssertion, tmp_path: Path, bench: Path) -> None:
     finished_run(tmp_path / "R", bench)
     assert [printed("compact", "R"), printed("compact", "R"), json.loads(printed("compact", "R", "--json"))] == snapshot
+
+
+def choose(model: HardwareModel, *, bytes: int, way: Literal["there", "back"] = "there", sure: bool = True) -> Advice:
+    """The faster of two ways.
+
+    More of it.
+    """
+    options = [
+        Option(
+            name=name,
+            cost=Prediction(
+                value=bytes * each,
+                lo=bytes * each * 0.9,
+                hi=bytes * each * 1.1,
+                unit="s",
+                in_domain=name != "slow",
+                source="measured" if name != "slow" else "extrapolated",
+                level=0.95,
+            ),
+        )
+        for name, each in (("slow", 2e-9), ("quick", 1e-9))
+    ]
+    return weighed(options, ['best was not weighed: accept a widened interval with extrapolate="flag"'])
+
+
+@pytest.fixture
+def one_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model, and `choose` as the only decision; what it costs on held-out cells is known."""
+    monkeypatch.setattr("gridstone.advise.decisions.decisions", lambda: {"choose": choose})
+    known = {"choose": {"n": 12, "mean": 0.0123}}
+    model = HardwareModel(facts=Facts(identity={}, measured={}), functions={}, absent={}, runs=(), decisions=known)
+    monkeypatch.setattr("gridstone.model.load", lambda folder: model)
+
+
+@pytest.mark.usefixtures("one_decision")
+def test_advise_lists_decisions(printed: Printed, snapshot: SnapshotAssertion) -> None:
+    assert [printed("advise", "MODEL"), json.loads(printed("advise", "MODEL", "--json"))] == snapshot
+
+
+@pytest.mark.usefixtures("one_decision")
+def test_advice(printed: Printed, snapshot: SnapshotAssertion) -> None:
+    assert printed("advise", "MODEL", "choose", "bytes=1MiB", "way=back", "sure=no") == snapshot
+
+
+@pytest.mark.usefixtures("one_decision")
+def test_advice_as_json(printed: Printed, snapshot: SnapshotAssertion) -> None:
+    assert json.loads(printed("advise", "MODEL", "choose", "bytes=1e6", "--json")) == snapshot
 
 
 FACTS = {

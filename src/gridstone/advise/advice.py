@@ -46,6 +46,10 @@ def weighed(options: Sequence[Option], because: Sequence[str] = ()) -> Advice:
     spreads = [np.log(float(o.cost.hi) / float(o.cost.lo)) / 2 / _TWO_SIDED for o in ranking]
     draws = middles + np.array(spreads) * np.random.default_rng(_SEED).standard_normal((_DRAWS, len(ranking)))
     least = draws.min(axis=1)
+    if len(ranking) > 1:
+        first, second = ranking[:2]
+        ahead = float(second.cost.value) / float(first.cost.value)
+        because = [f"{second.name} costs {ahead:.2f} times as much as {first.name}", *because]
     return Advice(
         choice=ranking[0].name,
         ranking=ranking,
@@ -56,5 +60,9 @@ def weighed(options: Sequence[Option], because: Sequence[str] = ()) -> Advice:
 
 
 def left_out(reasons: Mapping[str, str]) -> list[str]:
-    """Why options were not weighed, in words."""
-    return [f"{name} was not weighed: {why}" for name, why in reasons.items()]
+    """Why options were not weighed, in words; those left out for one reason together."""
+    together: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        together.setdefault(why, []).append(name)
+    listed = {", ".join(names) + (" was" if len(names) == 1 else " were"): why for why, names in together.items()}
+    return [f"{names} not weighed: {why}" for names, why in listed.items()]

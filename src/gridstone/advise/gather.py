@@ -4,49 +4,60 @@ from __future__ import annotations
 
 from gridstone.advise.advice import Advice, Option, left_out, weighed
 from gridstone.errors import UsageError
-from gridstone.model import HardwareModel, OutOfDomain
+from gridstone.model import Extrapolate, HardwareModel, OutOfDomain
 from gridstone.model.pieces import piecewise_methods
 
-_LOWEST_ROWS = 1024
+_LEAST_ROWS = 1024
+_BY_COPIES = ("staged", "per_row", "batch")
 
 
-def gather(model: HardwareModel, *, rows: int, row_bytes: int, align: int = 0, threads: int = 1) -> Advice:
+def gather(
+    model: HardwareModel,
+    *,
+    rows: int,
+    row_bytes: int,
+    align: int = 0,
+    threads: int = 1,
+    working_set: int | None = None,
+    extrapolate: Extrapolate = "refuse",
+) -> Advice:
     """The fastest of the ways that the model knows to bring `rows` rows of `row_bytes` bytes to the GPU.
 
     align: bytes from a boundary of 128 to the first row of the table, where rows lie one behind the other. threads:
-    of the host, for the gather that precedes a copy. Costs are in seconds. Ways that cannot load such rows, or that
-    were not measured near them, are left out, and `because` says so.
+    of the host, for the gather that precedes a copy. working_set: bytes among which the rows lie at random places;
+    without it, as many as the GPU's translation of addresses reaches. Costs are in seconds. Ways that cannot load such
+    rows, or that were not measured near them, are left out, and `because` says so.
 
-    Raises UsageError where no way is left, ModelError where the model has no transfer_time.
+    Raises UsageError where no way is left or an argument is none, ModelError where the model has no transfer_time.
     """
-    if min(rows, row_bytes) < 1 or align < 0 or threads < 1:
+    if min(rows, row_bytes, threads) < 1 or align < 0:
         raise UsageError("gather: rows, row_bytes and threads are positive numbers, align is not negative")
+    if working_set is not None and working_set < row_bytes:
+        raise UsageError(f"gather: working_set={working_set} does not hold one row of {row_bytes} bytes")
+    counted = max(rows, _LEAST_ROWS)
     options, absent = [], {}
     for method in piecewise_methods(model.function("transfer_time")):
+        family, _, name = method.partition("/")
         # Every second row is not what was asked for.
-        if not method.startswith("gather/") or method == "gather/strided":
+        if family != "gather" or name == "strided":
             continue
-        in_place = method not in ("gather/staged", "gather/per_row", "gather/batch")
         try:
             cost = model.transfer_time(
                 src="host",
                 dst="device",
-                bytes=float(max(rows, _LOWEST_ROWS) * row_bytes),
+                bytes=float(counted * row_bytes),
                 chunk=float(row_bytes),
                 method=method,
-                align=align if in_place else 0,
+                align=0 if name in _BY_COPIES else align,
                 threads=threads,
-            ).times(rows / max(rows, _LOWEST_ROWS), unit="s")
+                working_set=working_set,
+                extrapolate=extrapolate,
+            ).times(rows / counted, unit="s")
         except OutOfDomain as error:
-            absent[method.removeprefix("gather/")] = str(error)
+            absent[name] = str(error)
             continue
-        options.append(Option(name=method.removeprefix("gather/"), cost=cost))
+        options.append(Option(name=name, cost=cost))
     reasons = left_out(absent)
-    if rows < _LOWEST_ROWS:
-        reasons.append(f"fewer than {_LOWEST_ROWS} rows were not measured: what it takes to start is not in the costs")
-    advice = weighed(options, reasons)
-    if len(advice.ranking) > 1:
-        first, second = advice.ranking[:2]
-        ahead = float(second.cost.value) / float(first.cost.value)
-        return weighed(options, [f"{first.name} is {ahead:.2f} times as fast as {second.name}", *reasons])
-    return advice
+    if rows < _LEAST_ROWS:
+        reasons.append(f"fewer than {_LEAST_ROWS} rows were not measured: what it takes to start is not in the costs")
+    return weighed(options, reasons)

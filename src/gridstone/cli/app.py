@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gridstone import __version__
+from gridstone.cli.advise import advise
 from gridstone.cli.ask import ask
 from gridstone.cli.compact import compact
 from gridstone.cli.doctor import doctor
@@ -92,3 +93,11 @@ app.command(
         "gridstone ask MODEL/ transfer_time src=host dst=device bytes=16MiB",
     ),
 )(ask)
+app.command(
+    short_help="Decide by a fitted model.",
+    epilog=examples(
+        "gridstone advise MODEL/",
+        "gridstone advise MODEL/ gather rows=1e6 row_bytes=2052 align=4 threads=16",
+        "gridstone advise MODEL/ scatter blocks=256 block_bytes=64KiB direction=d2h --json",
+    ),
+)(advise)

@@ -7,12 +7,13 @@ import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridstone.cli.arguments import asked_of, described, extrapolation, given, on_the_command_line
 from gridstone.errors import UsageError
-from gridstone.units import format_bytes, format_value, parse_bytes
+from gridstone.units import format_bytes, format_value
 
 if TYPE_CHECKING:
     from gridstone.model import HardwareModel, Law
@@ -36,12 +37,12 @@ def ask(
     if function is None:
         typer.echo(json.dumps(_catalogue(model), indent=1) if as_json else "\n".join(_listing(model)))
         return
-    if extrapolate not in ("refuse", "flag"):
-        raise UsageError(f"--extrapolate {extrapolate}: write refuse or flag")
-    given = parse(model, function, arguments or [])
-    answer = getattr(model, function)(**given, extrapolate=extrapolate)
+    extrapolation(extrapolate)
+    words = parse(model, function, arguments or [])
+    with on_the_command_line():
+        answer = getattr(model, function)(**words, extrapolate=extrapolate)
     if as_json:
-        record = {"function": function, "arguments": given, **dataclasses.asdict(answer)}
+        record = {"function": function, "arguments": words, **dataclasses.asdict(answer)}
         typer.echo(json.dumps(record, indent=1))
         return
     low, middle, high = (format_value(v, answer.unit) for v in (answer.lo, answer.value, answer.hi))
@@ -59,56 +60,15 @@ def parse(model: HardwareModel, function: str, arguments: list[str]) -> dict[str
     if function not in known:
         raise UsageError(f"no function {function}{nearest(function, known)}")
     model.function(READ_OFF.get(function, function))
-    parameters = _parameters(function)
-    given: dict[str, Any] = {}
-    for text in arguments:
-        name, equals, value = text.partition("=")
-        if name not in parameters:
-            raise UsageError(f"{function} has no argument {name}{nearest(name, parameters)}")
-        if not equals:
-            raise UsageError(f"{function}: {name} has no value: write {name}=VALUE")
-        if name in given:
-            raise UsageError(f"{function}: {name} is given twice")
-        given[name] = _value(name, value, parameters[name].annotation)
-    missing = [n for n, p in parameters.items() if p.default is inspect.Parameter.empty and n not in given]
-    if missing:
-        raise UsageError(f"{function} needs {', '.join(f'{n}=' for n in missing)}: see `gridstone ask MODEL`")
-    return given
+    return given(function, _parameters(function), arguments)
 
 
 def _parameters(function: str) -> Mapping[str, inspect.Parameter]:
-    """What a function takes, but for the model itself and `extrapolate`, which is an option."""
     from gridstone.model import HardwareModel
 
     if not hasattr(HardwareModel, function):
         raise UsageError(f"{function} is in this model but not in this version of gridstone: update it")
-    signature = inspect.signature(getattr(HardwareModel, function), eval_str=True)
-    return {n: p for n, p in signature.parameters.items() if n not in ("model", "extrapolate")}
-
-
-def _value(name: str, text: str, annotation: Any) -> Any:
-    if annotation is bool:
-        if text.lower() in ("true", "yes", "1", "false", "no", "0"):
-            return text.lower() in ("true", "yes", "1")
-        raise UsageError(f"{name}={text} is not true or false")
-    kinds = get_args(annotation) or (annotation,)
-    if int in kinds and float not in kinds:
-        if not text.isdecimal():
-            raise UsageError(f"{name}={text} is not a whole number")
-        return int(text)
-    if float in kinds:
-        try:
-            return float(text)
-        except ValueError:
-            pass
-        try:
-            return float(parse_bytes(text))
-        except ValueError:
-            raise UsageError(f"{name}={text} is not a number (write 4096 or 4KiB)") from None
-    words = [k for k in kinds if isinstance(k, str)]
-    if words and text not in words:
-        raise UsageError(f"{name}={text}: write {' or '.join(words)}")
-    return text
+    return asked_of(getattr(HardwareModel, function))
 
 
 def _listing(model: HardwareModel) -> list[str]:
@@ -121,20 +81,14 @@ def _listing(model: HardwareModel) -> list[str]:
     ]
     lines += [f"  {name:28} {format_value(f.value, f.unit)}" for name, f in model.facts.measured.items()]
     for name, function in model.functions.items():
-        lines += ["", f"{name}({', '.join(_described(name))})"]
+        lines += ["", f"{name}({', '.join(described(_parameters(name)))})"]
         lines += [f"  {_words(law)}{_box(law)}{_error(law)}" for law in function.laws]
     for name, source in READ_OFF.items():
         if source in model.functions:
-            lines += ["", f"{name}({', '.join(_described(name))})", f"  read off the laws of {source}"]
+            lines += ["", f"{name}({', '.join(described(_parameters(name)))})", f"  read off the laws of {source}"]
     for name, reason in model.absent.items():
         lines += ["", f"{name}: absent, {reason}"]
     return lines
-
-
-def _described(function: str) -> list[str]:
-    empty = inspect.Parameter.empty
-    parameters = _parameters(function).values()
-    return [p.name if p.default is empty else f"[{p.name}={p.default}]" for p in parameters]
 
 
 def _words(law: Law) -> str:

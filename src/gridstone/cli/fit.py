@@ -38,6 +38,9 @@ def _lines(document: dict[str, Any]) -> list[str]:
         if left_out:
             counts = ", ".join(f"{count} {status}" for status, count in left_out.items())
             lines.append(f"{'':16} cells left out: {counts}")
+    for name, cost in document["decisions"].items():
+        over = f"{cost['mean']:.2%} over the best (mean), {cost['max']:.2%} at most"
+        lines.append(f"{'advise ' + name:16} the choice costs {over}, over {cost['n']} held-out cells")
     return lines + [f"{name:16} not fitted: {reason}" for name, reason in document["absent"].items()]
 
 
