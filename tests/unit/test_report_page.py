@@ -155,7 +155,7 @@ def test_each_probe_can_be_alone_in_a_run(run: Path) -> None:
     for probe in selection.rows["probe"].unique():
         others = {axis for axes in selection.axes.values() for axis in axes} - set(selection.axes[probe])
         rows = selection.rows[selection.rows["probe"] == probe].drop(columns=list(others))
-        (chapter,) = chapters(rows, selection.axes, {})
+        chapter, *_ = chapters(rows, selection.axes, {})
         assert chapter.section.heading and chapter.section.panels, probe
 
 

@@ -56,7 +56,7 @@ def test_a_section_says_something(tmp_path: Path, family: str, cells: int | None
         run.write_cell(list(rows(probe, itertools.islice(probe.points("standard"), cells), status)))
     run.compact()
     shown = select(run.folder)
-    (chapter,) = chapters(shown.rows, shown.axes, shown.infos[0])
+    chapter, *_ = chapters(shown.rows, shown.axes, shown.infos[0])
     assert chapter.family == family
     assert chapter.section.heading
     assert "nan" not in chapter.section.heading.lower().split()

@@ -2,7 +2,8 @@
 
 A section file has `FAMILY`, `ORDER` (its place in the page), `PROBES` (the probes that it draws; any other probe of the
 family gets a generic picture below) and `section(rows: pandas.DataFrame) -> Section`, called with the rows of those
-probes that have a value, at least one.
+probes that have a value, at least one. A file whose `FAMILY` is no family of probes speaks of several together: its
+chapter has no tables, and its `section` may answer None where there is too little.
 """
 
 from __future__ import annotations
