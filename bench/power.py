@@ -9,21 +9,25 @@ _tiles = content.load_module(Path(__file__).parent.parent / "runners" / "warpgro
 
 _N, _WARPS = 256, 8
 _KINDS = {kind[0]: kind for kind in _wgmma.TYPES if kind[0] == kind[1] and kind[2] != "f16"}
-_BURST_CYCLES, _SUSTAINED_CYCLES = 250_000, 50_000_000  # 0.15 ms, and 30 ms: host and GPU take turns, unseen by either
+_BURST_CYCLES, _SUSTAINED_CYCLES = (
+    250_000,
+    160_000_000,
+)  # 0.15 ms; 0.1 s, beside which the gaps between launches are nothing
 _WHOLE = "bf16"  # the type whose sustained cells cover every kind of operands; the others have the costliest alone
 
 
 def _drawn(samples):
+    """Watts: the steps of the energy counter over their time, while the kernel ran."""
     if "power" not in samples.observed:
-        raise Unavailable("the power sensor averages over longer than a burst")
-    return samples.observed["power"]
+        raise Unavailable("sensor and energy counter move on every 0.1 s, in which a burst is nothing")
+    power = samples.observed["power"]
+    if (power != power).all():
+        raise Unavailable("the driver tells neither energy nor power of this GPU")
+    return power
 
 
 def _energy(samples):
-    power = _drawn(samples)
-    if power.size != samples.seconds.size:
-        raise Unavailable("the power sensor was not read with every sample")
-    return power * samples.seconds / samples.work
+    return _drawn(samples) * samples.seconds / samples.work
 
 
 def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):

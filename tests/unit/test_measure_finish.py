@@ -13,6 +13,9 @@ from gridstone.store.schema import table
 from gridstone.units import timed
 
 
+CAP = "sw_power_cap"
+
+
 @pytest.mark.parametrize("unit", ["B/s", "s", "s/hop", "W", "J/flop"])
 def test_units_with_time_in_them(unit: str) -> None:
     assert timed(unit)
@@ -29,7 +32,9 @@ def test_units_without_time(unit: str) -> None:
 )
 def test_a_value_is_slowed_where_time_is_in_it_and_the_clock_was_lower(unit: str, sm_mhz: float, said: bool) -> None:
     assert slowed(unit, sm_mhz, 1980.0) is said
-    row = replace(cell(0, 1.0, 1.0), unit=unit, sm_mhz=sm_mhz, status="throttled", reason="the GPU slowed itself")
+    row = replace(
+        cell(0, 1.0, 1.0), unit=unit, sm_mhz=sm_mhz, status="throttled", reason="the GPU slowed itself", throttle=CAP
+    )
     (found,) = finishing(1980.0)(table([row])).to_pylist()
     assert (found["status"], found["reason"] is None) == (("throttled", False) if said else ("ok", True))
 
@@ -37,3 +42,17 @@ def test_a_value_is_slowed_where_time_is_in_it_and_the_clock_was_lower(unit: str
 def test_other_statuses_stay() -> None:
     rows = [replace(cell(i, 1.0, 1.0), status=status) for i, status in enumerate(("ok", "unverified", "impossible"))]
     assert finishing(1980.0)(table(rows)).column("status").to_pylist() == ["ok", "unverified", "impossible"]
+
+
+@pytest.mark.parametrize(
+    ("regime", "throttle", "status"),
+    [
+        ("sustained", CAP, "ok"),
+        ("sustained", f"hw_thermal|{CAP}", "throttled"),
+        ("burst", CAP, "throttled"),
+    ],
+)
+def test_at_power_equilibrium_the_cap_is_what_is_measured(regime: str, throttle: str, status: str) -> None:
+    row = replace(cell(0, 1.0, 1.0), unit="flop/s", sm_mhz=1500.0, status="throttled", reason="so", throttle=throttle)
+    (found,) = finishing(1980.0)(table([replace(row, axes={**row.axes, "regime": regime})])).to_pylist()
+    assert found["status"] == status

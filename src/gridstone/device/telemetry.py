@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from gridstone.device.nvml import ask, nvml
 
@@ -19,18 +18,22 @@ _REASONS = {
     0x0100: "display_clocks",
 }
 THROTTLING = frozenset({"sw_power_cap", "hw_slowdown", "sw_thermal", "hw_thermal", "hw_power_brake"})
-_POWER_INSTANT = 186
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One look at the GPU. Clocks in MHz, power in W, temperature in degrees C; None where unsupported."""
+    """One look at the GPU. Clocks in MHz, power in W, temperature in degrees C; None where unsupported.
+
+    power_w: what the driver calls the power usage, which is the mean of the last second since Ampere (not on GA100).
+    energy_j: joules since the driver was loaded; the counter moves on every tenth of a second.
+    """
 
     sm_mhz: float | None
     mem_mhz: float | None
     power_w: float | None
     temperature_c: float | None
     throttle: frozenset[str]
+    energy_j: float | None = None
 
 
 class Telemetry:
@@ -46,16 +49,13 @@ class Telemetry:
         return Reading(
             sm_mhz=ask(api.nvmlDeviceGetClockInfo, self._handle, api.NVML_CLOCK_SM),
             mem_mhz=ask(api.nvmlDeviceGetClockInfo, self._handle, api.NVML_CLOCK_MEM),
-            power_w=self.power(),
+            power_w=_thousandth(ask(api.nvmlDeviceGetPowerUsage, self._handle)),
             temperature_c=ask(api.nvmlDeviceGetTemperature, self._handle, api.NVML_TEMPERATURE_GPU),
             throttle=frozenset(name for bit, name in _REASONS.items() if bits & bit),
+            energy_j=_thousandth(ask(api.nvmlDeviceGetTotalEnergyConsumption, self._handle)),
         )
 
-    def power(self) -> float | None:
-        """Power in W: the instantaneous value where the driver has it, else its one-second average."""
-        api = nvml()
-        values: Any = ask(api.nvmlDeviceGetFieldValues, self._handle, [_POWER_INSTANT])
-        if values and values[0].nvmlReturn == 0:
-            return float(values[0].value.uiVal) / 1000
-        average = ask(api.nvmlDeviceGetPowerUsage, self._handle)
-        return None if average is None else average / 1000
+
+def _thousandth(value: int | None) -> float | None:
+    """Milliwatts in W, millijoules in J."""
+    return None if value is None else value / 1000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from gridstone.measure.drift import widened
-from gridstone.measure.throttling import slowed
+from gridstone.measure.throttling import amiss, slowed
 
 
 def finishing(sm_mhz_max: float | None) -> Callable[[pa.Table], pa.Table]:
@@ -19,11 +19,15 @@ def finishing(sm_mhz_max: float | None) -> Callable[[pa.Table], pa.Table]:
 
 
 def _rightly_throttled(results: pa.Table, sm_mhz_max: float | None) -> pa.Table:
-    rows = results.select(["status", "reason", "unit", "sm_mhz"]).to_pylist()
+    regime = ["regime"] if "regime" in results.column_names else []
+    rows = results.select(["status", "reason", "unit", "sm_mhz", "throttle", *regime]).to_pylist()
     if all(row["status"] != "throttled" for row in rows):
         return results
     for row in rows:
-        if row["status"] == "throttled" and not slowed(row["unit"], row["sm_mhz"], sm_mhz_max):
+        if row["status"] != "throttled":
+            continue
+        reported = (row["throttle"] or "").split("|")
+        if not (amiss(reported, row) and slowed(row["unit"], row["sm_mhz"], sm_mhz_max)):
             row |= {"status": "ok", "reason": None}
     for name in ("status", "reason"):
         at = results.schema.get_field_index(name)

@@ -11,10 +11,13 @@ import numpy as np
 from gridstone.clock import Work
 from gridstone.declaration import Samples, Value
 from gridstone.device import Reading
+from gridstone.measure.trail import Trail
 
 _BURST_REST_S = 0.02
-_EQUILIBRIUM_S = 5.0
-_EQUILIBRIUM_WINDOW_S = 0.5
+_EQUILIBRIUM_S = 5.0  # at most
+_WINDOW_S = 1.2  # a dozen steps of the energy counter
+_STRETCH_S = 0.1  # of launches that share one value of power: about a step of the counter
+_MOST_IN_A_STRETCH = 60
 
 Watch = Callable[[], Reading | None]
 
@@ -32,30 +35,26 @@ def take(work: Work, count: int, watch: Watch, axes: Mapping[str, Value]) -> Tak
     """Poison, warm up, take `count` samples, verify.
 
     watch: reads the GPU's state, or returns None on a host. axes: `regime` decides between bursts from rest and
-    samples at power equilibrium.
+    samples at power equilibrium, which have the power drawn meanwhile in `observed`.
     """
     if work.poison:
         work.poison()
-    work.clock.take(1)
-    regime = axes.get("regime")
-    if regime == "sustained":
-        _reach_equilibrium(work, watch)
+    first = work.clock.take(1)
     readings = [watch()]
-    start = time.perf_counter()
-    collected: list[Samples] = []
-    batch = 1 if regime else count
-    least_s = _EQUILIBRIUM_WINDOW_S if regime == "sustained" else 0.0
-    while batch * len(collected) < count or time.perf_counter() - start < least_s:
-        if regime == "burst":
-            time.sleep(_BURST_REST_S)
-        collected.append(work.clock.take(batch))
+    if is_sustained(axes):
+        samples = _at_equilibrium(work, count, watch, first, readings)
+    elif axes.get("regime") == "burst":
+        samples = _bursts(work, count, watch, readings)
+    else:
+        samples = work.clock.take(count)
         readings.append(watch())
-    samples = join(collected)
-    if regime != "burst":  # the power sensor averages over tens of milliseconds: it says nothing of a burst
-        power = np.array([r.power_w for r in readings[1:] if r and r.power_w is not None])
-        samples = replace(samples, observed={**samples.observed, "power": power})
     verified = work.verify() if work.verify else None
     return Taken(samples=samples, readings=tuple(filter(None, readings)), verified=verified)
+
+
+def is_sustained(axes: Mapping[str, Value]) -> bool:
+    """Whether a cell is sampled at power equilibrium: for seconds, and at whatever clock the GPU then holds."""
+    return axes.get("regime") == "sustained"
 
 
 def join(parts: list[Samples]) -> Samples:
@@ -70,18 +69,38 @@ def join(parts: list[Samples]) -> Samples:
     )
 
 
-def _reach_equilibrium(work: Work, watch: Watch) -> None:
-    """Keep the work running until the means of the last two quarters of a second differ by less than 1 % in power."""
-    start = time.perf_counter()
-    history: list[tuple[float, float]] = []
-    while time.perf_counter() - start < _EQUILIBRIUM_S:
-        work.clock.take(4)
-        reading = watch()
-        if reading is None or reading.power_w is None:
-            return
-        now = time.perf_counter()
-        history = [(t, p) for t, p in history if now - t <= _EQUILIBRIUM_WINDOW_S] + [(now, reading.power_w)]
-        older, newer = np.array_split([p for _, p in history], 2)
-        long_enough = now - history[0][0] > 0.8 * _EQUILIBRIUM_WINDOW_S and now - start > 1.0
-        if long_enough and abs(newer.mean() - older.mean()) < 0.01 * newer.mean():
-            return
+def _bursts(work: Work, count: int, watch: Watch, readings: list[Reading | None]) -> Samples:
+    """Samples from rest. No power: sensor and counter see tenths of a second, in which a burst is nothing."""
+    collected = []
+    for _ in range(count):
+        time.sleep(_BURST_REST_S)
+        collected.append(work.clock.take(1))
+        readings.append(watch())
+    return join(collected)
+
+
+def _at_equilibrium(work: Work, count: int, watch: Watch, first: Samples, readings: list[Reading | None]) -> Samples:
+    """At least `count` samples of more than a second without a pause, once the power drawn has become steady.
+
+    Each has the mean power of the stretch of launches that it belongs to; NaN in the last one, whose end the energy
+    counter has not told of yet, and where the GPU tells nothing of its power.
+    """
+    once = float(np.median(first.seconds)) if first.seconds.size else _STRETCH_S
+    batch = min(max(1, round(_STRETCH_S / once)), _MOST_IN_A_STRETCH)
+    stretches: list[tuple[float, float, Samples]] = []
+    with Trail(watch) as trail:
+        start = time.perf_counter()
+        while not (trail.steady() or trail.dark) and time.perf_counter() - start < _EQUILIBRIUM_S:
+            work.clock.take(batch)
+        begin = now = time.perf_counter()
+        while len(stretches) * batch < count or now - begin < _WINDOW_S:
+            samples = work.clock.take(batch)
+            before, now = now, time.perf_counter()
+            stretches.append((before, now, samples))
+            readings.append(watch())
+        power = [trail.power(start, end) for start, end, _ in stretches]
+    return join([_drawing(samples, watts) for (*_, samples), watts in zip(stretches, power, strict=True)])
+
+
+def _drawing(samples: Samples, watts: float) -> Samples:
+    return replace(samples, observed={**samples.observed, "power": np.full(samples.seconds.size, watts)})

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridstone.declaration import Cell, Machine, Metric, Samples, Unavailable
-from gridstone.device import THROTTLING, Reading
+from gridstone.device import Reading
 from gridstone.measure.sampling import Taken, join
-from gridstone.measure.throttling import slowed
+from gridstone.measure.throttling import amiss, slowed
 from gridstone.stats import estimate, finite
 from gridstone.store import Row
 
@@ -95,7 +95,7 @@ def _judge(row: Row, readings: Iterable[Reading], code: Code, machine: Machine) 
         return "unverified", "the result differs from the reference"
     if code.problem is not None:
         return "unverified", f"machine code: {code.problem}"
-    hit = sorted(set().union(*(r.throttle for r in readings)) & THROTTLING)
+    hit = amiss(set().union(*(r.throttle for r in readings)), row.axes)
     if hit and slowed(row.unit, row.sm_mhz, machine.gpu.sm_hz_max / 1e6 if machine.gpu else None):
         return "throttled", "the GPU slowed itself while sampling: " + ", ".join(hit)
     return "ok", None

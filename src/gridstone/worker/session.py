@@ -21,6 +21,7 @@ from gridstone.measure import failed, finishing
 from gridstone.plan import missing
 from gridstone.stats import Stopping
 from gridstone.store import COLUMNS, Row, Run
+from gridstone.worker.blocks import blocks
 from gridstone.worker.crew import Crew
 from gridstone.worker.gathering import Gathering
 from gridstone.worker.lock import gpu_lock
@@ -59,7 +60,6 @@ class CellDone:
 
 
 Event = Compiling | CellVisited | CellDone
-_BLOCK = 32
 
 
 @dataclass(kw_only=True)
@@ -140,9 +140,8 @@ class Session:
         pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
         for left in reversed(range(passes)):
             with Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) as crew:
-                for alike in _by_gpus(pending):
-                    for at in range(0, len(alike), _BLOCK):
-                        yield from self._block(run, crew, alike[at : at + _BLOCK], left)
+                for block in blocks(pending):
+                    yield from self._block(run, crew, block, left)
             pending = [one for one in pending if not one.failed]
             self._order.shuffle(pending)
 
@@ -225,11 +224,6 @@ class Session:
     def _save(self, run: Run, status: str) -> None:
         self._info |= {"status": status, "updated_utc": _now(), "counts": self.summary()}
         run.write_info(self._info)
-
-
-def _by_gpus(pending: Sequence[Gathering]) -> list[list[Gathering]]:
-    """Cells of one GPU and of none, then those of all GPUs: the processes of either have the memory to themselves."""
-    return [[one for one in pending if one.cell.probe.on_all_gpus is many] for many in (False, True)]
 
 
 def _probe_name(cell: Cell) -> str:
