@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridstone import content, cycles, loop, observed, per_clock, probe, rate, values
+from gridstone import content, loop, observed, per_clock, probe, rate, values
 
 _operations = content.load_module(content.folder("runners") / "operations.py")
 _alignment = content.load_module(content.folder("runners") / "alignment.py")
@@ -75,17 +75,7 @@ OPERATIONS = {name: _operation(name) for name in _REFERENCES}
 _QUICK = ["viaddmax_s32", "vimax3_s16x2", "vimax_s32_relu", "vimax_s32_relu_fused"]
 
 
-def _limit(machine, axes, _samples):
-    return OPERATIONS[axes["function"]].limit(machine)
-
-
-@probe(
-    "pipes/latency.cu",
-    function=values(OPERATIONS, quick=_QUICK),
-    knobs=["function"],
-    measures=cycles(per="operation"),
-    sass=_operations.demands(OPERATIONS, divisor=2),
-)
+@probe("pipes/latency.cu", **_operations.chained(OPERATIONS, _QUICK))
 def latency(gpu, *, function):
     """Cycles of a DPX intrinsic whose operand is the result of the one before it."""
     return _operations.chain(gpu, OPERATIONS[function])
@@ -101,7 +91,7 @@ def latency(gpu, *, function):
         per_clock(unit="operation/cycle"),
         observed(name="throughput_machine", unit="instruction/cycle", better="higher"),
     ],
-    limit=_limit,
+    limit=_operations.limit_of(OPERATIONS),
     sass=_operations.demands(OPERATIONS),
 )
 def throughput(gpu, *, function, warps, ilp):

@@ -22,6 +22,7 @@ from typing import Any
 from gridstone import content
 
 _referee = content.load_module(Path(__file__).with_name("ncu_referee.py"))
+_counts = content.load_module(Path(__file__).with_name("ncu_counts.py"))
 _TOLERANCE = 0.01
 _TIMEOUT_S = 75.0
 _TABLE, _WIRE = 256 << 20, 16 << 20
@@ -124,7 +125,7 @@ def judge(out: Path, remarks: str = "") -> int:
     text = ""
     try:
         text = (out / "ncu.csv").read_text()
-        counted = _referee.read_counts(text, METRICS)
+        counted = _counts.read_counts(text, METRICS)
         records = compare(json.loads((out / "ours.json").read_text()), counted)
     except (OSError, ValueError) as error:
         print(f"{error}\n{text[-1000:]}\n{remarks[-2000:]}", file=sys.stderr)
@@ -208,7 +209,7 @@ def _watched(ncu: str, metrics: Sequence[str], out: Path, environment: Mapping[s
 
 def _counts_there(out: Path) -> bool:
     try:
-        return len(_referee.read_counts((out / "ncu.csv").read_text(), METRICS)) == len(CASES)
+        return len(_counts.read_counts((out / "ncu.csv").read_text(), METRICS)) == len(CASES)
     except (OSError, ValueError):
         return False
 
@@ -224,7 +225,7 @@ def _run(out: Path, ncu: str) -> int:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": machine.gpu.uuid}
     try:
         asked = subprocess.run([ncu, "--query-metrics"], env=environment, capture_output=True, text=True, timeout=60)
-        metrics = _referee.given(asked.stdout, METRICS)
+        metrics = _counts.given(asked.stdout, METRICS)
         remarks = _watched(ncu, metrics, out, environment)
         if not _counts_there(out):
             remarks = _watched(ncu, [name for name in metrics if name not in _DOUBTFUL], out, environment)

@@ -10,59 +10,22 @@ runs each kernel once under `ncu --clock-control none` and writes `ncu.csv` (wha
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-_TOLERANCE = 0.01
-_BUSY_CYCLES = 3_000_000  # launch and prologue are in ncu's counts and not in ours: they must not weigh
+from gridstone import content
+
+_counts = content.load_module(Path(__file__).with_name("ncu_counts.py"))
 _TENSOR_CORES = 4  # per SM: the metric adds up the cycles of all
 _TIMEOUT_S = 540.0
 _INSTALLED = ("/usr/local/cuda*/bin/ncu", "/opt/nvidia/nsight-compute/*/ncu")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A kernel by the shape that it repeats, and the counter of its machine instruction.
-
-    each: machine instructions per product. saturated: whether products follow each other as fast as the tensor cores
-    take them, so that these are busy throughout.
-    """
-
-    shape: tuple[Any, ...]
-    counter: str
-    each: int = 1
-    saturated: bool = True
-
-    @property
-    def name(self) -> str:
-        a, b, acc, m, k, *rest = self.shape
-        return f"{'mma.sp' if rest and rest[0] else 'mma'} m{m}n8k{k} {a} x {b} + {acc}"
-
-
-CASES = (
-    Case(shape=("f16", "f16", "f32", 16, 16), counter="hmma"),
-    Case(shape=("f16", "f16", "f32", 16, 32, True), counter="hmma"),
-    Case(shape=("s8", "s8", "s32", 16, 32), counter="imma"),
-    Case(shape=("f64", "f64", "f64", 16, 8), counter="dmma"),
-    Case(shape=("e4m3", "e4m3", "f32", 16, 32), counter="hmma", each=2, saturated=False),
-)
-ALL, CYCLES, BUSY = "smsp__inst_executed.sum", "sm__cycles_elapsed.max", "sm__pipe_tensor_cycles_active.avg"
-
-
-def matrix_metric(counter: str) -> str:
-    """The metric that counts one kind of matrix instruction, warp by warp, on all SMs."""
-    return f"sm__inst_executed_pipe_tensor_op_{counter}.sum"
-
-
-METRICS = (ALL, CYCLES, BUSY, *dict.fromkeys(matrix_metric(case.counter) for case in CASES))
 
 
 def find_ncu() -> str | None:
@@ -74,81 +37,19 @@ def find_ncu() -> str | None:
     return next((p for p in places if os.access(p, os.X_OK)), None)
 
 
-def given(listed: str, wanted: Sequence[str] = METRICS) -> tuple[str, ...]:
-    """Those of the wanted metrics that `ncu --query-metrics` lists; all where it lists nothing that we know.
+def busy_cycles(case: Any, cycles: float, operations: float, ceiling: tuple[int, str] | None) -> float | None:
+    """How long the tensor cores of an SM are busy, all of them added up, with so many operations in so many cycles.
 
-    ncu refuses to count anything where it is asked for a metric that the chip does not have.
+    ceiling: operations per SM and clock that they can do, and the source. None where nothing is known of it.
     """
-    names = {words[0] for line in listed.splitlines() if (words := line.split())}
-    return tuple(metric for metric in wanted if metric.split(".")[0] in names) or tuple(wanted)
-
-
-def read_counts(text: str, wanted: Sequence[str] = METRICS) -> list[dict[str, float]]:
-    """The wanted metrics of each profiled kernel, in order, from `ncu --csv --page raw`; what ncu left out is missing.
-
-    The table follows ncu's own remarks (lines that begin with ==), and its first row holds units. Raises ValueError
-    where there is no table.
-    """
-    lines = [line for line in text.splitlines() if line.startswith('"')]
-    if not lines:
-        said = " ".join(line for line in text.splitlines() if "ERROR" in line) or text.strip()[-300:]
-        raise ValueError(f"ncu printed no table: {said or 'nothing at all'}")
-    rows = list(csv.DictReader(lines))
-    kernels = [row for row in rows if row["ID"].strip()]
-    return [
-        {name: number for name in row if name in wanted and (number := _number(row[name])) is not None}
-        for row in kernels
-    ]
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text.replace(",", ""))
-    except (ValueError, AttributeError):
-        return None
-
-
-def compare(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
-    """A record per kernel and quantity: both counts, their ratio, and whether it lies within 1 % of one.
-
-    `agrees` is None where ncu did not give the metric. Raises ValueError where ncu saw another number of kernels.
-    """
-    if len(ours) != len(theirs):
-        raise ValueError(f"ncu saw {len(theirs)} kernels, {len(ours)} were run")
-    records = []
-    for mine, counted in zip(ours, theirs, strict=True):
-        wanted = {
-            "matrix instructions": (mine["matrix"], matrix_metric(mine["counter"])),
-            "instructions": (mine["instructions"], ALL),
-            "cycles": (mine["cycles"], CYCLES),
-        }
-        if mine["saturated"]:
-            wanted["tensor pipe busy"] = (_TENSOR_CORES * mine["cycles"], BUSY)
-        for quantity, (count, metric) in wanted.items():
-            other = counted.get(metric)
-            ratio = other / count if other is not None else None
-            records.append(
-                {
-                    "kernel": mine["name"],
-                    "quantity": quantity,
-                    "metric": metric,
-                    "ours": count,
-                    "ncu": other,
-                    "ratio": ratio,
-                    "agrees": None if ratio is None else abs(ratio - 1) <= _TOLERANCE,
-                }
-            )
-    return records
-
-
-def instructions_per_iteration(opcodes: str) -> int:
-    """How many instructions a loop holds, from the results column `opcodes`: `HMMA.16816.F32*64 UIADD3*2` is 66."""
-    return sum(int(part.rpartition("*")[2]) for part in opcodes.split())
+    if case.busy == "by limit":
+        return _TENSOR_CORES * operations / ceiling[0] if ceiling else None
+    return _TENSOR_CORES * cycles if case.busy == "always" else None
 
 
 def _run_cases(target: Path) -> None:
     """In the process that ncu watches: every kernel once, and what gridstone counts of it."""
-    from gridstone import content, device
+    from gridstone import device
     from gridstone.compile import check, compile_kernel
     from gridstone.plan import load_probes
     from gridstone.plan.source import kernel_path
@@ -156,10 +57,11 @@ def _run_cases(target: Path) -> None:
     machine = device.discover()
     assert machine.gpu is not None
     bench = content.load_module(content.folder("bench") / "mma.py")
+    ceilings = content.load_module(content.folder("runners") / "mma_ceilings.py")
     probes = {p.name: p for p in load_probes()}
     counted = []
     with content.load_module(content.folder("runners") / "on_cupy.py").context(machine) as gpu:
-        for case in CASES:
+        for case in _counts.CASES:
             shape = bench.Shape(*case.shape)
             warps, ilp = bench.saturating(shape)
             probe = probes["mma/throughput" if shape in bench.FLOATS else "mma/throughput_integer"]
@@ -169,8 +71,10 @@ def _run_cases(target: Path) -> None:
             binary = compile_kernel(source, probe.defines(axes), machine.gpu.arch)
             verdict = check(binary, probe.contracts(machine.gpu.arch, axes) or [])
             gpu.begin(binary.cubin, "warm")
-            work = bench.fill(gpu, shape, warps=warps, ilp=ilp, busy_cycles=_BUSY_CYCLES)
+            work = bench.fill(gpu, shape, warps=warps, ilp=ilp, busy_cycles=case.cycles)
             taken = work.clock.take(1)
+            ceiling = ceilings.peak(shape, machine.gpu.compute_capability)
+            per_sm = taken.work / taken.multiprocessors
             products = taken.work / (2 * shape.m * shape.n * shape.k)
             iterations = products / (ilp * bench.UNROLL)
             counted.append(
@@ -179,8 +83,9 @@ def _run_cases(target: Path) -> None:
                     "name": case.name,
                     "sass_ok": verdict.ok,
                     "matrix": products * case.each,
-                    "instructions": iterations * instructions_per_iteration(verdict.opcodes),
+                    "instructions": iterations * _counts.instructions_per_iteration(verdict.opcodes),
                     "cycles": float(taken.cycles[0]),
+                    "busy_cycles": busy_cycles(case, float(taken.cycles[0]), per_sm, ceiling),
                 }
             )
             gpu.end()
@@ -199,9 +104,9 @@ def _referee(out: Path, ncu: str) -> int:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": machine.gpu.uuid}
     try:
         asked = subprocess.run([ncu, "--query-metrics"], env=environment, capture_output=True, text=True, timeout=120)
-        metrics = given(asked.stdout)
+        metrics = _counts.given(asked.stdout)
     except (OSError, subprocess.TimeoutExpired):
-        metrics = METRICS
+        metrics = _counts.METRICS
     command = [ncu, "--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base"]
     command += ["--kernel-name", "probe", "--metrics", ",".join(metrics), "--log-file", str(table)]
     command += [sys.executable, str(Path(__file__).resolve()), "--run-into", str(ours)]
@@ -225,7 +130,7 @@ def judge(out: Path, remarks: str = "") -> int:
     said = ""
     try:
         said = (out / "ncu.csv").read_text()
-        records = compare(json.loads((out / "ours.json").read_text()), read_counts(said))
+        records = _counts.compare(json.loads((out / "ours.json").read_text()), _counts.read_counts(said))
     except (OSError, ValueError) as error:
         print(f"{error}\n{said[-1000:]}\n{remarks[-2000:]}", file=sys.stderr)
         return 3

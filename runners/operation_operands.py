@@ -68,6 +68,18 @@ def _shifts(rng, chains, lanes, _):
     return drawn
 
 
+def _shifts64(rng, chains, lanes, _):
+    """The same for values of 64 bits."""
+    drawn = _bits(rng, chains, lanes, "u64")
+    drawn[-4:] = _shifts(rng, 0, lanes, _)
+    return drawn
+
+
+def _counts(rng, chains, lanes, _):
+    """Whole numbers that 16-bit formats hold, of either sign."""
+    return rng.integers(-1000, 1001, (chains + 4, lanes)).astype(np.int32).view(np.uint32)
+
+
 def _lanes(rng, chains, lanes, _):
     """Operands that name each lane of a warp once."""
     drawn = _bits(rng, chains, lanes, "u32")
@@ -86,6 +98,12 @@ def _masks(rng, chains, lanes, _):
 def _alike(rng, chains, lanes, distinct):
     """Values and operands of which a warp has `distinct` different ones."""
     drawn = _bits(rng, chains, lanes, "u32").reshape(chains + 4, -1, 32)
+    return drawn[:, :, np.arange(32) % int(distinct)].reshape(chains + 4, lanes)
+
+
+def _alike64(rng, chains, lanes, distinct):
+    """The same with 64 bits."""
+    drawn = _bits(rng, chains, lanes, "u64").reshape(chains + 4, -1, 32)
     return drawn[:, :, np.arange(32) % int(distinct)].reshape(chains + 4, lanes)
 
 
@@ -113,9 +131,12 @@ _HOW = {
     "powers": _powers,
     "divided": _divided,
     "shifts": _shifts,
+    "shifts64": _shifts64,
+    "counts": _counts,
     "lanes": _lanes,
     "masks": _masks,
     "alike": _alike,
+    "alike64": _alike64,
     "ternary": _ternary,
     "whole": _whole,
 }

@@ -12,43 +12,25 @@ import numpy as np
 
 from gridstone import content
 
+_bits = content.load_module(Path(__file__).with_name("bits.py"))
+_conversion = content.load_module(Path(__file__).with_name("conversion_reference.py"))
+halves, words, signed, unsigned = _bits.halves, _bits.words, _bits.signed, _bits.unsigned
 _warp = content.load_module(Path(__file__).with_name("warp_reference.py"))
 
 _LOW = 0xFFFFFFFF
 
 
-def halves(x, kind):
-    """A uint32 array as the two 16-bit values of each word, the lower one first."""
-    return np.ascontiguousarray(x).view(kind)
+def _bf16x2(function):
+    """Of two bf16 each, computed in float32, where sums and products of a few of them are exact, and rounded once."""
 
-
-def words(x):
-    """16-bit values as the uint32 array that they lie in."""
-    return np.ascontiguousarray(x).view(np.uint32)
-
-
-def signed(x):
-    """The same bits as signed numbers."""
-    return x.view(f"i{x.itemsize}")
-
-
-def unsigned(x):
-    """The same bits as unsigned numbers."""
-    return np.ascontiguousarray(x).view(f"u{x.itemsize}")
-
-
-def rounded_to_bf16(x):
-    """The upper 16 bits of float32 values after rounding to nearest, ties to even; no NaN."""
-    bits = x.view(np.uint32)
-    return ((bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)).astype(np.uint32)
-
-
-def _fma_bf16x2(x, a, b, _):
     def wide(v, upper):
         return (v & np.uint32(0xFFFF0000) if upper else v << np.uint32(16)).view(np.float32)
 
-    low, high = (rounded_to_bf16(wide(x, u) * wide(a, u) + wide(b, u)) for u in (False, True))
-    return low | high << np.uint32(16)
+    def apply(x, a, b, _):
+        low, high = (_bits.rounded_to_bf16(function(*(wide(v, upper) for v in (x, a, b)))) for upper in (False, True))
+        return low | high << np.uint32(16)
+
+    return apply
 
 
 def _f16x2(function):
@@ -96,36 +78,25 @@ def _leading(x):
     return np.frexp(x.astype(np.float64))[1].astype(np.int32) - 1
 
 
-def _f32_to_s32(x, *_):
-    value = x.view(np.float32).astype(np.float64)
-    return np.clip(np.trunc(np.nan_to_num(value, nan=0.0)), -(2.0**31), 2.0**31 - 1).astype(np.int32).view(np.uint32)
-
-
-def _f64_to_s64(x, *_):
-    value = x.view(np.float64)
-    return unsigned(np.where(np.isnan(value), np.iinfo(np.int64).min, np.nan_to_num(value).astype(np.int64)))
-
-
-def _f32_to_pair(x, a, _b, _j):
-    return (halves_of(x) << np.uint32(16) | halves_of(a)).view(np.float32)
-
-
-def halves_of(x):
-    """float32 values rounded to float16, as numbers of 16 bits in uint32."""
-    with np.errstate(over="ignore"):
-        return x.astype(np.float16).view(np.uint16).astype(np.uint32)
-
-
-def _f32_to_bf16_pair(x, a, _b, _j):
-    return (rounded_to_bf16(x) << np.uint32(16) | rounded_to_bf16(a)).view(np.float32)
-
-
-def _f16_to_f32(x, *_):
-    return halves(x, np.float16)[1::2].astype(np.float32)
-
-
 def _division(x, a, _b, _j):
     return np.where(x == 0, np.uint32(0xFFFFFFFF), a // np.maximum(x, np.uint32(1)))
+
+
+def _quotient(a, x):
+    """Signed division that rounds to nought, as int64; a divisor of nought gives nought."""
+    a, x = signed(a).astype(np.int64), signed(x).astype(np.int64)
+    return np.abs(a) // np.maximum(np.abs(x), 1) * np.sign(a) * np.sign(x)
+
+
+def _remainder(x, a, b, _):
+    rest = signed(a).astype(np.int64) - _quotient(a, x) * signed(x)
+    return rest.astype(np.int32).view(np.uint32) ^ b
+
+
+def _shf_right(x, a, b, _):
+    by = np.minimum(b, np.uint32(32)).astype(np.uint64)
+    both = a.astype(np.uint64) << np.uint64(32) | x.astype(np.uint64)
+    return (both >> by).astype(np.uint32)
 
 
 def _tanh_f16x2(x, *_):
@@ -134,6 +105,7 @@ def _tanh_f16x2(x, *_):
 
 REFERENCES = {
     **_warp.REFERENCES,
+    **_conversion.REFERENCES,
     "add_f32": lambda x, a, b, j: x + a,
     "mul_f32": lambda x, a, b, j: x * a,
     "fma_f32": lambda x, a, b, j: x * a + b,  # the operands are powers of two: the product is exact
@@ -143,16 +115,21 @@ REFERENCES = {
     "mul_f16x2": _f16x2(lambda x, a, b: x * a),
     "fma_f16x2": _f16x2(lambda x, a, b: x * a + b),
     "min_max_f16x2": _f16x2(lambda x, a, b: np.maximum(np.minimum(x, a), b)),
-    "fma_bf16x2": _fma_bf16x2,
+    "add_bf16x2": _bf16x2(lambda x, a, b: x + a),
+    "mul_bf16x2": _bf16x2(lambda x, a, b: x * a),
+    "fma_bf16x2": _bf16x2(lambda x, a, b: x * a + b),
+    "min_max_bf16x2": _bf16x2(lambda x, a, b: np.maximum(np.minimum(x, a), b)),
     "add_f64": lambda x, a, b, j: x + a,
     "mul_f64": lambda x, a, b, j: x * a,
     "fma_f64": lambda x, a, b, j: x * a + b,
     "div_approx_f32": lambda x, a, b, j: a / x,
     "div_full_f32": lambda x, a, b, j: a / x,
+    "setp_selp_f64": lambda x, a, b, j: np.where(x > a, b, x),
     "div_rn_f32": lambda x, a, b, j: a / x,
     "rcp_rn_f32": lambda x, a, b, j: np.float32(1) / x,
     "sqrt_rn_f32": lambda x, a, b, j: np.sqrt(x),
     "div_rn_f64": lambda x, a, b, j: a / x,
+    "rcp_rn_f64": lambda x, a, b, j: 1 / x,
     "sqrt_rn_f64": lambda x, a, b, j: np.sqrt(x),
     "rcp_tanh_f32": lambda x, a, b, j: np.tanh(1 / x),
     "rsqrt_f32": lambda x, a, b, j: 1 / np.sqrt(x),
@@ -163,6 +140,7 @@ REFERENCES = {
     "cos_f32": lambda x, a, b, j: np.cos(x),
     "tanh_f32": lambda x, a, b, j: np.tanh(x),
     "tanh_f16x2": _tanh_f16x2,
+    "ex2_f16x2": lambda x, a, b, j: words(np.exp2(-halves(x, np.float16).astype(np.float32)).astype(np.float16)),
     "add_s32": lambda x, a, b, j: x + a + b,
     "mad_s32": lambda x, a, b, j: x * a + b,
     "mad_hi_u32": lambda x, a, b, j: (x.astype(np.uint64) * a >> np.uint64(32)).astype(np.uint32) + b,
@@ -170,29 +148,23 @@ REFERENCES = {
     "add_s64": lambda x, a, b, j: x + a + b,
     "mad_s64": lambda x, a, b, j: x * a + b,
     "div_u32": _division,
+    "div_s32": lambda x, a, b, j: _quotient(a, x).astype(np.int32).view(np.uint32) ^ b,
+    "rem_u32": lambda x, a, b, j: a % np.maximum(x, np.uint32(1)) ^ b,
+    "rem_s32": _remainder,
+    "div_u64": lambda x, a, b, j: a // np.maximum(x, np.uint64(1)) ^ b,
     "dp4a": _dp4a,
     "min_max_s32": lambda x, a, b, j: unsigned(np.maximum(np.minimum(signed(x), signed(a)), signed(b))),
     "sad_s32": lambda x, a, b, j: np.abs(signed(x).astype(np.int64) - signed(a)).astype(np.uint32) + b,
     "lop3": lambda x, a, b, j: x & a ^ b,
     "shl_b32": lambda x, a, b, j: x << a,
     "shf_l_wrap": _shf,
+    "shf_r_clamp": _shf_right,
+    "shr_s32": lambda x, a, b, j: unsigned(signed(x) >> signed(a)),
+    "shl_b64": lambda x, a, b, j: x << (a & np.uint64(_LOW)),
     "prmt": _prmt,
     "popc": lambda x, a, b, j: np.bitwise_count(x).astype(np.uint32),
     "brev": _brev,
     "flo": lambda x, a, b, j: unsigned(_leading(x)),
     "clz": lambda x, a, b, j: unsigned(31 - _leading(x)),
     "setp_selp_s32": lambda x, a, b, j: np.where(signed(x) > signed(a), b, x),
-    "cvt_s32_f32": lambda x, a, b, j: unsigned(signed(x).astype(np.float32)),
-    "cvt_f32_s32": _f32_to_s32,
-    "cvt_s8_f32": lambda x, a, b, j: unsigned(np.ascontiguousarray(x).view(np.int8)[::4].astype(np.float32)),
-    "cvt_f32_f16x2": _f32_to_pair,
-    "cvt_f32_bf16x2": _f32_to_bf16_pair,
-    "cvt_f16_f32": _f16_to_f32,
-    "cvt_f32_tf32": lambda x, a, b, j: x + np.uint32(0x1000) & np.uint32(0xFFFFE000),
-    "rint_f32": lambda x, a, b, j: np.rint(x),
-    "cvt_s64_f64": lambda x, a, b, j: unsigned(signed(x).astype(np.float64)),
-    "cvt_f64_s64": _f64_to_s64,
-    "cvt_f64_f32_f64": lambda x, a, b, j: x.astype(np.float32).astype(np.float64),
-    "cvt_f64_s32_f64": lambda x, a, b, j: np.trunc(x),
-    "cvt_s64_f32_s64": lambda x, a, b, j: unsigned(signed(x).astype(np.float32).astype(np.int64)),
 }

@@ -31,10 +31,30 @@ def _vote(combine):
     return apply
 
 
+def _vote_uni(x, a, b, _):
+    chosen = warps(x > a)
+    return np.where(np.repeat(chosen.all(axis=1) | ~chosen.any(axis=1), 32), a, b)
+
+
+def _plop3(x, a, b, _):
+    p = x > a
+    q, r = (np.repeat(vote, 32) for vote in (warps(a > b).any(axis=1), warps(b > a).all(axis=1)))
+    for _ in range(8):
+        p = p & q ^ r
+        q = (q | p) ^ r
+        r = r & q ^ p
+    return np.where(p, a, b)
+
+
 def _match_any(x, a, b, _):
     rows = warps(x)
     same = (rows[:, :, None] == rows[:, None, :]).astype(np.uint64) << np.arange(32, dtype=np.uint64)
-    return same.sum(axis=2).astype(np.uint32).ravel() & a ^ b
+    return same.sum(axis=2).astype(x.dtype).ravel() & a ^ b
+
+
+def _match_any_b64(x, a, _b, _j):
+    mask = _match_any(x, ~np.uint64(0), np.uint64(0), 0).astype(np.uint64)
+    return (mask | mask << np.uint64(32)) ^ a
 
 
 def _match_all(x, a, b, _):
@@ -73,10 +93,17 @@ REFERENCES = {
     "vote_ballot": _ballot,
     "vote_any": _vote("any"),
     "vote_all": _vote("all"),
+    "vote_uni": _vote_uni,
+    "plop3": _plop3,
     "match_any": _match_any,
+    "match_any_b64": _match_any_b64,
     "match_all": _match_all,
     "redux_add": _redux(lambda rows: rows.sum(axis=1, dtype=np.int32)),
     "redux_max": _redux(lambda rows: rows.max(axis=1)),
+    "redux_min": _redux(lambda rows: rows.min(axis=1)),
+    "redux_max_u32": _redux(lambda rows: rows.view(np.uint32).max(axis=1)),
+    "redux_and": _redux(lambda rows: np.bitwise_and.reduce(rows, axis=1)),
+    "redux_or": _redux(lambda rows: np.bitwise_or.reduce(rows, axis=1)),
     "mma_f16": _mma_f16,
     "redux_xor": _redux(lambda rows: np.bitwise_xor.reduce(rows, axis=1)),
 }

@@ -1,8 +1,10 @@
-"""A call in a timed loop is allowed to a contract that is on the call itself, and to no other."""
+"""Calls in a timed loop: what they call counts, or is a way out for rare operands, or they are not allowed."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from gridstone.compile import check, compile_kernel
 from gridstone.content import folder
@@ -20,14 +22,49 @@ FOUR_BITS = {
 }
 
 
-def test_a_subroutine_that_stands_in_for_an_instruction_can_be_claimed() -> None:
-    (probe,) = (p for p in load_probes() if p.name == "mma/latency")
+def built(probe_name: str, axes: dict, arch: str = "sm_90a"):
+    (probe,) = (p for p in load_probes() if p.name == probe_name)
     source = folder("kernels_cuda") / Path(str(probe.source))
-    binary = compile_kernel(source, probe.defines(FOUR_BITS), "sm_90a")
-    claimed = check(binary, probe.contracts("sm_90a", FOUR_BITS) or [])
+    return compile_kernel(source, probe.defines(axes), arch), probe.contracts(arch, axes) or []
+
+
+def demand(opcode: str, count: int, calls: str, clocked: bool = True) -> Contract:
+    return Contract(opcode=opcode, count=count, clocked=clocked, calls=calls)
+
+
+def test_what_a_subroutine_holds_counts_where_it_stands_in_for_an_instruction() -> None:
+    binary, contracts = built("mma/latency", FOUR_BITS)
+    claimed = check(binary, contracts)
     assert claimed.ok, claimed.problems
-    assert "CALL.REL.NOINC*16" in claimed.opcodes
-    moved = check(binary, [Contract(opcode=r"(IMAD\.)?MOV.*", count=16, clocked=False)])
-    assert any("for a subroutine" in problem for problem in moved.problems)
-    fewer = check(binary, [Contract(opcode=r"CALL\.REL\.NOINC", count=8, clocked=False)])
-    assert "holds 16 times" in fewer.problems[0]
+    assert "CALL.REL.NOINC*16" in claimed.opcodes and "IMMA.16832.S8.S8*32" in claimed.opcodes
+    fewer = check(binary, [demand(r"IMMA\.16832\.S8\.S8", 16, "within")])
+    assert "holds 32 times" in fewer.problems[0]
+    other = check(binary, [demand(r"IMMA\.16864\.S4\.S4", 16, "within")])
+    assert "no loop between two clock reads holds" in other.problems[0]
+
+
+@pytest.mark.parametrize("calls", ["none", "aside"])
+def test_a_subroutine_that_every_iteration_calls_is_nothing_else(calls: str) -> None:
+    binary, _ = built("mma/latency", FOUR_BITS)
+    found = check(binary, [demand(r"(IMAD\.)?MOV.*", 16, calls, clocked=False)])
+    said = "leaves the loop" if calls == "none" else "goes without a call"
+    assert any(said in problem for problem in found.problems)
+
+
+def test_a_subroutine_within_a_subroutine_is_looked_into() -> None:
+    bits = {**FOUR_BITS, "a_type": "b1", "b_type": "b1", "k": 256, "function": "xor"}
+    binary, contracts = built("mma/latency", bits, "sm_120a")
+    claimed = check(binary, contracts)
+    assert claimed.ok, claimed.problems
+    assert "IMMA.16832.U8.U8*256" in claimed.opcodes
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"])
+def test_ieee_division_without_its_way_out_is_counted(arch: str) -> None:
+    binary, contracts = built("pipes/latency", {"function": "div_rn_f32"}, arch)
+    claimed = check(binary, contracts)
+    assert claimed.ok, "\n".join([*claimed.problems, claimed.listing])
+    assert "CALL" not in claimed.opcodes and "MUFU.RCP*8" in claimed.opcodes
+    for calls, said in (("none", "for a subroutine"), ("within", "does not run in every iteration")):
+        found = check(binary, [demand("FFMA", 48, calls)])
+        assert any(said in problem for problem in found.problems), found.problems

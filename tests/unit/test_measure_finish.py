@@ -12,7 +12,6 @@ from gridstone.measure.throttling import slowed
 from gridstone.store.schema import table
 from gridstone.units import timed
 
-
 CAP = "sw_power_cap"
 
 

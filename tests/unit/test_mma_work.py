@@ -58,8 +58,9 @@ class Gpu:
             count = block // 32 * self.ilp
             held[: count * d.size] = np.tile(d, count)
 
-    def chain(self, *, args: Any, lengths: tuple[int, int], block: int, expect: Any) -> Work:
+    def chain(self, *, args: Any, lengths: tuple[int, int], block: int, before: Any, expect: Any) -> Work:
         self.ilp = 1
+        before()
         for length in lengths:
             self.enqueue(self.kernel, 1, block, [*args(length), np.uint32(length), 0])
         asked = expect()
@@ -75,7 +76,7 @@ def test_a_chain_runs_at_two_lengths_and_then_one_tile() -> None:
     gpu = Gpu()
     made = work.chain(gpu, BYTES)
     assert made.verify() is True
-    assert gpu.launches == [(1, 32, 256), (1, 32, 1280), (1, 32, 16)]
+    assert gpu.launches == [(gpu.multiprocessors, 32, 16), (1, 32, 256), (1, 32, 1280), (1, 32, 16)]
 
 
 def test_a_full_gpu_counts_the_operations_of_all_warps() -> None:

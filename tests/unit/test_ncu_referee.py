@@ -11,42 +11,43 @@ import pytest
 from gridstone.content import folder, load_module
 
 referee = load_module(folder("runners") / "ncu_referee.py")
+counts = load_module(folder("runners") / "ncu_counts.py")
 
 WRITTEN = (  # by hand, in the form of ncu's raw page: gaps and counts that a sound run does not have
     Path(__file__).parent / "ncu_raw.csv"
 ).read_text()
 
 
-def ours(counter: str, matrix: float, saturated: bool = True) -> dict:
+def ours(counter: str, matrix: float, busy: float | None = 12_000_000.0) -> dict:
     return {
         "name": f"a kernel of {counter}",
         "counter": counter,
         "matrix": matrix,
         "instructions": 71_000_000.0,
         "cycles": 3_000_000.0,
-        "saturated": saturated,
+        "busy_cycles": busy,
     }
 
 
 def test_counts_are_read_from_the_raw_page() -> None:
-    first, second = referee.read_counts(WRITTEN)
-    assert first[referee.CYCLES] == 3_012_345
-    assert first[referee.ALL] == 71_234_567
-    assert first[referee.matrix_metric("hmma")] == 67_584_000
-    assert second[referee.matrix_metric("imma")] == 33_792_000
-    assert referee.BUSY not in second  # "n/a" there
+    first, second = counts.read_counts(WRITTEN)
+    assert first[counts.CYCLES] == 3_012_345
+    assert first[counts.ALL] == 71_234_567
+    assert first[counts.matrix_metric("hmma")] == 67_584_000
+    assert second[counts.matrix_metric("imma")] == 33_792_000
+    assert counts.BUSY not in second  # "n/a" there
 
 
 def test_only_metrics_that_the_chip_has_are_asked_for() -> None:
     listed = (
         "sm__cycles_elapsed                 Counter   cycle   # of cycles\nsmsp__inst_executed   Counter   inst   # of"
     )
-    assert referee.given(listed) == (referee.ALL, referee.CYCLES)
-    assert referee.given("==ERROR== no device") == referee.METRICS
+    assert counts.given(listed) == (counts.ALL, counts.CYCLES)
+    assert counts.given("==ERROR== no device") == counts.METRICS
 
 
 def test_a_count_within_one_per_cent_agrees() -> None:
-    records = referee.compare([ours("hmma", 67_584_000), ours("imma", 34_500_000)], referee.read_counts(WRITTEN))
+    records = counts.compare([ours("hmma", 67_584_000), ours("imma", 34_500_000)], counts.read_counts(WRITTEN))
     found = {(r["kernel"], r["quantity"]): r["agrees"] for r in records}
     assert found["a kernel of hmma", "matrix instructions"]
     assert found["a kernel of hmma", "instructions"]
@@ -56,8 +57,8 @@ def test_a_count_within_one_per_cent_agrees() -> None:
     json.dumps(records)
 
 
-def test_a_kernel_that_does_not_saturate_has_no_busy_pipe() -> None:
-    records = referee.compare([ours("hmma", 1.0, saturated=False), ours("imma", 1.0)], referee.read_counts(WRITTEN))
+def test_where_nothing_is_known_of_busy_pipes_none_is_compared() -> None:
+    records = counts.compare([ours("hmma", 1.0, busy=None), ours("imma", 1.0)], counts.read_counts(WRITTEN))
     assert [r["quantity"] for r in records if r["kernel"] == "a kernel of hmma"] == [
         "matrix instructions",
         "instructions",
@@ -67,26 +68,34 @@ def test_a_kernel_that_does_not_saturate_has_no_busy_pipe() -> None:
 
 def test_kernels_that_ncu_did_not_see_are_an_error() -> None:
     with pytest.raises(ValueError, match="ncu saw 2 kernels, 1 were run"):
-        referee.compare([ours("hmma", 1.0)], referee.read_counts(WRITTEN))
+        counts.compare([ours("hmma", 1.0)], counts.read_counts(WRITTEN))
 
 
 def test_what_ncu_says_instead_of_a_table_is_passed_on() -> None:
     said = "==PROF== Connected to process 7\n==ERROR== ERR_NVGPUCTRPERM - The user does not have permission"
     with pytest.raises(ValueError, match="ERR_NVGPUCTRPERM"):
-        referee.read_counts(said)
+        counts.read_counts(said)
 
 
 def test_instructions_of_an_iteration() -> None:
-    assert referee.instructions_per_iteration("HMMA.16816.F32*64 UIADD3*2 BRA*1") == 67
+    assert counts.instructions_per_iteration("HMMA.16816.F32*64 UIADD3*2 BRA*1") == 67
 
 
 def test_cases_are_shapes_of_the_declaration() -> None:
     bench = load_module(folder("bench") / "mma.py")
-    shapes = [bench.Shape(*case.shape) for case in referee.CASES]
+    shapes = [bench.Shape(*case.shape) for case in counts.CASES]
     assert len(shapes) == 5 and set(shapes) <= bench.FLOATS | bench.INTEGERS
-    for case, shape in zip(referee.CASES, shapes, strict=True):
+    for case, shape in zip(counts.CASES, shapes, strict=True):
         opcode, times = bench.machine_code(shape, 90)[0]
         assert opcode.lower().startswith(case.counter) and times == case.each
+
+
+def test_busy_tensor_cores_are_busy_throughout_or_for_as_long_as_their_work_takes() -> None:
+    by_name = {case.name: case for case in counts.CASES}
+    half, double = by_name["mma m16n8k16 f16 x f16 + f32"], by_name["mma m16n8k8 f64 x f64 + f64"]
+    assert referee.busy_cycles(half, 1000.0, 2e6, (4096, "")) == 4000
+    assert referee.busy_cycles(double, 1000.0, 240e3, (256, "")) == 4 * 240e3 / 256  # in gaps of its own
+    assert referee.busy_cycles(by_name["mma m16n8k32 e4m3 x e4m3 + f32"], 1000.0, 2e6, (4096, "")) is None
 
 
 def test_without_ncu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,10 +76,17 @@ def loops(graph: Flow) -> list[Loop]:
     return sorted(found, key=lambda loop: len(loop.body))
 
 
-def every_iteration(graph: Flow, loop: Loop, index: int) -> bool:
-    """Whether no iteration of the loop can go round without the instruction."""
-    outside = reach(lambda i: graph.after[i], [loop.header], avoiding={index, *_left(graph, loop)})
+def every_iteration(graph: Flow, loop: Loop, index: int, without: Collection[int] = ()) -> bool:
+    """Whether no iteration of the loop can go round without the instruction, of those that run none of `without`."""
+    outside = reach(lambda i: graph.after[i], [loop.header], avoiding={index, *without, *_left(graph, loop)})
     return not outside & loop.latches
+
+
+def iteration(graph: Flow, loop: Loop, without: Collection[int] = ()) -> set[int]:
+    """What iterations may run that run none of `without`; empty where none can go round so."""
+    ahead = reach(lambda i: graph.after[i], [loop.header], avoiding={*without, *_left(graph, loop)})
+    back = reach(lambda i: graph.before[i], loop.latches & ahead, avoiding=without) & loop.body
+    return ahead & (back | {loop.header}) if loop.latches & ahead else set()
 
 
 def _left(graph: Flow, loop: Loop) -> set[int]:

@@ -11,22 +11,25 @@ What a contract demands, and what a kernel does to meet it:
   `clock_after(result)` where `result` depends on all of them.
 - `count=0`: no loop holds the opcode.
 
-A call inside the timed loop is allowed to a contract on the opcode of the call alone, where the assembler has a
-subroutine that stands in for an instruction which the target lacks. Registers spilled to memory, and wgmma that the
-assembler had to serialise (C7510, C7519), fail every kernel.
+A loop that calls a subroutine fails, unless the contract says what for. `calls="within"`: it stands in for an
+instruction that the target lacks; what it holds on every way through counts as part of the iteration.
+`calls="aside"`: it is the way out for rare operands, as IEEE division has one; an iteration that calls nothing must be
+possible, and is what the count is of. That operands keep to it is for the probe to show. Registers spilled to memory,
+and wgmma that the assembler had to serialise (C7510, C7519), fail every kernel.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gridstone.compile.disassembly import Instruction, disassemble
-from gridstone.compile.flow import Flow, Loop, every_iteration, flow, loops, reach
+from gridstone.compile.flow import Flow, Loop, every_iteration, flow, iteration, loops, reach
 from gridstone.compile.program import Binary
 from gridstone.compile.scoreboard import reads_clock, unawaited
+from gridstone.compile.subroutine import called, entered, is_call, one_run
 from gridstone.declaration import Contract
 
 
@@ -72,23 +75,38 @@ def _verdict(binary: Binary, contracts: Sequence[Contract], code: Sequence[Instr
     except ValueError as error:
         return Verdict(problems=(*problems, str(error)), listing=listing(code, []))
     found = loops(graph)
-    held: list[Loop] = []
+    run: Counter[int] = Counter()
     for contract in contracts:
-        chosen, wrong = _claim(graph, found, contract)
+        try:
+            chosen, wrong = _claim(graph, found, contract)
+        except ValueError as error:
+            chosen, wrong = [], [str(error)]
         problems += wrong
-        held += chosen
-    return Verdict(problems=tuple(dict.fromkeys(problems)), listing=listing(code, held), opcodes=_opcodes(code, held))
+        for loop in chosen:
+            run |= _run(graph, loop, contract)
+    return Verdict(problems=tuple(dict.fromkeys(problems)), listing=listing(code, run), opcodes=_opcodes(code, run))
 
 
-def _opcodes(code: Sequence[Instruction], held: Collection[Loop]) -> str:
-    body = set().union(*(loop.body for loop in held))
-    counted = Counter(code[i].opcode for i in sorted(body))
+def _run(graph: Flow, loop: Loop, contract: Contract) -> Counter[int]:
+    """How often an iteration runs each instruction: calls that are left aside are not in it, others are looked into."""
+    calls = [i for i in loop.body if is_call(graph.code[i])]
+    if contract.calls == "aside":
+        return Counter(iteration(graph, loop, calls))
+    run = Counter(loop.body)
+    for call in calls if contract.calls == "within" else ():
+        run += one_run(graph, called(graph, call))[0]
+    return run
+
+
+def _opcodes(code: Sequence[Instruction], run: Counter[int]) -> str:
+    counted: Counter[str] = Counter()
+    for i in sorted(run):
+        counted[code[i].opcode] += run[i]
     return " ".join(f"{opcode}*{times}" for opcode, times in counted.most_common())
 
 
-def listing(code: Sequence[Instruction], held: Collection[Loop]) -> str:
-    """The instructions up to the padding, those of `held` loops marked with `|`, clock reads with `*`."""
-    body = set().union(*(loop.body for loop in held))
+def listing(code: Sequence[Instruction], body: Collection[int]) -> str:
+    """The instructions up to the padding, those of `body` marked with `|`, clock reads with `*`."""
     last = max((i for i, instruction in enumerate(code) if instruction.opcode != "NOP"), default=-1)
     marks = ("*" if reads_clock(x) else "|" if i in body else " " for i, x in enumerate(code))
     return "\n".join(f"{mark} {text}" for mark, text in zip(marks, map(str, code[: last + 1]), strict=False))
@@ -101,36 +119,64 @@ def _assembled(binary: Binary) -> list[str]:
 
 def _claim(graph: Flow, found: Sequence[Loop], contract: Contract) -> tuple[list[Loop], list[str]]:
     """The loops that a contract speaks of, and what is wrong with them."""
-    opcode = re.compile(contract.opcode)
-    matches = [i for i in sorted(graph.reached) if opcode.fullmatch(graph.code[i].opcode)]
-    inside = {loop: [i for i in matches if _innermost(found, i) == loop] for loop in found}
+    counted = _counted(graph, contract)
+    inside = {loop: [i for i in counted if _innermost(found, i) == loop] for loop in found}
     inside = {loop: indexes for loop, indexes in inside.items() if indexes}
     problems: list[str] = []
     if contract.clocked and contract.count:
-        inside, problems = _clocked(graph, inside, matches, contract)
+        inside, problems = _clocked(graph, inside, counted, contract)
     elif contract.count and not inside:
-        problems.append(f"no loop holds {contract.opcode}{_elsewhere(graph, matches)}")
+        problems.append(f"no loop holds {contract.opcode}{_elsewhere(graph, counted)}")
     for loop, indexes in inside.items():
-        problems += _iteration(graph, loop, indexes, contract)
+        problems += _iteration(graph, loop, {i: counted[i] for i in indexes}, contract)
     return list(inside), problems
 
 
-def _iteration(graph: Flow, loop: Loop, indexes: Sequence[int], contract: Contract) -> list[str]:
+def _counted(graph: Flow, contract: Contract) -> dict[int, list[int]]:
+    """By instruction of the kernel what of the opcode it runs: itself or, where calls are looked into, what it calls.
+
+    An instruction that the subroutine has but not every run of it is there as -1.
+    """
+    opcode = re.compile(contract.opcode)
+
+    def matches(i: int) -> bool:
+        return bool(opcode.fullmatch(graph.code[i].opcode))
+
+    counted = {i: [i] for i in sorted(graph.reached) if matches(i)}
+    if contract.calls == "within" and contract.count:
+        for i in (i for i in sorted(graph.reached) if is_call(graph.code[i])):
+            runs, doubtful = one_run(graph, called(graph, i))
+            listed = [-1 if k in doubtful else k for k in sorted(runs.elements()) if matches(k)]
+            counted |= {i: listed} if listed else {}
+    return counted
+
+
+def _iteration(graph: Flow, loop: Loop, held: Mapping[int, Sequence[int]], contract: Contract) -> list[str]:
     """What is wrong with one iteration of a loop that holds the opcode."""
     where = f"the loop at {graph.code[loop.header].address:#x}"
+    calls = {i for i in loop.body if is_call(graph.code[i])}
+    aside = calls if contract.calls == "aside" else set()
+    run = iteration(graph, loop, aside)
+    if not run:
+        return [f"no iteration of {where} goes without a call"]
     problems = []
-    if len(indexes) != contract.count:
-        found = f"{len(indexes)} times {contract.opcode}"
+    indexes = [i for i in held if i in run]
+    times = sum(len(held[i]) for i in indexes)
+    if times != contract.count:
+        found = f"{times} times {contract.opcode}"
         problems.append(f"{where} holds {found} per iteration, not {contract.count}")
     for i in indexes:
-        if graph.code[i].predicate or not every_iteration(graph, loop, i):
+        if graph.code[i].predicate or not every_iteration(graph, loop, i, aside):
             problems.append(f"{_at(graph.code[i])} does not run in every iteration of {where}")
-    calls = [graph.code[i] for i in sorted(loop.body - set(indexes)) if graph.code[i].opcode.startswith("CALL")]
-    return problems + [f"{_at(call)} leaves {where} for a subroutine" for call in calls]
+        if -1 in held[i]:
+            problems.append(f"what {_at(graph.code[i])} calls does not always run {contract.opcode} once")
+    if contract.calls == "none":
+        problems += [f"{_at(graph.code[i])} leaves {where} for a subroutine" for i in sorted(calls)]
+    return problems
 
 
 def _clocked(
-    graph: Flow, inside: dict[Loop, list[int]], matches: Sequence[int], contract: Contract
+    graph: Flow, inside: dict[Loop, list[int]], counted: Mapping[int, Sequence[int]], contract: Contract
 ) -> tuple[dict[Loop, list[int]], list[str]]:
     """Of the loops with the opcode those between clock reads, and what is wrong with their clocks."""
     clocks = {i for i in graph.reached if reads_clock(graph.code[i])}
@@ -139,18 +185,20 @@ def _clocked(
         held = next((loop for loop in inside if loop.body & clocks), None)
         if held:
             return inside, [f"the clock is read inside the loop that holds {contract.opcode}"]
-        elsewhere = _elsewhere(graph, matches)
+        elsewhere = _elsewhere(graph, counted)
         return {}, [f"no loop between two clock reads holds {contract.opcode}{elsewhere}"]
     problems = []
-    counted = {i for indexes in timed.values() for i in indexes}
+    looped = {i for indexes in timed.values() for i in indexes}
     region: set[int] = set()
     for loop in timed:
         region |= reach(lambda i: graph.after[i], [loop.header], clocks)
         region |= reach(lambda i: graph.before[i], [loop.header], clocks)
-    for i in sorted(region.intersection(matches) - counted):
+    for i in sorted(region.intersection(counted) - looped):
         problems.append(f"{_at(graph.code[i])} is timed as well, outside of the timed loop")
-    for i in sorted(counted):
-        early = unawaited(graph, i)
+    within = contract.calls == "within"
+    whole = entered(graph, [i for i in graph.reached if is_call(graph.code[i])]) if within else graph
+    for i in sorted({run for index in looped for run in counted[index] if run >= 0}):
+        early = unawaited(whole, i)
         if early is graph.code[i]:
             problems.append(f"nothing waits for {_at(graph.code[i])}")
         elif early is not None:
@@ -172,10 +220,11 @@ def _innermost(found: Sequence[Loop], index: int) -> Loop | None:
     return next((loop for loop in found if index in loop.body), None)
 
 
-def _elsewhere(graph: Flow, matches: Sequence[int]) -> str:
-    if not matches:
+def _elsewhere(graph: Flow, counted: Mapping[int, Sequence[int]]) -> str:
+    if not counted:
         return ", nor does the rest of the kernel"
-    return f"; it occurs {len(matches)} times elsewhere, first at {graph.code[matches[0]].address:#x}"
+    times = sum(len(runs) for runs in counted.values())
+    return f"; it occurs {times} times elsewhere, first at {graph.code[min(counted)].address:#x}"
 
 
 def _at(instruction: Instruction) -> str:

@@ -1,8 +1,8 @@
 """What a GPU drew while it was kept busy: readings every few milliseconds, and the mean power between two moments.
 
-The driver's energy counter is the true integral of power, but moves on every tenth of a second only: its value belongs to
-the moment at which it was first seen. Power sensors average over a second, or scatter by a tenth from one look to the
-next; an integral of the former stands in where a GPU has no counter.
+The driver's energy counter is the true integral of power, but moves on every tenth of a second only: its value belongs
+to the moment at which it was first seen. Power sensors average over a second, or scatter by a tenth from look to look;
+an integral of the former stands in where a GPU has no counter.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Trail:
         self._thread.join()
 
     def note(self, moment: float, reading: Reading) -> None:
-        """Add a reading at a moment of `time.perf_counter`: a new value of the counter, or what mean power adds up to."""
+        """Add what was read at a moment of `time.perf_counter`: a value of the counter, or what power adds up to."""
         self.dark = reading.energy_j is None and reading.power_w is None
         if reading.energy_j is not None:
             if not self._joules or reading.energy_j != self._joules[-1]:

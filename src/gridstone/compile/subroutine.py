@@ -1,0 +1,71 @@
+"""Subroutines that the assembler calls for an instruction which the target lacks, and how often they run what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gridstone.compile.disassembly import INSTRUCTION_BYTES, Instruction
+from gridstone.compile.flow import Flow, reach
+
+
+def is_call(instruction: Instruction) -> bool:
+    """Whether it calls a subroutine."""
+    return instruction.opcode.startswith("CALL")
+
+
+def called(graph: Flow, index: int) -> int:
+    """The first instruction of what the call at `index` calls. Raises ValueError where that is not written in it."""
+    call = graph.code[index]
+    try:
+        return int(call.operands[-1], 16) // INSTRUCTION_BYTES
+    except (IndexError, ValueError):
+        raise ValueError(f"{call.opcode} at {call.address:#x} has no readable target") from None
+
+
+def one_run(graph: Flow, entry: int) -> tuple[Counter[int], frozenset[int]]:
+    """What one run of a subroutine holds: how often each instruction runs, with those of subroutines that it calls,
+    and those of them that not every run has.
+
+    A loop in it counts as instructions that not every run has once.
+    """
+    own = reach(lambda i: graph.after[i], [entry])
+    ends = {i for i in own if not graph.after[i]}
+    always = {i for i in own if not _around(graph, entry, ends, i) and not _again(graph, i)}
+    counted, doubtful = Counter(own), set(own - always)
+    for call in (i for i in own if is_call(graph.code[i])):
+        deeper, unsure = one_run(graph, called(graph, call))
+        counted += deeper
+        doubtful |= unsure if call in always else set(deeper)
+    return counted, frozenset(doubtful)
+
+
+def entered(graph: Flow, calls: Iterable[int]) -> Flow:
+    """The same control flow with subroutines gone through: from these calls into them, and from their returns to behind
+    every call of theirs."""
+    after, behind = list(graph.after), dict[int, set[int]]()
+    waiting = list(calls)
+    seen = set[int]()
+    while waiting:
+        call = waiting.pop()
+        if call in seen:
+            continue
+        seen.add(call)
+        entry = called(graph, call)
+        behind.setdefault(entry, set()).update(graph.after[call])
+        after[call] = (entry,)
+        waiting.extend(i for i in reach(lambda i: graph.after[i], [entry]) if is_call(graph.code[i]))
+    for entry, followers in behind.items():
+        for i in reach(lambda i: graph.after[i], [entry]):
+            if graph.code[i].opcode.startswith("RET"):
+                after[i] = tuple(sorted(followers))
+    return replace(graph, after=tuple(after))
+
+
+def _around(graph: Flow, entry: int, ends: set[int], index: int) -> bool:
+    return bool(ends & reach(lambda i: graph.after[i], [entry], avoiding={index}) - {index})
+
+
+def _again(graph: Flow, index: int) -> bool:
+    return index in reach(lambda i: graph.after[i], graph.after[index])
