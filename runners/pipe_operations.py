@@ -194,7 +194,7 @@ OPERATIONS = {
         row("cvt_s32_f16_s32", _two(r"I2F\.F16", r"F2I\.F16\.TRUNC\.NTZ"), "counts", "convert", **_TWO, cycles=17),
         row(
             "cvt_bf16_f32_bf16",  # widening is a shift, which sm_90 does by a multiplication
-            {80: (("PRMT", 1), (_NARROW, 1)), 90: ((r"IMAD\.U32", 1), (_NARROW, 1))},
+            {80: (("PRMT", 1), (_NARROW, 1)), 90: ((r"IMAD\.U32|SHF\.L\.U32", 1), (_NARROW, 1))},
             "summands bf16x2",
             "convert",
             uses=0.5,

@@ -25,15 +25,14 @@ OPERATION(CVT_U32_F32, u32, "r", "{\n\t.reg .f32 t;\n\tcvt.rn.f32.u32 t, %0;\n\t
 OPERATION(CVT_F32_U32, u32, "r", "{\n\t.reg .f32 t;\n\tmov.b32 t, %0;\n\tcvt.rzi.u32.f32 %0, t;\n\t}")
 OPERATIONS(CVT_S32_F16_S32, u32, "r", 2, 112,
            "{\n\t.reg .b16 t;\n\tcvt.rn.f16.s32 t, %0;\n\tcvt.rzi.s32.f16 %0, t;\n\t}")
-// The lower half is widened; the upper one is filled with an operand as it is narrowed again.
+// The upper half is widened; the lower one is filled with an operand as it is narrowed again.
 #if __CUDA_ARCH__ >= 900
 #define WIDEN_BF16 "cvt.f32.bf16 t, l;"
 #else
 #define WIDEN_BF16 "mov.b16 h, 0;\n\tmov.b32 t, {h, l};"
 #endif
 OPERATIONS(CVT_BF16_F32_BF16, u32, "r", 2, 112,
-           "{\n\t.reg .b16 l, h;\n\t.reg .f32 t, u;\n\tmov.b32 {l, h}, %0;\n\t" WIDEN_BF16
-           "\n\tmov.b32 u, %1;\n\tcvt.rn.bf16x2.f32 %0, u, t;\n\t}")
+           "{\n\t.reg .b16 l, h;\n\t.reg .f32 t, u;\n\tcvt.u16.u32 l, %0;\n\t" WIDEN_BF16 "\n\tmov.b32 u, %1;\n\tcvt.rn.bf16x2.f32 %0, u, t;\n\t}")
 // Between the two halves formats there is a way of its own since sm_90, and one through float32 before.
 #if __CUDA_ARCH__ >= 900
 OPERATIONS(CVT_F16_BF16_F16, u32, "r", 2, 112,

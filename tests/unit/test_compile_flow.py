@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machine_code import assembled
 
-from gridstone.compile.flow import Flow, every_iteration, flow, loops, reach
+from gridstone.compile.flow import Flow, every_iteration, flow, iteration, loops, reach
+from gridstone.compile.subroutine import barred, called, entered, is_call, one_run
 
 
 def bodies(graph: Flow) -> list[tuple[int, set[int]]]:
@@ -85,3 +86,47 @@ def test_loops_are_those_of_the_dominators(jumps: list[tuple[bool, int]]) -> Non
         inside = whole.subgraph(loop.body)
         assert networkx.is_strongly_connected(inside)
         assert reach(lambda i: graph.after[i], [0], avoiding={loop.header}).isdisjoint(loop.body)
+
+
+CALLING = assembled(
+    """
+    CALL.REL.NOINC 0x40
+    CALL.REL.NOINC 0x40
+    STG.E [R2], R0
+    EXIT
+    IMMA.S8 R0, R4, R6, R0
+    @P0 BRA 0x70
+    IMMA.S8 R1, R4, R6, R1
+    RET.REL.NODEC R2, 0x0
+    """
+)
+
+
+def test_a_run_of_a_subroutine_is_what_it_always_holds_and_what_it_may() -> None:
+    graph = flow(CALLING)
+    assert not is_call(CALLING[2]) and called(graph, 0) == called(graph, 1) == 4
+    runs, doubtful = one_run(graph, 4)
+    assert runs == {4: 1, 5: 1, 6: 1, 7: 1} and doubtful == {6}
+
+
+def test_subroutines_are_gone_through_or_not_returned_from() -> None:
+    graph = flow(CALLING)
+    through = entered(graph, [0, 1])
+    assert through.after[0] == through.after[1] == (4,) and through.after[7] == (1, 2)
+    assert graph.after[0] == (1,) and graph.after[7] == ()
+    fast = flow(assembled("@P0 BRA 0x40\nMOV R4, R5\nCALL.REL.NOINC 0x60\nMOV R6, R7\nFADD R6, R6, R1\nEXIT\nRET R2"))
+    assert reach(lambda i: barred(fast, [2]).after[i], [0]) == {0, 4, 5}
+
+
+def test_a_call_to_a_computed_address_is_told() -> None:
+    with pytest.raises(ValueError, match=r"CALL\.REL at 0x0 has no readable target"):
+        called(flow(assembled("CALL.REL R4")), 0)
+
+
+def test_an_iteration_without_calls() -> None:
+    loop_ = assembled("FADD R0, R0, R1\n@P0 BRA 0x40\nCALL.REL.NOINC 0x60\nBRA 0x40\n@P1 BRA 0x0\nEXIT\nRET R2")
+    graph = flow(loop_)
+    (only,) = loops(graph)
+    assert iteration(graph, only, [2]) == {0, 1, 4} and every_iteration(graph, only, 0, [2])
+    always = flow(assembled("CALL.REL.NOINC 0x30\n@P1 BRA 0x0\nEXIT\nRET R2"))
+    assert iteration(always, loops(always)[0], [0]) == set()

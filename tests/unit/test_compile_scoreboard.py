@@ -57,6 +57,10 @@ def test_results(line: str, expected: str | None) -> None:
     ("line", "register", "expected"),
     [
         ("LDG.E.64 R4, desc[UR4][R6.64+0x8]", "R6", True),
+        ("ISETP.NE.U64.AND P0, PT, R14, -0xf, PT", "R15", True),
+        ("ISETP.NE.U64.AND P0, PT, R14, -0xf, PT", "R16", False),
+        ("ISETP.NE.U32.AND P0, PT, R14, -0xf, PT", "R15", False),
+        ("DADD R4, R4, R6", "R7", True),
         ("LDG.E.64 R4, desc[UR4][R6.64+0x8]", "R4", False),
         ("IMAD R4, R4.reuse, R5, R6", "R4", True),
         ("IADD3 R4, -R14, RZ, RZ", "R1", False),

@@ -29,7 +29,7 @@ from gridstone.compile.disassembly import Instruction, disassemble
 from gridstone.compile.flow import Flow, Loop, every_iteration, flow, iteration, loops, reach
 from gridstone.compile.program import Binary
 from gridstone.compile.scoreboard import reads_clock, unawaited
-from gridstone.compile.subroutine import called, entered, is_call, one_run
+from gridstone.compile.subroutine import barred, called, entered, is_call, one_run
 from gridstone.declaration import Contract
 
 
@@ -195,8 +195,8 @@ def _clocked(
         region |= reach(lambda i: graph.before[i], [loop.header], clocks)
     for i in sorted(region.intersection(counted) - looped):
         problems.append(f"{_at(graph.code[i])} is timed as well, outside of the timed loop")
-    within = contract.calls == "within"
-    whole = entered(graph, [i for i in graph.reached if is_call(graph.code[i])]) if within else graph
+    follow = {"within": entered, "aside": barred}.get(contract.calls)
+    whole = follow(graph, [i for i in graph.reached if is_call(graph.code[i])]) if follow else graph
     for i in sorted({run for index in looped for run in counted[index] if run >= 0}):
         early = unawaited(whole, i)
         if early is graph.code[i]:

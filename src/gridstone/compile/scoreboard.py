@@ -16,6 +16,9 @@ from gridstone.compile.flow import Flow
 
 _REGISTER = re.compile(r"\bU?[RP]\d+\b")
 _PREDICATE = re.compile(r"!?U?P(\d+|T)")
+_PAIRS = re.compile(
+    r"(ISETP|SEL|IADD|MOV)\..*\b[US]?64\b|D(ADD|MUL|FMA|SETP)\b"
+)  # whose operands are pairs of registers
 _WRITES_PREDICATE = re.compile(r"U?([IFDP]SETP|HSETP2|PLOP3)\b")
 
 
@@ -34,10 +37,17 @@ def result(instruction: Instruction) -> str | None:
 
 
 def reads(instruction: Instruction, register: str) -> bool:
-    """Whether the register, or the predicate, is among the sources."""
+    """Whether the register, or the predicate, is among the sources; a pair goes by the name of its first."""
     position = 0 if _WRITES_PREDICATE.match(instruction.opcode) else _result_position(instruction)
     sources = [text for i, text in enumerate(instruction.operands) if i != position]
-    return any(register in _REGISTER.findall(text) for text in (instruction.predicate, *sources))
+    named = {name for text in (instruction.predicate, *sources) for name in _REGISTER.findall(text)}
+    return register in named or (bool(_PAIRS.match(instruction.opcode)) and _first_of_pair(register) in named)
+
+
+def _first_of_pair(register: str) -> str:
+    """R4 for R5; what is no second of a pair stays."""
+    kind, number = register.rstrip("0123456789"), int(re.sub(r"\D", "", register))
+    return f"{kind}{number - 1}" if kind.endswith("R") and number % 2 else register
 
 
 def unawaited(graph: Flow, index: int) -> Instruction | None:

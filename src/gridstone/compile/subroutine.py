@@ -63,6 +63,19 @@ def entered(graph: Flow, calls: Iterable[int]) -> Flow:
     return replace(graph, after=tuple(after))
 
 
+def barred(graph: Flow, calls: Iterable[int]) -> Flow:
+    """The same control flow without these calls and without what leads to nothing but them."""
+    closed = set(calls)
+    waiting = list(closed)
+    while waiting:
+        for i in graph.before[waiting.pop()]:
+            if i not in closed and closed.issuperset(graph.after[i]):
+                closed.add(i)
+                waiting.append(i)
+    after = tuple(() if i in closed else tuple(set(f) - closed) for i, f in enumerate(graph.after))
+    return replace(graph, after=after)
+
+
 def _around(graph: Flow, entry: int, ends: set[int], index: int) -> bool:
     return bool(ends & reach(lambda i: graph.after[i], [entry], avoiding={index}) - {index})
 
