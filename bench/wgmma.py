@@ -227,6 +227,29 @@ def throughput(gpu, *, warps, groups, operands, **axes):
 
 @probe(
     "wgmma/throughput.cu",
+    a_type=values(["f16", "e4m3"], quick=["f16"]),
+    b_type=["f16", "e4m3"],
+    acc_type=["f32"],
+    tile_n=[256],
+    source=["ss", "rs"],
+    sparse=[False, True],
+    warps=[4],
+    groups=[4],
+    operands=values(["normal", "zeros"], quick=["zeros"]),
+    knobs=[*_KNOBS, "warps", "groups"],
+    measures=_THROUGHPUT,
+    limit=_LIMITS,
+    sass=_sass(),
+    needs=_HOPPER,
+    where=lambda a_type, b_type, **_: a_type == b_type,
+)
+def source(gpu, *, warps, groups, operands, **axes):
+    """The same with A from shared memory and from registers, dense and sparse."""
+    return _fill(gpu, axes, warps=warps, operands=operands)
+
+
+@probe(
+    "wgmma/throughput.cu",
     a_type=["f16", "e4m3"],
     b_type=["f16", "e4m3"],
     acc_type=["f32"],

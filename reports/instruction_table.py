@@ -54,7 +54,10 @@ def _measured(quantity: str, found: Comparison) -> list[str]:
 
 
 def _unmeasured(quantity: str, ranges: Iterable[Published]) -> list[str]:
-    return [_line([quantity, "not in this run", format_value(row.low, row.unit), _by(row), ""]) for row in ranges]
+    return [
+        _line([quantity, "not in this run", format_value(row.low, row.unit), _by(row), "no such cell"])
+        for row in ranges
+    ]
 
 
 def _by(row: Published) -> str:

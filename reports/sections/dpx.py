@@ -17,7 +17,9 @@ _FUSED = "_fused"
 _LOOP = ("UIADD3", "ISETP.NE", "BRA")  # what counts the iterations
 _NATIVE = re.compile(r"VIADDMNMX|VIMNMX3|VIMNMX\S*(RELU|16x2)")
 # The intrinsics that others have published about.
-_PUBLISHED = ("viaddmax_s16x2", "viaddmax_s32", "vimax3_s32", "vimax3_s32_relu", "vimax_s32_relu", "vibmax_s16x2")
+_PUBLISHED = tuple(
+    "viaddmax_s16x2 viaddmax_s32 vimax3_s32 vimax3_s32_relu vimax_s32_relu vibmax_s16x2 vibmax_s32".split()
+)
 
 
 def section(rows):

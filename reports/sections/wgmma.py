@@ -12,7 +12,7 @@ _table = load_module(Path(__file__).with_name("_wgmma_table.py"))
 
 FAMILY = "wgmma"
 ORDER = 52
-PROBES = tuple(f"wgmma/{name}" for name in "latency interval accumulators layout throughput saturation".split())
+PROBES = tuple(f"wgmma/{name}" for name in "latency interval accumulators layout throughput saturation source".split())
 
 _SATURATED = 0.99  # of the rate at N = 256
 _EXACT = 0.1  # cycles
@@ -271,7 +271,8 @@ def _facts(rows, wide, intervals):
         if row is not None:
             yield fact(f"wgmma_{name}_n256_zeros", row, f"a burst, every operand 0, {_clock(row)}")
     for kind, name, source in (("f16", "f16_ss", "ss"), ("e4m3", "fp8_rs", "rs")):
-        found = measured(rows, "wgmma/throughput", "rate", kind=kind, sparse=True)
+        found = measured(rows, "wgmma/source", "rate", kind=kind, sparse=True)
+        found = found if len(found) else measured(rows, "wgmma/throughput", "rate", kind=kind, sparse=True)
         # A probe without the axis has A in shared memory.
         at = found["source"].fillna("ss") if "source" in found else found["kind"].map(lambda _kind: "ss")
         found = found[at == source]
