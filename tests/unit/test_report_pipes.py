@@ -113,7 +113,11 @@ def test_dpx_tells_native_emulated_and_fused_apart() -> None:
 
 
 def test_dpx_facts_bear_the_published_names() -> None:
-    assert {f.quantity for f in DPX.section(dpx()).facts} == {"dpx_viaddmax_s32", "dpx_vimax_s32_relu"}
+    assert {f.quantity for f in DPX.section(dpx()).facts} == {
+        "dpx_viaddmax_s32",
+        "dpx_vimax_s32_relu",
+        "dpx_vibmax_s32",
+    }
 
 
 @pytest.mark.parametrize(("module", "rows"), [(PIPES, pipes()), (DPX, dpx())])
