@@ -4,11 +4,11 @@ from pathlib import Path
 
 from gridstone import Metric, Unavailable, compute_capability, content, loop, per_clock, probe, rate, values
 
-_wgmma = content.load_module(Path(__file__).with_name("wgmma.py"))
+_kinds = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup_kinds.py")
 _tiles = content.load_module(Path(__file__).parent.parent / "runners" / "warpgroup_tiles.py")
 
 _N, _WARPS = 256, 8
-_KINDS = {kind[0]: kind for kind in _wgmma.TYPES if kind[0] == kind[1] and kind[2] != "f16"}
+_KINDS = {kind[0]: kind for kind in _kinds.TYPES if kind[0] == kind[1] and kind[2] != "f16"}
 _BURST_CYCLES, _SUSTAINED_CYCLES = (
     250_000,
     160_000_000,
@@ -52,8 +52,8 @@ def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
         Metric(name="power", unit="W", better="lower", reduce=_drawn),
         Metric(name="energy", unit="J/flop", better="lower", reduce=_energy),
     ],
-    limit={"rate": _wgmma.at_most_per_second, "throughput": _wgmma.at_most_per_clock},
-    sass={"sm_90": loop(_wgmma.opcode, count=_tiles.UNROLL, clocked=True)},
+    limit={"rate": _kinds.at_most_per_second, "throughput": _kinds.at_most_per_clock},
+    sass={"sm_90": loop(_kinds.opcode, count=_tiles.UNROLL, clocked=True)},
     needs=[compute_capability(9.0, exactly=True)],
     where=_cells,
 )
