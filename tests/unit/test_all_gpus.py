@@ -14,8 +14,8 @@ from gridstone.errors import NothingMeasured
 from gridstone.plan import missing
 from gridstone.plan.catalogue import load_probes
 from gridstone.worker import Crew, gpu_lock
+from gridstone.worker.blocks import blocks
 from gridstone.worker.job import Start
-from gridstone.worker.session import _by_gpus
 
 TWO = replace(NODE, gpus=2, uuids=("GPU-b", "GPU-a"))
 OURS = [probe for probe in load_probes() if probe.family in ("peer", "nccl")]
@@ -59,12 +59,18 @@ def test_a_process_sees_the_gpus_that_its_runner_uses() -> None:
     assert replace(start, machine=replace(NODE, gpu=None)).gpus == ()
 
 
-def test_cells_of_all_gpus_come_after_those_of_one() -> None:
+def test_cells_of_all_gpus_come_after_those_of_one_and_those_that_heat_it_last() -> None:
     some = [
-        SimpleNamespace(cell=SimpleNamespace(probe=SimpleNamespace(on_all_gpus=many)), number=number)
-        for number, many in enumerate([True, False, True, False])
+        SimpleNamespace(
+            cell=SimpleNamespace(probe=SimpleNamespace(on_all_gpus=many), axes={"regime": regime} if regime else {}),
+            number=number,
+        )
+        for number, (many, regime) in enumerate(
+            [(True, None), (False, "sustained"), (False, None), (True, None), (False, "burst")]
+        )
     ]
-    assert [[one.number for one in part] for part in _by_gpus(some)] == [[1, 3], [0, 2]]  # type: ignore[arg-type]
+    parts = [[one.number for one in part] for part in blocks(some)]  # type: ignore[arg-type]
+    assert parts == [[2, 4], [1], [0, 3]]
 
 
 def test_processes_of_one_gpu_and_of_all_do_not_share_the_memory(tmp_path: Path) -> None:
