@@ -148,7 +148,7 @@ def _panels(speed, watts, joules):
         yield Panel(
             svg=svg,
             caption="Energy per operation at equilibrium: all that the card draws, over what it computes. Power is the "
-            "sensor's value of a moment; a card's cap binds an average, which such values pass.",
+            "slope of the energy counter while the kernel runs; results of before have the sensor's value of a moment.",
         )
 
 
