@@ -50,7 +50,7 @@ def test_extrapolation_is_asked_for_and_marked():
 
 def test_without_a_function_it_lists_what_there_is():
     text = run("ask", model_folder())
-    for expected in ("memory_time(pattern, bytes", "pattern=chase space=global", "1 KiB to 1 GiB", "latency_dram"):
+    for expected in ("memory_time(pattern, bytes", "pattern=chase level=global", "1 KiB to 1 GiB", "latency_dram"):
         assert expected in text
     record = json.loads(run("ask", model_folder(), "--json"))
     assert "bytes" in record["functions"]["transfer_time"]["arguments"]

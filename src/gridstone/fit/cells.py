@@ -22,8 +22,10 @@ class Sought:
 
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
-    cross-validation chooses among (`gridstone.fit.form`). rises: physics lets no value fall where the last axis
-    grows.
+    cross-validation chooses among (`gridstone.fit.form`). terms: the exponents of the axes in each term of the
+    trend, for the candidates that have one (`gridstone.model.trend`). rises: physics lets no value fall where the
+    last axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
+    `parameters` alone.
     """
 
     keys: Mapping[str, str | bool]
@@ -31,9 +33,11 @@ class Sought:
     unit: str
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
+    terms: tuple[tuple[float, ...], ...] = ()
     rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.DataFrame:
@@ -47,6 +51,14 @@ def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.Data
         wanted &= (frame[name] == value).fillna(False).astype(bool) if name in frame else False
     rows = frame[wanted & (frame["value"] > 0) & np.isfinite(frame["value"])]
     return rows.assign(site=rows["device_uuid"].fillna(rows["host"]))
+
+
+def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of several probes as one table; the first where all are empty."""
+    import pandas as pd
+
+    full = [part for part in parts if len(part)]
+    return pd.concat(full, ignore_index=True) if full else parts[0]
 
 
 def words(rows: pd.DataFrame, axis: str) -> list[str]:
