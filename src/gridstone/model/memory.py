@@ -72,8 +72,8 @@ def memory_time(
         raise UsageError(f"memory_time: give level={level} or working_set=, not both")
     law = _law(function, pattern, level, mechanism, in_flight)
     asked = {
-        "working_set": working_set, "granule": granule, "stride": stride, "in_flight": in_flight, "unroll": unroll, "stages": stages,
-        "blocks": blocks, "cluster_size": cluster_size, "dims": dims, "count": count,
+        "working_set": working_set, "granule": granule, "stride": stride, "in_flight": in_flight, "unroll": unroll,
+        "stages": stages, "blocks": blocks, "cluster_size": cluster_size, "dims": dims, "count": count,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None}
     if "working_set" in law.axes and working_set is None:
