@@ -42,11 +42,14 @@ def accesses(
     if rows.empty:
         return None
     known = {} if granule is None else {"granule": granule}
+    table = cells(rows, **{name: column[clocked.to_numpy()] for name, column in axes.items()})
+    if table.empty:
+        return None
     return Sought(
         keys=keys,
         axes=tuple(axes),
         unit="cycle",
-        cells=cells(rows, **{name: column[clocked.to_numpy()] for name, column in axes.items()}),
+        cells=table,
         candidates=candidates,
         rises=rises,
         free={"bytes": (granule or 1.0, None)},
@@ -74,6 +77,8 @@ def bytes_moved(
     if rows.empty:
         return None
     table = cells(rows, inverse=True, factor=factor, **axes)
+    if table.empty:
+        return None
     return Sought(
         keys=keys,
         axes=tuple(axes),

@@ -69,7 +69,8 @@ def words(rows: pd.DataFrame, axis: str) -> list[str]:
 def cells(rows: pd.DataFrame, *, factor: Any = 1.0, inverse: bool = False, **columns: Any) -> pd.DataFrame:
     """Rows as cells of a law: `columns` are its axes; the values are times `factor`, or `factor` over them.
 
-    factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it.
+    factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it. Rows without a
+    positive number for each axis are left out, as laws go over logarithms.
     """
     value, lo, hi = (rows[c].to_numpy(float) for c in ("value", "lo", "hi"))
     lo, hi = np.where(lo > 0, lo, value), np.where(hi > 0, hi, value)
@@ -78,7 +79,9 @@ def cells(rows: pd.DataFrame, *, factor: Any = 1.0, inverse: bool = False, **col
     scale = np.asarray(factor, dtype=float)
     kept = rows[["site", "run_id", "cell_id", "probe"]].reset_index(drop=True)
     named = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
-    return kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
+    table = kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
+    there = [np.isfinite(column) & (column > 0) for column in named.values()]
+    return table[np.logical_and.reduce(there)].reset_index(drop=True) if there else table
 
 
 def points(table: pd.DataFrame, axes: Sequence[str]) -> Table:

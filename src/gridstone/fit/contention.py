@@ -43,14 +43,22 @@ def sought(frame: pd.DataFrame) -> list[Sought | None]:
 def _strided(frame: pd.DataFrame) -> Iterator[Sought | None]:
     """Over the passes that a load takes, which the stride decides."""
     for source, space in _SPACES.items():
-        rows = usable(frame, "contention/strided_latency", "latency", source=source)
+        rows = _regular(usable(frame, "contention/strided_latency", "latency", source=source))
         axes = _passes(rows, space, chained=True)
         yield accesses(rows, keys("strided_chase", space), axes, candidates=_LINES, parameters={"lanes": LANES})
-        rows = usable(frame, "contention/strided_load", "bandwidth_sm", source=source)
+        rows = _regular(usable(frame, "contention/strided_load", "bandwidth_sm", source=source))
         axes = _passes(rows, space, chained=False)
         yield bytes_moved(
             rows, keys("strided", space), axes, unit="cycle/B", candidates=_LINES, parameters=_clock(rows)
         )
+
+
+def _regular(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose clock is known and whose lanes load whole words, which the passes can be counted for."""
+    if rows.empty:
+        return rows
+    whole = rows["vector"].isin([4, 8, 16]) & (rows["stride"] >= 0) & (rows["stride"] % rows["vector"].clip(1) == 0)
+    return rows[whole & (rows["sm_mhz"] > 0)]
 
 
 def _passes(rows: pd.DataFrame, space: str, *, chained: bool) -> dict[str, np.ndarray]:
@@ -116,7 +124,7 @@ def _operations(rows: pd.DataFrame, by: tuple[str, ...]) -> Iterator[tuple[str, 
     """Place, rows, `atom.add.u32` and bytes of each operation that occurs."""
     if rows.empty:
         return
-    for parts, these in rows.groupby(["source", *by], sort=True):
+    for parts, these in rows[rows["dtype"].isin(list(_BYTES))].groupby(["source", *by], sort=True):
         source, *words_of = (str(part) for part in parts)
         mechanism = ".".join(words_of if len(words_of) == 3 else ["atom", *words_of])
         yield "shared" if source == "shared" else "l2", these, mechanism, float(_BYTES[words_of[-1]])

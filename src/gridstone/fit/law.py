@@ -88,16 +88,16 @@ def _rows(name: str, sought: Sought, rows: Sequence[tuple[Held, float, float]]) 
     """The rows of holdout.parquet: where several runs hold a cell, they name that of the first."""
     axes = list(sought.axes)
     once = sought.cells.drop_duplicates(axes or ["cell_id"])
-    named = once.set_index(axes or "cell_id", drop=False)[["probe", "cell_id"]]
-    if len(axes) == 1:
-        named.index = named.index.map(lambda value: (value,))
-    cells = dict(zip(named.index, named.itertuples(index=False), strict=True))
+    places = once[axes].itertuples(index=False, name=None) if axes else once["cell_id"]
+    cells = dict(zip(places, once[["probe", "cell_id"]].itertuples(index=False), strict=True))
+    first = next(iter(cells.values()))  # of a law without coordinates, whose sites were held out
+    named = [cells[held.coordinates] if axes else cells.get(held.cell_id, first) for held, _, _ in rows]
     return [
         {
             "function": name,
             "law": json.dumps(dict(sought.keys), sort_keys=True),
-            "probe": str(cells[held.cell_id or held.coordinates].probe),
-            "cell_id": str(cells[held.cell_id or held.coordinates].cell_id),
+            "probe": str(cell.probe),
+            "cell_id": str(cell.cell_id),
             "axes": json.dumps(dict(zip(sought.axes, held.coordinates, strict=True))),
             "unit": sought.unit,
             "measured": held.measured,
@@ -109,5 +109,5 @@ def _rows(name: str, sought: Sought, rows: Sequence[tuple[Held, float, float]]) 
             "kind": held.kind,
             "fold": held.fold,
         }
-        for held, lo, hi in rows
+        for cell, (held, lo, hi) in zip(named, rows, strict=True)
     ]

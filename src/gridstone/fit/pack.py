@@ -43,13 +43,15 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 table = cells(
                     these, dims=these["dims"], stride=these["stride"], block=these["block"], bytes=these["bytes"]
                 )
+                if table.empty:
+                    continue
                 found.append(
                     Sought(
                         keys={"where": f"{place}/{way}", "direction": direction},
                         axes=("dims", "stride", "block", "bytes"),
                         unit="s",
                         cells=table,
-                        candidates=("terms", "loglog", "cubic", "separable"),
+                        candidates=("loglog", "terms", "cubic", "separable"),
                         terms=_TERMS,
                         rises=True,
                     )
