@@ -69,9 +69,9 @@ def _wire(rows):
         alt="Bandwidth of packing short blocks over that of long ones, measured and by sectors and bursts",
     )
     caption = (
-        f"Blocks below {_CONTIGUOUS} B, {int(beside['stride'].iloc[0])} B apart, beside longer ones of the same bytes, at "
-        "the largest size of each: what was measured, and what moving sectors of 32 bytes in L2 or bursts of 64 from "
-        "memory would leave."
+        f"Blocks below {_CONTIGUOUS} B, {int(beside['stride'].iloc[0])} B apart, beside longer ones of the same bytes, "
+        "at the largest size of each: what was measured, and what moving sectors of 32 bytes in L2 or bursts of 64 "
+        "from memory would leave."
     )
     return [Panel(svg=svg, caption=caption)]
 
