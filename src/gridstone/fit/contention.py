@@ -101,12 +101,12 @@ def _sets(frame: pd.DataFrame) -> Iterator[Sought | None]:
 def _atomics(frame: pd.DataFrame) -> Iterator[Sought | None]:
     """All warps at `count` words, the same for all or each its own; seconds per byte of the words."""
     rows = usable(frame, "contention/atomic_throughput", "rate")
-    for space, these, mechanism, size in _operations(rows, by=("method", "function", "dtype")):
-        for pattern in words(these, "pattern"):
-            of_pattern = these[these["pattern"] == pattern]
-            axes = {"count": of_pattern["count"].to_numpy(float)}
+    for pattern in words(rows, "pattern"):
+        of_pattern = rows[rows["pattern"] == pattern]
+        for space, these, mechanism, size in _operations(of_pattern, by=("method", "function", "dtype")):
+            axes = {"count": these["count"].to_numpy(float)}
             name = keys(f"atomic_{pattern}", space, mechanism)
-            yield bytes_moved(of_pattern, name, axes, factor=1 / size, parameters={"granule": size})
+            yield bytes_moved(these, name, axes, factor=1 / size, parameters={"granule": size})
 
 
 def _atomic_chains(frame: pd.DataFrame) -> Iterator[Sought | None]:
