@@ -24,9 +24,6 @@ from gridstone.declaration import Need
 _CLUSTERS = compute_capability(9.0)
 _SLOTS = 18  # SMs of the largest GPC of sm_90
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
-_RING = 32
-_KEYS = 1 << 24
-_BYTES = 12_000_000  # that each block reads per launch, so that a launch takes some 400 us
 _MOST_SHARED = 227 << 10  # of a block of sm_90
 _ACCESS = {"load": r"LD\.E\.64", "load_window": r"LD\.E", "atomic_add": r"ATOM\.E\.ADD\.STRONG\.GPU"}
 _SIGNAL = {
@@ -36,6 +33,7 @@ _SIGNAL = {
     "arrive": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
     "arrive_relaxed": r"SYNCS\.ARRIVE\.TRANS64\.RED\.A1T0",
 }
+_WRITE = {"store": r"ST\.E{}", "st_async": "STAS{}", "bulk": r"UBLKCP\.S\.S"}
 _BARRIER = {"block": r"BAR\.SYNC(\.DEFER_BLOCKING)?", "sync": "UCGABAR_ARV", "relaxed": "UCGABAR_ARV"}
 _COUNT = {
     "shared": r"ATOMS\.POPC\.INC\.32",
@@ -111,11 +109,31 @@ def latency_by_size(gpu, *, cluster_size):
     right = []
 
     def observe():
-        sweep = pairs.sweep(gpu, sizes, rounds=1)
+        sweep = pairs.sweep(gpu, sizes, rounds=1, waves=24)
         right.append(sweep.right)
         return {**pairs.summary(sweep, sizes, cluster_size), "clusters": held}
 
     return replace(gpu.observe(observe), verify=lambda: all(right))
+
+
+@probe(
+    "dsm/latency_pair.cu",
+    method=values(["repeat", "sizes", "half", "throttled"], quick=["sizes"]),
+    measures=[
+        *(
+            observed(name=name, unit="cycle/hop")
+            for name in ("latency", "latency_source", "latency_destination", "interval")
+        ),
+        observed(name="within_share", unit="1", better="higher"),
+        observed(name="pairs", unit="1", better="higher"),
+        observed(name="clock", unit="Hz", better="higher"),
+    ],
+    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
+    needs=[_CLUSTERS],
+)
+def pair_model(gpu, *, method):
+    """What other placements, or a throttled chip, change in mu, in a(source) and in b(destination), at most."""
+    return _runner("pair_models").shift(gpu, method=method)
 
 
 @probe(
@@ -129,19 +147,7 @@ def latency_by_size(gpu, *, cluster_size):
 )
 def access(gpu, *, function, source):
     """Cycles per dependent load or atomic in the shared memory of another block of a cluster, or in the own."""
-    first, second = (int(v) for v in np.random.default_rng().integers(1, 2**32, 2))
-    loads = function.startswith("load")
-    if loads:
-        first, second = first % _RING, _RING
-
-    def expect(steps):
-        place, value = first, second
-        for _ in range(steps):
-            value, place = (place, (place + value) % 2**32) if not loads else (0, (5 * place + 3) % _RING)
-        return place if loads else value
-
-    args = [np.uint32(source == "remote"), np.uint32(second), np.uint32(first)]
-    return _runner("cupy_cluster").chain(gpu, size=2, args=args, lengths=(16, 1040), expect=expect, shared=8 * _RING)
+    return _runner("cluster_signals").access(gpu, function=function, source=source)
 
 
 @probe(
@@ -156,21 +162,7 @@ def access(gpu, *, function, source):
 )
 def round_trip(gpu, *, function, bytes):
     """Cycles from a signal to another block until its answer is seen: by stores, st.async, bulk copies or mbarriers."""
-    size = bytes if function == "bulk" else 16
-    data, arrived = gpu.alloc(size), gpu.alloc(size)
-    sent = np.random.default_rng().integers(0, 256, size, dtype=np.uint8)
-    data.set(sent)
-    return _runner("cupy_cluster").chain(
-        gpu,
-        size=2,
-        args=[data, arrived, np.uint32(size)],
-        lengths=(8, 264),
-        expect=lambda rounds: rounds * (rounds + 1) // 2,
-        block=32,
-        shared=128 + 2 * size,
-        poison=lambda: gpu.memset(arrived, 0xFF),
-        verify=lambda: function != "bulk" or bool((arrived.get() == sent).all()),
-    )
+    return _runner("cluster_signals").round_trip(gpu, function=function, bytes=bytes)
 
 
 @probe(
@@ -186,15 +178,7 @@ def round_trip(gpu, *, function, bytes):
 )
 def barrier(gpu, *, function, cluster_size, threads):
     """Cycles per barrier of a whole cluster (cluster.sync, or with a relaxed arrival), and per barrier of a block."""
-    return _runner("cupy_cluster").chain(
-        gpu,
-        size=cluster_size,
-        args=[],
-        lengths=(16, 528),
-        expect=lambda rounds: rounds,
-        block=threads,
-        compiled=True,
-    )
+    return _runner("cluster_signals").barrier(gpu, cluster_size=cluster_size, threads=threads)
 
 
 def _one_at_a_time(pattern, cluster_size, vector, unroll, warps):
@@ -220,35 +204,42 @@ def _one_at_a_time(pattern, cluster_size, vector, unroll, warps):
 )
 def throughput(gpu, *, pattern, cluster_size, vector, unroll, warps):
     """Bytes that clusters which fill the GPU read out of other blocks' shared memory, one block per SM."""
-    clusters, reads = _runner("cupy_cluster"), _runner("cluster_reads")
-    block, shared = 32 * warps, clusters.most_shared(gpu)
-    held = clusters.fitting(gpu, size=cluster_size, block=block, shared=shared)
-    footprint, working = block * unroll * vector, reads.workers(pattern, cluster_size)
-    share = cluster_size - 1 if pattern == "broadcast" else 1  # of what one block can give
-    rounds = 2 * max(1, round(_BYTES / share / footprint / 2))
-    rng = np.random.default_rng()
-    words = rng.integers(0, 2**32, footprint // 4, dtype=np.uint32)
-    factors = rng.integers(0, 2**31, held * cluster_size, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    held_words, held_factors = (gpu.alloc(a.nbytes).view(np.uint32) for a in (words, factors))
-    held_words.set(words)
-    held_factors.set(factors)
-    sums = gpu.alloc(4 * factors.size * block).view(np.uint32)
-
-    def verify():
-        shape = {"pattern": pattern, "size": cluster_size, "threads": block, "unroll": unroll, "rounds": rounds}
-        return bool((sums.get().reshape(-1, block) == reads.sums(words, factors, **shape)).all())
-
-    return clusters.fill(
-        gpu,
-        clusters=held,
-        size=cluster_size,
-        block=block,
-        args=[held_words, held_factors, np.uint32(rounds), sums],
-        work=held * working * rounds * footprint,
-        shared=shared,
-        poison=lambda: gpu.memset(sums, 0xFF),
-        verify=verify,
+    return _runner("cupy_reads").work(
+        gpu, pattern=pattern, cluster_size=cluster_size, vector=vector, unroll=unroll, warps=warps
     )
+
+
+def _written(function, pattern, cluster_size, bytes):
+    """The largest access of each kind by every pattern, the others all to all."""
+    bulk, whole = bytes >= 256, bytes in (16, 8192)
+    return (function == "bulk") == bulk and (whole or pattern == "all_to_all")
+
+
+@probe(
+    "dsm/write.cu",
+    function=["store", "st_async", "bulk"],
+    pattern=values(["pair", "ring", "all_to_one", "broadcast", "all_to_all"], quick=["all_to_all"]),
+    cluster_size=values([2, 4, 8, 16], quick=[2, 8]),
+    bytes=values([4, 8, 16, 256, 1024, 4096, 8192], quick=[16, 8192], unit="B"),
+    knobs=["function", "pattern", "bytes"],
+    measures=[
+        bandwidth(),
+        per_clock(unit="B/cycle", name="bandwidth_sm"),
+        observed(name="clusters", unit="1", better="higher"),
+    ],
+    sass={
+        "sm_90+": loop(
+            lambda axes: _WRITE[axes["function"]].format(_WIDTH.get(axes["bytes"], "")),
+            count=lambda axes: 1 if axes["function"] == "bulk" else 4,
+        )
+    },
+    needs=[_CLUSTERS],
+    where=_written,
+    budget=0.5,
+)
+def write_throughput(gpu, *, function, pattern, cluster_size, bytes):
+    """Bytes that clusters which fill the GPU write into other blocks' shared memory, until the last has arrived."""
+    return _runner("cupy_writes").work(gpu, function=function, pattern=pattern, cluster_size=cluster_size, bytes=bytes)
 
 
 def _has_room(method, bins, threads, cluster_size):
@@ -271,24 +262,4 @@ def _has_room(method, bins, threads, cluster_size):
 )
 def histogram(gpu, *, method, bins, threads, cluster_size):
     """16 Mi random keys counted into bins of each block's shared memory, of a cluster's, or of global memory."""
-    clusters, counted = _runner("cupy_cluster"), _runner("cupy_keys")
-    keys, share = counted.keys(_KEYS)[0], bins // cluster_size
-    shared = 0 if method == "global" else 4 * share
-    if method == "dsm":
-        held = clusters.fitting(gpu, size=cluster_size, block=threads, shared=shared)
-    else:
-        held = gpu.multiprocessors * clusters.blocks_per_sm(gpu, block=threads, shared=shared)
-    total = gpu.alloc(4 * bins).view(np.uint32)
-    args = [keys, np.uint32(_KEYS // 4), np.uint32(bins), np.uint32(share.bit_length() - 1), total]
-
-    def run():
-        gpu.memset(total, 0)
-        clusters.enqueue(gpu, clusters=held, size=cluster_size, block=threads, args=args, shared=shared)
-
-    return gpu.call(
-        run,
-        work=_KEYS,
-        poison=lambda: gpu.memset(total, 0xFF),
-        verify=lambda: bool((total.get() == counted.expected(_KEYS, bins)).all()),
-        keep=args,
-    )
+    return _runner("cupy_histogram").work(gpu, method=method, bins=bins, threads=threads, cluster_size=cluster_size)

@@ -9,6 +9,7 @@ import numpy as np
 
 _FLOATS = {"f32": np.float32, "f64": np.float64}
 _WORD = 2**32
+_EXACT = {"f16x2": 2**11, "bf16x2": 2**8}  # whole numbers up to here have no rounding
 
 
 def operands(function: str, dtype: str) -> tuple[int, int, int]:
@@ -122,6 +123,16 @@ class Fill:
         if self.dtype in ("u32", "u64"):
             return self.initial, 1000, 0
         return self.initial, _encode(self.dtype, [1.0, 1.0]), _encode(self.dtype, [-1.0, -1.0])
+
+    def spacing(self, blocks: int, threads: int) -> int:
+        """Of so many warps one adds, the others add zero: 1 but where all that add could leave the exact numbers."""
+        exact = _EXACT.get(self.dtype)
+        if exact is None:
+            return 1
+        sharers = 32 // self.count
+        if self.pattern == "all":
+            sharers *= threads // 32 * (1 if self.source == "shared" else blocks)
+        return max(1, -(-sharers // (exact // 2)))
 
     def right(self, words: Any, launches: int, blocks: int, threads: int) -> bool:
         """Whether words (one per thread) are what `launches` launches of `blocks` blocks leave."""

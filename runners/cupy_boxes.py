@@ -18,6 +18,7 @@ SPAN = {"dram": 4 << 30, "l2": 16 << 20}  # bytes that launches walk through; L2
 _MOVED = {"dram": 4 << 30, "l2": 2 << 30}  # bytes of a launch at most
 _ROUNDS = 1024  # boxes that pass through each slot at most: where latency bounds, a launch takes about a millisecond
 _SUMS = 16  # as in tma/boxes.cuh
+_MIDDLE = 1  # offset of the middle of a filter
 
 
 class Words:
@@ -57,7 +58,7 @@ class Stream:
     """tma/throughput.cu, and tma/in_flight.cu where copies are bulk: `count` boxes per launch through all blocks.
 
     Between launches the stretch of memory moves on, so that small ones find in L2 nothing of the launch before.
-    tensor: `dims` and `swizzle` of the boxes, None for plain bulk copies.
+    tensor: `dims` and `swizzle` of the boxes; images: `dims` of columns of pixels; None for plain bulk copies.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Stream:
         blocks: int = 1,
         cluster: int = 1,
         tensor: Mapping[str, int] | None = None,
+        images: int | None = None,
     ) -> None:
         self._gpu, self._pattern, self._box, self._stages, self._cluster = gpu, pattern, box_bytes, stages, cluster
         self._grid = gpu.multiprocessors * blocks // cluster * cluster
@@ -83,9 +85,13 @@ class Stream:
         self._shared = stages * (box_bytes + 16)
         self._outer, self._swizzle = 0, 0
         if tensor is not None:
-            laid = _maps.tensor(SPAN[tier], box_bytes=box_bytes, **tensor)
+            laid = _maps.tensor(SPAN[tier], box_bytes=box_bytes // cluster, **tensor)
             _maps.install(gpu, laid, self._words.memory)
             self._outer, self._swizzle = laid.outer, laid.swizzle
+        self._images = images
+        if images is not None:
+            _maps.install(gpu, _maps.images(SPAN[tier], box_bytes=box_bytes, dims=images), self._words.memory)
+            self._outer = _MIDDLE
         gpu.allow(gpu.kernel, self._shared)
 
     def work(self) -> Work:
@@ -97,8 +103,8 @@ class Stream:
         stretches = max(1, self._boxes // self._count)
         self._launch(next(self._turns) % stretches * self._count, self._count, check=0)
 
-    def _launch(self, first: int, count: int, check: int) -> None:
-        numbers: list[Any] = [self._outer, self._boxes - 1, first, count, self._seed, check]
+    def _launch(self, first: int, count: int, check: int, outer: int | None = None) -> None:
+        numbers: list[Any] = [self._outer if outer is None else outer, self._boxes - 1, first, count, self._seed, check]
         args = [self._words.memory, *(np.uint32(n) for n in numbers), self._sums]
         block = 32 if self._loads else 128
         self._gpu.enqueue(self._gpu.kernel, self._grid, block, args, self._shared)
@@ -110,15 +116,28 @@ class Stream:
     def _verify(self) -> bool:
         count = min(self._count, self._boxes)
         first = int(np.random.default_rng().integers(self._boxes - count + 1))
+        if self._images is not None and not all(self._moved(self._images, offset) for offset in (0, 2)):
+            return False
         return self._arrived(first, count) if self._loads else self._stored(first, count)
+
+    def _moved(self, dims: int, offset: int) -> bool:
+        """Whether columns of some images are right where the filter is not at its middle."""
+        size = min(self._words.memory.nbytes, 4 << 20)  # whole images of any dimensions
+        words = self._words.memory[:size].view(np.uint32).get()
+        expected = _maps.shifted(words, dims, offset).reshape(-1, self._box // 4).sum(axis=0, dtype=np.uint32)
+        return bool((self._summed(0, size // self._box, outer=offset)[0] == expected).all())
 
     def _arrived(self, first: int, count: int) -> bool:
         """Blocks of the same rank in their clusters share sums: each rank got every box."""
-        self._gpu.memset(self._sums, 0)
-        self._launch(first, count, check=1)
-        got = self._sums.get().reshape(_SUMS // self._cluster, self._cluster, -1).sum(axis=0, dtype=np.uint32)
+        got = self._summed(first, count)
         place = _maps.landed(4 * np.arange(self._box // 4), self._swizzle) // 4
         return bool((got == self._words.sums(first, count, self._box)[place]).all())
+
+    def _summed(self, first: int, count: int, outer: int | None = None) -> Any:
+        """What landed in boxes, word by word of the box, summed up by rank in the cluster."""
+        self._gpu.memset(self._sums, 0)
+        self._launch(first, count, check=1, outer=outer)
+        return self._sums.get().reshape(_SUMS // self._cluster, self._cluster, -1).sum(axis=0, dtype=np.uint32)
 
     def _stored(self, first: int, count: int) -> bool:
         gpu, wrong = self._gpu, self._gpu.alloc(8).view(np.uint64)
@@ -167,6 +186,28 @@ def by_threads(gpu: Any, *, tier: str, warps: int, unroll: int, vector: int, sta
         keep=[words, sums],
     )
     return timed
+
+
+def in_flight(gpu: Any, *, method: str, tier: str, in_flight: int, unroll: int, vector: int) -> Work:
+    """Work of tma/in_flight: so many bytes under way per SM, by the threads' own loads or by copies."""
+    if method in ("plain", "cp_async"):
+        return by_threads(
+            gpu,
+            tier=tier,
+            warps=in_flight // (32 * vector * unroll),
+            unroll=unroll,
+            vector=vector,
+            staged=method == "cp_async",
+        )
+    stream = Stream(
+        gpu,
+        pattern="load",
+        tier=tier,
+        box_bytes=in_flight // unroll,
+        stages=unroll,
+        tensor={"dims": 2} if method == "tensor" else None,
+    )
+    return stream.work()
 
 
 def _fresh_seed() -> np.uint32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ _clusters = content.load_module(Path(__file__).with_name("cupy_cluster.py"))
 # As the kernel has them.
 PAIR = np.dtype([(n, "u4") for n in ("source", "destination", "size", "short_cycles", "long_cycles", "end")])
 _RING, _SHORT, _LONG = 32, 16, 80
+RESOLUTION = 1 / (_LONG - _SHORT)  # cycles per load: a chain takes whole cycles
 
 SIZES = (16, 8, 4, 2)
 _WAVES = 96  # over the size: how often the clusters of a launch change, so that launches of all sizes take alike
@@ -88,10 +89,20 @@ def latest(gpu: Any, key: Hashable) -> Sweep:
     return _latest
 
 
-def sweep(gpu: Any, sizes: Sequence[int] = SIZES, rounds: int = _ROUNDS) -> Sweep:
+def sweep(
+    gpu: Any,
+    sizes: Sequence[int] = SIZES,
+    rounds: int = _ROUNDS,
+    *,
+    waves: int = _WAVES,
+    share: float = 1.0,
+    around: Callable[[Callable[[], Any]], Any] = lambda launch: launch(),
+) -> Sweep:
     """Launches in clusters of the given sizes until every two SMs of a group have met often enough, or `rounds` times.
 
-    A size that the GPU does not hold is left out. Raises Unavailable where it holds none of them.
+    A size that the GPU does not hold is left out. waves: over the size, how often the clusters of a launch change.
+    share: of the clusters that fit, how many are there at once. around(launch): makes each launch, with what goes
+    before it. Raises Unavailable where the GPU holds clusters of none of the sizes.
     """
     shared, rng = _clusters.most_shared(gpu), np.random.default_rng()
     fitting = {size: count for size in sizes if (count := _fitting(gpu, size, shared))}
@@ -101,9 +112,12 @@ def sweep(gpu: Any, sizes: Sequence[int] = SIZES, rounds: int = _ROUNDS) -> Swee
     right = True
     for _ in range(rounds):
         for size, clusters in fitting.items():
-            found, ended = _launch(gpu, size, clusters * max(2, _WAVES // size), shared, rng)
-            taken.append(found)
-            right &= ended
+            times = max(2, waves // size)
+            once, launches = (clusters * times, 1) if share == 1.0 else (max(1, int(clusters * share)), times)
+            for _ in range(launches):
+                found, ended = around(lambda n=once, size=size: _launch(gpu, size, n, shared, rng))
+                taken.append(found)
+                right &= ended
         together = np.concatenate(taken)
         if _complete(together):
             break

@@ -290,9 +290,9 @@ class Gpu:
         """A ring of offsets in units of `unit` bytes through device memory (uint32) (cupy_ring.py)."""
         return _rings.ring_of_offsets(self, footprint, stride, unit)
 
-    def copy_to_constant(self, name: str, words: Any) -> None:
-        """Copy a device array to a `__constant__` array of the cell's kernel file."""
-        status, address, _size = driver.cuLibraryGetGlobal(self._object.handle, name.encode())
+    def copy_to_constant(self, name: str, words: Any, loaded: Any = None) -> None:
+        """Copy a device array to a `__constant__` array of the cell's kernel file, or of another loading of it."""
+        status, address, _size = driver.cuLibraryGetGlobal((loaded or self._object).handle, name.encode())
         if status != 0:
             raise RuntimeError(f"no __constant__ {name} in the kernel ({status})")
         kind = cp.cuda.runtime.memcpyDeviceToDevice

@@ -1,5 +1,6 @@
-// Measures: load-to-use latency of one thread following addresses, through L1 or around it.
-// Could fool it: lines that another launch left in a cache (the ring is walked before the clock starts).
+// Measures: load-to-use latency of one thread per block following addresses, through L1 or around it.
+// Could fool it: lines that another launch left in a cache (the ring is walked before the clock starts); two blocks on one
+// SM (each says where it ran).
 // SASS: 16 dependent LDG.E.64 (past L1: .STRONG.GPU) per iteration between two clock reads.
 #include "clock.cuh"
 
@@ -9,9 +10,11 @@
 #define LOAD "ld.global.cg.u64 %0, [%0];"
 #endif
 
-// `hops` is a positive multiple of 16; `warm` hops are walked before the clock starts.
-extern "C" __global__ void probe(u64 start, unsigned warm, unsigned hops, Stamp* out) {
-    u64 p = start;
+// Block b walks a ring that lies b * pitch behind the first one, and writes out[b]. `hops` is a positive multiple of 16;
+// `warm` hops are walked before the clock starts.
+extern "C" __global__ void probe(u64 start, u64 pitch, unsigned warm, unsigned hops, Stamp* out) {
+    if (threadIdx.x) return;
+    u64 p = start + blockIdx.x * pitch;
 #pragma unroll 1
     for (unsigned i = 0; i < warm; ++i) asm volatile(LOAD : "+l"(p)::"memory");
     const u64 g0 = globaltimer_now();
@@ -23,5 +26,5 @@ extern "C" __global__ void probe(u64 start, unsigned warm, unsigned hops, Stamp*
     }
     const u64 c1 = clock_after(p);
     const u64 g1 = globaltimer_now();
-    *out = Stamp{c0, c1, g0, g1, p, smid(), 0};
+    out[blockIdx.x] = Stamp{c0, c1, g0, g1, p, smid(), 0};
 }

@@ -17,11 +17,14 @@ __device__ __forceinline__ unsigned timed(u64& p, unsigned hops) {
     return (unsigned)(clock_after(p) - c0);
 }
 
-// Block k of memory lies at k * step; its first word points at a second one, which points at itself. Per block: the
-// cycles of the load of the first word, of the second, of the second again, and whether the loads went there.
-extern "C" __global__ void probe(u64 memory, u64 step, u64 offset, unsigned blocks, unsigned hops, unsigned* cycles) {
+// Stretch k of memory lies at k * step; its first word points at a second one, which points at itself. Each block of threads
+// has `count` stretches. Per stretch: the cycles of the load of the first word, of the second, of the second again, and
+// whether the loads went there.
+extern "C" __global__ void probe(u64 memory, u64 step, u64 offset, unsigned count, unsigned hops, unsigned* cycles) {
+    memory += blockIdx.x * count * step;
+    cycles += 4 * blockIdx.x * count;
 #pragma unroll 1
-    for (unsigned k = 0; k < blocks; ++k) {
+    for (unsigned k = 0; k < count; ++k) {
         const u64 place = memory + k * step;
         u64 p = place;
         const unsigned first = timed(p, hops), second = timed(p, hops), third = timed(p, hops);

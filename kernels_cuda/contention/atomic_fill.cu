@@ -7,10 +7,11 @@
 extern __shared__ Value staged[];
 
 // A warp falls on `count` words: its own line (PATTERN_WARP), or the same ones for all (PATTERN_ALL). Floating-point
-// operands alternate in sign, so that the words keep what they had. `words` holds the words of global memory, or gets
+// operands alternate in sign, so that the words keep what they had; of `spacing` warps one adds and the others add zero, so
+// that no order of them leaves the numbers that a small type holds exactly. `words` holds the words of global memory, or gets
 // each block's words of shared memory; `launches` counts.
 extern "C" __global__ void probe(Value* words, Value initial, Value operand, Value negative, unsigned count,
-                                 unsigned rounds, unsigned* launches, unsigned* sink, Stamp* out) {
+                                 unsigned rounds, unsigned spacing, unsigned* launches, unsigned* sink, Stamp* out) {
     const unsigned lane = threadIdx.x % 32, thread = blockIdx.x * blockDim.x + threadIdx.x;
 #if defined(SOURCE_SHARED)
     staged[threadIdx.x] = initial;
@@ -30,7 +31,8 @@ extern "C" __global__ void probe(Value* words, Value initial, Value operand, Val
     const Value even = operand + 2 * thread, odd = even;
 #else
     const bool minus = (lane + threadIdx.x / 32) % 2;  // else all add before any takes back, and small types round
-    const Value even = minus ? negative : operand, odd = minus ? operand : negative;
+    const bool adds = thread / 32 % spacing == 0;
+    const Value even = !adds ? (Value)0 : minus ? negative : operand, odd = !adds ? (Value)0 : minus ? operand : negative;
 #endif
     Value fold = 0;
     __syncthreads();

@@ -4,9 +4,13 @@
 #include "clock.cuh"
 #include "atomics.cuh"
 
-// Per line: the cycles of 8 atomics, as the difference of a chain of 16 and one of 8, and what is left in x and memory.
+// Each block has `lines` lines. Per line: the cycles of 8 atomics, as the difference of a chain of 16 and one of 8, and what
+// is left in x and memory.
 extern "C" __global__ void probe(u64 memory, u64 stride, unsigned lines, u64 initial, u64 operand, u64 swap, unsigned* cycles,
                                  u64* left) {
+    memory += blockIdx.x * lines * stride;
+    cycles += blockIdx.x * lines;
+    left += 2 * blockIdx.x * lines;
     memory += threadIdx.x;  // 0, but the compiler may not know: it sums up what lanes add to one address
 #pragma unroll 1
     for (unsigned line = 0; line < lines; ++line) {

@@ -18,8 +18,10 @@ typedef unsigned Value;
 #endif
 
 // Rank 0 works in the memory of rank `target`: a ring of `count` places (i follows 5 i + 3, `count` a power of two), or one
-// word that starts as `first`, to which the value that the last atomic returned is added.
-extern "C" __global__ void probe(unsigned target, unsigned count, unsigned first, unsigned steps, Stamp* out) {
+// word that starts as `first`, to which the value that the last atomic returned is added. Cluster `chosen` alone is at work.
+extern "C" __global__ void probe(unsigned target, unsigned count, unsigned first, unsigned chosen, unsigned steps,
+                                 Stamp* out) {
+    if (cluster_id() != chosen) return;
     // The thread's own word, which is the first: to one address for all threads ptxas adds the sum of the warp.
     const unsigned at = mapped(shared_address(words) + 4 * threadIdx.x, target);
     cluster_sync();  // the other block runs from here on

@@ -13,8 +13,9 @@
 #define BARRIER (cluster_arrive(), cluster_wait())
 #endif
 
-// `rounds` is a positive multiple of 16. The first thread of the grid writes the stamp.
-extern "C" __global__ void __cluster_dims__(CLUSTER_SIZE, 1, 1) probe(unsigned rounds, Stamp* out) {
+// `rounds` is a positive multiple of 16. Cluster `chosen` alone is at work; its first thread writes the stamp.
+extern "C" __global__ void __cluster_dims__(CLUSTER_SIZE, 1, 1) probe(unsigned chosen, unsigned rounds, Stamp* out) {
+    if (blockIdx.x / CLUSTER_SIZE != chosen) return;
     BARRIER;
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_now();
@@ -25,5 +26,5 @@ extern "C" __global__ void __cluster_dims__(CLUSTER_SIZE, 1, 1) probe(unsigned r
     }
     const u64 c1 = clock_now();
     const u64 g1 = globaltimer_now();
-    if (blockIdx.x == 0 && threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, rounds, smid(), 0};
+    if (blockIdx.x % CLUSTER_SIZE == 0 && threadIdx.x == 0) *out = Stamp{c0, c1, g0, g1, rounds, smid(), 0};
 }

@@ -69,9 +69,11 @@ __device__ __forceinline__ unsigned receive(unsigned own, unsigned round, unsign
     return word;
 }
 
-// Two blocks, one thread each at work. `data`: the `bytes` of the buffer; `arrived` gets what came back. result: the sum of
+// Clusters of two blocks, of which number `chosen` works, one thread of each block. `data`: the `bytes` of the buffer; `arrived` gets what came back. result: the sum of
 // the words that rank 0 received.
-extern "C" __global__ void probe(const uint4* data, uint4* arrived, unsigned bytes, unsigned rounds, Stamp* out) {
+extern "C" __global__ void probe(const uint4* data, uint4* arrived, unsigned bytes, unsigned chosen, unsigned rounds,
+                                 Stamp* out) {
+    if (cluster_id() != chosen) return;
     const unsigned rank = cluster_rank(), own = shared_address(memory), other = mapped(own, rank ^ 1);
     for (unsigned i = threadIdx.x; i < bytes / 16; i += blockDim.x) {
         ((uint4*)(memory + BUFFER))[i] = rank == 0 ? data[i] : make_uint4(0, 0, 0, 0);

@@ -138,7 +138,34 @@ TENSOR_OPERATIONS(3)
 TENSOR_OPERATIONS(4)
 TENSOR_OPERATIONS(5)
 
+// Columns of pixels of images (im2col), channels innermost. `w`, `h`, `d`: the first pixel, before the offset of the filter
+// is added, which is the same in every dimension; `n`: the image.
+__device__ __forceinline__ void image_load_3(unsigned to, const void* map, int w, int, int, int n, unsigned short offset,
+                                             unsigned barrier) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cta.global.im2col.mbarrier::complete_tx::bytes [%0], "
+                 "[%1, {0, %2, %3}], [%4], {%5};" ::"r"(to),
+                 "l"((u64)map), "r"(w), "r"(n), "r"(barrier), "h"(offset)
+                 : "memory");
+}
+
+__device__ __forceinline__ void image_load_4(unsigned to, const void* map, int w, int h, int, int n,
+                                             unsigned short offset, unsigned barrier) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cta.global.im2col.mbarrier::complete_tx::bytes [%0], "
+                 "[%1, {0, %2, %3, %4}], [%5], {%6, %6};" ::"r"(to),
+                 "l"((u64)map), "r"(w), "r"(h), "r"(n), "r"(barrier), "h"(offset)
+                 : "memory");
+}
+
+__device__ __forceinline__ void image_load_5(unsigned to, const void* map, int w, int h, int d, int n,
+                                             unsigned short offset, unsigned barrier) {
+    asm volatile("cp.async.bulk.tensor.5d.shared::cta.global.im2col.mbarrier::complete_tx::bytes [%0], "
+                 "[%1, {0, %2, %3, %4, %5}], [%6], {%7, %7, %7};" ::"r"(to),
+                 "l"((u64)map), "r"(w), "r"(h), "r"(d), "r"(n), "r"(barrier), "h"(offset)
+                 : "memory");
+}
+
 // tensor_load_3 and so on by the macro DIMS.
 #define TENSOR_NAME(operation, dims) operation##_##dims
 #define TENSOR_OF(operation, dims) TENSOR_NAME(operation, dims)
 #define TENSOR(operation) TENSOR_OF(tensor_##operation, DIMS)
+#define IMAGE_LOAD TENSOR_OF(image_load, DIMS)

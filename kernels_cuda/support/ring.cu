@@ -36,3 +36,26 @@ extern "C" __global__ void self_addresses(char* memory, u64 stride, unsigned n) 
     for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x)
         *(u64*)(memory + k * stride) = (u64)(memory + k * stride);
 }
+
+// Rings of one order, `pitch` apart, one per block.
+extern "C" __global__ void rings(char* memory, u64 pitch, u64 stride, unsigned n, unsigned half_bits) {
+    char* const mine = memory + blockIdx.x * pitch;
+    for (unsigned k = threadIdx.x; k < n; k += blockDim.x) {
+        const u64 here = permuted(k, n, half_bits), next = permuted(k + 1 == n ? 0 : k + 1, n, half_bits);
+        *(u64*)(mine + here * stride) = (u64)(mine + next * stride);
+    }
+}
+
+// A ring through any places, in the order of the list.
+extern "C" __global__ void ring_through(const u64* places, unsigned n) {
+    for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x)
+        *(u64*)places[k] = places[k + 1 == n ? 0 : k + 1];
+}
+
+// `count` stretches of `step` bytes, whose first word points `offset` bytes on, at a word that points at itself.
+extern "C" __global__ void lay_pairs(char* memory, u64 step, u64 offset, unsigned count) {
+    for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < count; k += gridDim.x * blockDim.x) {
+        char* const first = memory + k * step;
+        *(u64*)first = *(u64*)(first + offset) = (u64)(first + offset);
+    }
+}

@@ -1,12 +1,13 @@
 // A ring of STAGES boxes of BYTES in shared memory, filled from global memory by copies of one kind.
 //
 // Box number i of memory is the i-th stretch of BYTES; by tensor map it is the box at coordinate i * outer of the
-// outermost dimension, which holds the same bytes.
+// outermost dimension, which holds the same bytes. By im2col, boxes are columns of the pixels of images of 32 pixels a side
+// and 128 bytes a pixel; where the offset of the filter is 1, its middle, they hold the same bytes again.
 #pragma once
 #include "mbarrier.cuh"
 #include "tma.cuh"
 
-#ifdef FORM_TENSOR
+#if defined(FORM_TENSOR) || defined(FORM_IM2COL)
 __constant__ __align__(128) u64 tensor_map[16];
 #endif
 
@@ -18,7 +19,7 @@ __device__ __forceinline__ unsigned full_at(unsigned slot) { return shared_addre
 
 struct Boxes {
     u64 memory;
-    unsigned outer;  // boxes lie that far apart along the outermost dimension of the tensor map
+    unsigned outer;  // boxes lie that far apart along the outermost dimension of the tensor map; im2col: the offset
     unsigned mask;   // the number of boxes less 1, a mask of bits: behind the last one the first comes again
 
     __device__ __forceinline__ u64 address(unsigned box) const { return memory + (u64)(box & mask) * BYTES; }
@@ -29,6 +30,10 @@ __device__ __forceinline__ void load_box(Boxes boxes, unsigned box, unsigned slo
     mbarrier_arrive_expect(full_at(slot), BYTES);
 #ifdef FORM_TENSOR
     TENSOR(load)(box_at(slot), tensor_map, boxes.place(box), full_at(slot));
+#elif defined(FORM_IM2COL)
+    const unsigned pixel = (box & boxes.mask) * (BYTES / 128);
+    IMAGE_LOAD(box_at(slot), tensor_map, (int)(pixel & 31) - 1, (int)(pixel >> 5 & 31) - 1, (int)(pixel >> 10 & 31) - 1,
+               (int)(pixel >> 5 * (DIMS - 2)), (unsigned short)boxes.outer, full_at(slot));
 #else
     bulk_load(box_at(slot), boxes.address(box), BYTES, full_at(slot));
 #endif

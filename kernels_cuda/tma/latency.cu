@@ -55,29 +55,30 @@ __device__ __forceinline__ u64 hop(u64 p, unsigned at, unsigned barrier, unsigne
 }
 
 // Asks for the places of the coming walk to be brought to L2, and gives them time to come.
-__device__ __forceinline__ void announce(u64 memory, unsigned stride, unsigned n, unsigned half_bits, unsigned first,
+__device__ __forceinline__ void announce(u64 origin, unsigned scale, unsigned n, unsigned half_bits, unsigned first,
                                          unsigned hops) {
 #ifdef METHOD_PREFETCHED
 #pragma unroll 1
     for (unsigned i = 0; i < hops; ++i)
-        bulk_prefetch(memory + (u64)permuted((unsigned)(((u64)first + i) % n), n, half_bits) * stride, BYTES);
+        bulk_prefetch(origin + (u64)permuted((unsigned)(((u64)first + i) % n), n, half_bits) * scale, BYTES);
     const u64 begun = globaltimer_now();
     while (globaltimer_now() - begun < 100000) {}
 #endif
 }
 
-// `hops` is a positive multiple of 4. The ring is that of permutation.cuh; `first` is the number of the place `start`.
-// A warp, of which one thread walks.
-extern "C" __global__ void probe(u64 start, u64 memory, unsigned stride, unsigned n, unsigned half_bits,
-                                 unsigned first, unsigned hops, Stamp* out) {
+// `hops` is a positive multiple of 4. The ring is that of permutation.cuh: its place k lies at origin + permuted(k) * scale, an
+// address, or a coordinate. Block b walks from place `first` + b * `apart` on, with one thread of its warp, and writes out[b].
+extern "C" __global__ void probe(u64 origin, unsigned scale, unsigned n, unsigned half_bits, unsigned first,
+                                 unsigned apart, unsigned hops, Stamp* out) {
 #ifdef BY_TMA
     if (!elected()) return;
 #else
     if (threadIdx.x) return;
 #endif
     const unsigned at = (unsigned)__cvta_generic_to_shared(landed), barrier = at + BYTES;
-    u64 p = start;
-    announce(memory, stride, n, half_bits, first, hops + 2);
+    first = (unsigned)((first + (u64)blockIdx.x * apart) % n);
+    u64 p = origin + (u64)permuted(first, n, half_bits) * scale;
+    announce(origin, scale, n, half_bits, first, hops + 2);
 #ifdef BY_TMA
     mbarrier_init(barrier, 1);
     mbarrier_init_done();
@@ -93,5 +94,5 @@ extern "C" __global__ void probe(u64 start, u64 memory, unsigned stride, unsigne
     }
     const u64 c1 = clock_after(p + threadIdx.x);  // not the same in all threads: else sm_120 reads the uniform clock
     const u64 g1 = globaltimer_now();
-    *out = Stamp{c0, c1, g0, g1, p, smid(), 0};
+    out[blockIdx.x] = Stamp{c0, c1, g0, g1, p, smid(), 0};
 }

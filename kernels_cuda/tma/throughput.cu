@@ -30,7 +30,12 @@ __device__ __forceinline__ void share_box(Boxes boxes, unsigned box, unsigned sl
     const unsigned short everyone = (1u << CLUSTER_SIZE) - 1;
     const unsigned part = rank * SHARE;
     mbarrier_arrive_expect(full_at(slot), BYTES);
+#ifdef FORM_TENSOR  // the boxes of the map are shares
+    const int place = (int)(((box & boxes.mask) * CLUSTER_SIZE + rank) * boxes.outer);
+    TENSOR(multicast)(box_at(slot) + part, tensor_map, place, full_at(slot), everyone);
+#else
     bulk_multicast(box_at(slot) + part, boxes.address(box) + part, SHARE, full_at(slot), everyone);
+#endif
 }
 
 __device__ __forceinline__ void stream_shared(Boxes boxes, unsigned first, unsigned step, unsigned count, u64 sums,
@@ -117,7 +122,7 @@ extern "C" __global__ void IN_CLUSTERS probe(u64 memory, unsigned outer, unsigne
     cluster_barrier();
 #else
     if (!elected()) return;
-#ifdef FORM_TENSOR
+#if defined(FORM_TENSOR) || defined(FORM_IM2COL)
     tensor_ready(tensor_map);
 #endif
 #pragma unroll 1

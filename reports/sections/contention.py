@@ -1,9 +1,13 @@
 """What it costs to meet: bank conflicts, atomics on few words, fences and barriers by scope."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from gridstone.content import load_module
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Fact, Panel, Section, listing, measured, median_of, series, trusted
+from gridstone.report import Panel, Section, measured, series
+
+_said = load_module(Path(__file__).with_name("_contention_said.py"))
 
 FAMILY = "contention"
 ORDER = 47
@@ -11,12 +15,10 @@ PROBES = tuple(
     f"contention/{name}"
     for name in (
         "strided_latency strided_load l2_sets shared_atomic_latency global_atomic_latency atomic_throughput fence "
-        "barrier grid_barrier"
+        "fence_system barrier grid_barrier"
     ).split()
 )
 
-_LOOP = "CAST.SPIN"  # the opcode of a compare-and-swap in a loop: there is no instruction for the operation itself
-_BANKS = 32
 _STRIDE = Scale(label="bytes from one lane to the next")
 _LATENCY = Scale(label="cycles", unit="cycle", start=0)
 _LOG_LATENCY = Scale(label="cycles", unit="cycle", log=True)
@@ -26,10 +28,10 @@ _GLOBAL = {"latency_near": "near", "latency_far": "far"}
 
 
 def section(rows):
-    facts = tuple(_facts(rows))
+    facts = tuple(_said.facts(rows))
     return Section(
-        heading=_heading(facts),
-        lead=_lead(rows),
+        heading=_said.heading(facts),
+        lead=_said.lead(rows),
         panels=(
             *_strides(rows),
             *_atomic_latencies(rows),
@@ -40,81 +42,6 @@ def section(rows):
         ),
         facts=facts,
     )
-
-
-def _heading(facts):
-    named = {fact.quantity: fact.value for fact in facts}
-    parts = []
-    if "bank_conflict" in named:
-        parts.append(f"a bank conflict costs {named['bank_conflict']:.2g} cycles per word")
-    if "shared_atomic_latency" in named:
-        parts.append(f"an atomic add in shared memory {named['shared_atomic_latency']:.0f} cycles")
-    if "global_atomic_latency_near" in named:
-        parts.append(f"in near L2 {named['global_atomic_latency_near']:.0f}")
-    if not parts:
-        return "Conflicts, atomics, fences and barriers"
-    text = listing(parts)
-    return text[0].upper() + text[1:]
-
-
-def _lead(rows):
-    parts = []
-    opcodes = trusted(rows).dropna(subset="opcodes")
-    atomics = opcodes[opcodes["probe"].isin(["contention/shared_atomic_latency", "contention/atomic_throughput"])]
-    loops = atomics[atomics["opcodes"].str.contains(_LOOP, regex=False)]
-    if len(loops):
-        names = sorted({f"{f} of {t}" for f, t in zip(loops["function"], loops["dtype"], strict=True)})
-        parts.append(f"Shared memory has no instruction for {listing(names)}: there it is a loop around a CAS.")
-    fences = opcodes[opcodes["probe"] == "contention/fence"]
-    for scope in ("block", "gpu"):
-        chosen = fences[(fences["scope"] == scope) & (fences["function"] == "acq_rel")] if len(fences) else fences
-        if len(chosen):
-            names = [word.split("*")[0] for word in chosen["opcodes"].iloc[0].split()]
-            named = [name for name in names if name.startswith(("MEMBAR", "ERRBAR", "CGAERRBAR", "CCTL"))]
-            parts.append(f"An acquire-release fence of the {scope.replace('gpu', 'GPU')} is {listing(named)}.")
-    return " ".join(parts)
-
-
-def _facts(rows):
-    chase = trusted(measured(rows, "contention/strided_latency", "latency", source="shared", vector=4))
-    free, worst = (median_of(chase[chase["stride"] == stride]) if len(chase) else None for stride in (4, 128))
-    if free and worst:
-        ways = _BANKS - 1
-        yield Fact(
-            quantity="bank_conflict",
-            value=(worst[0] - free[0]) / ways,
-            lo=(worst[1] - free[2]) / ways,
-            hi=(worst[2] - free[1]) / ways,
-            n=free[3] + worst[3],
-            unit="cycle/word",
-            better="lower",
-            detail="32 lanes on one bank, against one lane on each",
-        )
-    adds = {"function": "add", "dtype": "u32"}
-    for quantity, probe, metric, axes in (
-        ("shared_atomic_latency", "shared_atomic_latency", "latency", {**adds, "count": 1}),
-        ("global_atomic_latency_near", "global_atomic_latency", "latency_near", adds),
-        ("global_atomic_latency_far", "global_atomic_latency", "latency_far", adds),
-        ("fence_block", "fence", "latency", {"function": "acq_rel", "scope": "block", "pattern": "store"}),
-        ("fence_gpu", "fence", "latency", {"function": "acq_rel", "scope": "gpu", "pattern": "store"}),
-        ("fence_system", "fence", "latency", {"function": "acq_rel", "scope": "system", "pattern": "store"}),
-        ("barrier_latency", "barrier", "latency", {"function": "block", "warps": 8}),
-    ):
-        chosen = trusted(measured(rows, f"contention/{probe}", metric, **axes))
-        estimate = median_of(chosen)
-        if estimate:
-            value, lo, hi, n = estimate
-            clock = chosen["sm_mhz"].median()
-            yield Fact(
-                quantity=quantity,
-                value=value,
-                lo=lo,
-                hi=hi,
-                n=n,
-                unit=str(chosen["unit"].iloc[0]),
-                better="lower",
-                sm_mhz=float(clock) if clock == clock else None,
-            )
 
 
 def _strides(rows):
@@ -197,7 +124,7 @@ def _atomic_latencies(rows):
 
 
 def _how(row):
-    return "loop" if _LOOP in str(row["opcodes"]) else "instruction"
+    return "loop" if _said.LOOP in str(row["opcodes"]) else "instruction"
 
 
 def _atomic_rates(rows):
@@ -226,7 +153,7 @@ def _atomic_rates(rows):
         )
         panels.append(Panel(svg=svg, caption=caption, wide=True))
     for source, where in (("shared", "shared memory"), ("global", "global memory")):
-        spread = chosen[(chosen["source"] == source) & (chosen["pattern"] == "warp") & (chosen["count"] == _BANKS)]
+        spread = chosen[(chosen["source"] == source) & (chosen["pattern"] == "warp") & (chosen["count"] == _said.BANKS)]
         if spread.empty:
             continue
         ordered = spread.sort_values("value", ascending=False)
@@ -237,7 +164,7 @@ def _atomic_rates(rows):
 
 
 def _fences(rows):
-    chosen = measured(rows, "contention/fence", "latency")
+    chosen = _said.fences(rows)
     if chosen.empty:
         return []
     entries = _entries(

@@ -1,15 +1,20 @@
 """DPX: which intrinsics are one instruction, what they cost, what fusing does to a count, and what an aligner gains."""
 
 import re
+from pathlib import Path
 
+from gridstone.content import load_module
 from gridstone.figure import Dot, Scale, dots
 from gridstone.report import Panel, Section, amount, fact, listing, measured, median_of, trusted
+
+_html = load_module(Path(__file__).with_name("_table.py"))
 
 FAMILY = "dpx"
 ORDER = 46
 PROBES = ("dpx/latency", "dpx/throughput", "dpx/smith_waterman")
 
 _FUSED = "_fused"
+_LOOP = ("UIADD3", "ISETP.NE", "BRA")  # what counts the iterations
 _NATIVE = re.compile(r"VIADDMNMX|VIMNMX3|VIMNMX\S*(RELU|16x2)")
 # The intrinsics that others have published about.
 _PUBLISHED = ("viaddmax_s16x2", "viaddmax_s32", "vimax3_s32", "vimax3_s32_relu", "vimax_s32_relu", "vibmax_s16x2")
@@ -23,7 +28,12 @@ def section(rows):
     return Section(
         heading=_heading(latency, source),
         lead=" ".join(filter(None, (_native(latency), _fused(latency, source, machine), _gain(cells)))),
-        panels=(*_latencies(latency), *_throughputs(source), *_alignments(cells)),
+        panels=(
+            *_latencies(latency),
+            *_throughputs(source),
+            *_every(latency, source, machine),
+            *_alignments(cells),
+        ),
         facts=tuple(_facts(latency)),
     )
 
@@ -60,7 +70,7 @@ def _native(latency):
     known = known[known["opcodes"].notna() & (known["opcodes"] != "")]
     if known.empty:
         return ""
-    native = int(known["opcodes"].map(lambda held: bool(_NATIVE.match(held))).sum())
+    native = int((known["opcodes"].map(_how) == "native").sum())
     return f"Of {len(known)} intrinsics {native} are an instruction of this GPU, the others are emulated."
 
 
@@ -140,6 +150,36 @@ def _throughputs(source):
     )
     caption = "Operations as the source has them, per SM and clock. A packed one counts once."
     yield Panel(svg=svg, caption=caption)
+
+
+def _every(latency, source, machine):
+    """A table of all intrinsics: what is timed, and both counts of the same throughput."""
+    good = trusted(latency).sort_values("function") if len(latency) else latency
+    if good.empty:
+        return
+    counts = [
+        {row["function"]: row["value"] for row in trusted(rows).to_dict("records")} if len(rows) else {}
+        for rows in (source, machine)
+    ]
+    body = []
+    for row in good.to_dict("records"):
+        held = row.get("opcodes")
+        held = held if isinstance(held, str) else ""
+        how = "" if not held else "fused" if row["function"].endswith(_FUSED) else _how(held)
+        per_clock = [f"{of[row['function']]:.4g}" if row["function"] in of else "" for of in counts]
+        opcodes = ", ".join(word.rpartition("*")[0] for word in held.split() if not word.startswith(_LOOP))
+        body.append([_named(row), how, opcodes, f"{row['value']:.4g}", *per_clock])
+    heads = ("intrinsic", "", "machine code of the loop", "cycles", "operations per SM and clock", "instructions")
+    caption = (
+        "Every intrinsic: native where the loop has an instruction of its own for it, emulated where it has others, "
+        "fused where two of them became one; cycles in a chain, and throughput counted in operations of the source and "
+        "in machine instructions. What other architectures make of them is in the tests of the machine code."
+    )
+    yield Panel(svg=_html.table(heads, body, words=3), caption=caption, wide=True)
+
+
+def _how(held):
+    return "native" if _NATIVE.match(held) else "emulated"
 
 
 def _alignments(cells):

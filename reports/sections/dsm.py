@@ -1,16 +1,23 @@
 """Distributed shared memory: pairs of SMs and their model, throughput by pattern, other ways across, a histogram."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from gridstone.content import load_module
 from gridstone.figure import Dot, Scale, dots, lines
 from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, median_of, nearest, series, trusted
 from gridstone.report.pairwise import held_out, matrix_of, picture
 from gridstone.units import format_bytes
 
+_more = load_module(Path(__file__).with_name("_dsm_more.py"))
+
 FAMILY = "dsm"
 ORDER = 25
 PROBES = tuple(
-    f"dsm/{name}" for name in "latency_pair latency_by_size access round_trip barrier throughput histogram".split()
+    f"dsm/{name}"
+    for name in (
+        "latency_pair pair_model latency_by_size access round_trip barrier throughput write_throughput histogram"
+    ).split()
 )
 
 _PATTERNS = ("pair", "ring", "all_to_all", "random", "broadcast", "all_to_one")
@@ -36,8 +43,17 @@ def section(rows):
     histogram, crossing = _histogram(rows)
     return Section(
         heading=_claim(matrix, quality, rows),
-        lead=" ".join(filter(None, (_bound(rows), crossing))),
-        panels=(*pictures, *_by_size(rows), *_throughput(rows), *_ways(rows), *_barriers(rows), *histogram),
+        lead=" ".join(filter(None, (_more.bound(rows), _more.unmoved(rows), crossing))),
+        panels=(
+            *pictures,
+            *_more.changes(rows),
+            *_by_size(rows),
+            *_throughput(rows),
+            *_more.writes(rows),
+            *_ways(rows),
+            *_barriers(rows),
+            *histogram,
+        ),
         facts=tuple(_facts(rows, matrix)),
     )
 
@@ -108,27 +124,6 @@ def _throughput(rows):
         )
         pictures.append((drawn, f"All to all by {name}, 32 warps per SM."))
     return [Panel(svg=svg, caption=caption) for svg, caption in pictures]
-
-
-def _bound(rows):
-    """What bounds the throughput: said where more loads in flight, or wider ones, change it little."""
-    chosen = trusted(measured(rows, "dsm/throughput", "bandwidth_sm"))
-    if chosen.empty:
-        return ""
-    words = [f"{best(part)['value']:.1f} at {size:g} blocks" for size, part in chosen.groupby("cluster_size")]
-    text = f"Bytes per clock that an SM reads from others: at most {listing(words)}."
-    many = chosen[(chosen["vector"] == 16) & (chosen["pattern"] == "all_to_all")]
-    ratios = [
-        float(more["value"].iloc[0] / less["value"].iloc[0])
-        for _, part in many.groupby("cluster_size")
-        if len(more := part[part["unroll"] == 8]) and len(less := part[part["unroll"] == 4])
-    ]
-    if ratios and max(ratios) < 1.05:
-        text += (
-            " Twice the loads in flight change that by at most "
-            f"{100 * max(abs(r - 1) for r in ratios):.0f} %: the network between the SMs bounds it, not latency."
-        )
-    return text
 
 
 def _ways(rows):

@@ -1,11 +1,16 @@
 """Matrix instructions of one warp: native or emulated by their machine code, share of the limit, saturation."""
 
 import re
-from html import escape
+from pathlib import Path
 
+from gridstone.content import load_module
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
+from gridstone.fit.throughput import work_of
+from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, trusted
 from gridstone.units import format_value
+
+_law = load_module(Path(__file__).with_name("_saturation.py"))
+_html = load_module(Path(__file__).with_name("_table.py"))
 
 FAMILY = "mma"
 ORDER = 51
@@ -23,7 +28,7 @@ def section(rows):
     return Section(
         heading=_heading(fastest["flop/cycle"], latency),
         lead=_lead(latency, fastest),
-        panels=(*_shares(fastest), *_table(latency, fastest), *_saturation(rates)),
+        panels=(*_shares(fastest), *_table(latency, fastest), *_saturation(rates, latency)),
         facts=tuple(_facts(rows, latency)),
     )
 
@@ -137,19 +142,14 @@ def _table(latency, fastest):
         kind, code = made_of(row["opcodes"], _UNROLL)
         rate = per_clock.get(tuple(row[a] for a in _SHAPE))
         told = [name(row), kind, code, f"{row['value']:.4g}", *_rate(rate)]
-        cells = "".join(
-            f"<td{' class=num' if place > 2 else ''}>{escape(text)}</td>" for place, text in enumerate(told)
-        )
-        body.append(f"<tr>{cells}</tr>")
+        body.append(told)
     heads = ("instruction, sum", "", "machine code of one", "cycles", "per SM and clock", "of limit")
-    head = "".join(f"<th scope=col>{escape(text)}</th>" for text in heads)
-    html = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     caption = (
         "Every instruction: what the assembler makes of it for this chip, cycles from one product to the next that "
         "adds to it, and operations per SM and clock, two for a product and its addition. Emulated ones include the "
         "integer multiplications that keep FP8 operands new, so that unpacking is not done once for all."
     )
-    return [Panel(svg=html, caption=caption, wide=True)]
+    return [Panel(svg=_html.table(heads, body, words=3), caption=caption, wide=True)]
 
 
 def _rate(row):
@@ -159,7 +159,8 @@ def _rate(row):
     return [f"{row['value']:.4g}", share]
 
 
-def _saturation(rates):
+def _saturation(rates, latency):
+    alone = {tuple(row[a] for a in _SHAPE): row["value"] for row in trusted(latency).to_dict("records")}
     panels = []
     for unit, rows in rates.items():
         if rows.empty:
@@ -169,14 +170,18 @@ def _saturation(rates):
                 continue
             row = dict(zip(_SHAPE, shape, strict=True))
             ceiling = part["limit"].dropna().unique()
+            work = work_of("mma/throughput", row)
+            law = _law.fitted(part, chains="ilp", work=work, latency=alone.get(shape))
             svg = lines(
-                series(part, x="warps", by=["ilp"]),
+                _law.drawn(part, law, chains="ilp", named="accumulators"),
                 x=Scale(label="warps per SM", log=True),
                 y=Scale(label="per SM and clock", unit=unit, start=0),
                 limits=[Limit(label=f"limit {ceiling[0]:.0f}", y=float(ceiling[0]))] if len(ceiling) == 1 else [],
+                joined=False,
                 alt=f"{name(row)}: throughput by warps and accumulators per warp",
             )
-            caption = f"{name(row)}, by warps and accumulators of each.{_enough(part)}"
+            said = _law.told(part, law, chains="ilp", named="accumulators")
+            caption = f"{name(row)}, by warps and accumulators of each.{_enough(part)} {said}"
             panels.append(Panel(svg=svg, caption=caption))
     return panels
 

@@ -1,13 +1,19 @@
 """The pipes of an SM: latency and throughput of each operation, how many warps fill a pipe, and which run at once."""
 
-from gridstone.figure import Dot, Scale, dots, lines
+from pathlib import Path
+
+from gridstone.content import load_module
+from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.report import Panel, Section, fact, listing, measured, percent, series, trusted
+
+_saturation = load_module(Path(__file__).with_name("_saturation.py"))
 
 FAMILY = "pipes"
 ORDER = 44
 PROBES = ("pipes/latency", "pipes/throughput", "pipes/pair")
 
-_FULL = 0.95  # of what a function reaches at most: there its pipe counts as full
+_FULL = _saturation.ENOUGH
+_LANES = 32
 _KINDS = ("Floating point", "Special functions, division and roots", "Integers and bits", "Conversions", "The warp")
 _SPECIAL = ("rcp", "rsqrt", "sqrt", "ex2", "lg2", "sin", "cos", "tanh", "div")
 _WARP = ("shfl", "vote", "match", "redux")
@@ -21,7 +27,7 @@ def section(rows):
     return Section(
         heading=_heading(latency, reached),
         lead=_lead(pairs),
-        panels=(*_latencies(latency), *_throughputs(reached), *_saturation(rows), *_pictured(pairs)),
+        panels=(*_latencies(latency), *_throughputs(reached), *_saturated(rows, latency), *_pictured(pairs)),
         facts=tuple(_facts(latency, reached)),
     )
 
@@ -114,7 +120,7 @@ def _with_limit(row):
     return f"{_named(row['function'])} of {row['limit']:.4g}" if known else _named(row["function"])
 
 
-def _saturation(rows):
+def _saturated(rows, latency):
     chosen = measured(rows, "pipes/throughput", "throughput")
     if chosen.empty:
         return
@@ -132,13 +138,33 @@ def _saturation(rows):
     points = [f"{_named(function)} at {needed}" for function, needed in _needed(swept)]
     caption = f"How many operations must be under way. {percent(_FULL)} of the most is there for {listing(points)}."
     yield Panel(svg=svg, caption=caption if points else "How many operations must be under way.", wide=True)
+    for function, part in swept.groupby("function"):
+        yield _law_of(function, part, latency)
+
+
+def _law_of(function, part, latency):
+    """The cells of one operation, by warps and chains, with the law that goes through them."""
+    alone = trusted(latency[latency["function"] == function])["value"] if len(latency) else ()
+    cycles = float(alone.iloc[0]) if len(alone) else None
+    law = _saturation.fitted(part, chains="ilp", work=_LANES, latency=cycles)
+    ceiling = part["limit"].dropna().unique()
+    svg = lines(
+        _saturation.drawn(part, law, chains="ilp", named="chains"),
+        x=Scale(label="warps per SM", log=True),
+        y=Scale(label="operations per SM and clock", start=0),
+        limits=[Limit(label=f"limit {ceiling[0]:.0f}", y=float(ceiling[0]))] if len(ceiling) == 1 else [],
+        joined=False,
+        alt=f"{_named(function)} per SM and clock over warps, by independent chains in each thread",
+    )
+    said = _saturation.told(part, law, chains="ilp", named="chains")
+    return Panel(svg=svg, caption=f"{_named(function)}. {said}")
 
 
 def _needed(swept):
     """Of each function the fewest warps x chains with which it reaches nearly its most."""
     for function, part in trusted(swept).groupby("function"):
-        enough = part[part["value"] >= _FULL * part["value"].max()]
-        yield function, int(enough["flight"].min())
+        warps, chains = _saturation.least(part, "ilp")
+        yield function, warps * chains
 
 
 def _overlaps(rows):

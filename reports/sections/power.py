@@ -1,6 +1,11 @@
 """What tensor cores draw: power, clock and speed by what their operands hold, in bursts and at equilibrium."""
 
-from gridstone.figure import Dot, Scale, dots
+import numpy as np
+
+from gridstone.figure import Dot, Scale, Series, dots, lines
+from gridstone.fit import clock, energy, power, rate
+from gridstone.fit.form import course
+from gridstone.model.power import ROOT
 from gridstone.report import Panel, Section, amount, measured, percent
 
 FAMILY = "power"
@@ -15,16 +20,17 @@ _COUNTS = ("ok", "throttled")
 
 def section(rows):
     speed = measured(rows, "power/tensor", "rate")
-    power = measured(rows, "power/tensor", "power")
-    energy = measured(rows, "power/tensor", "energy")
+    drawn = measured(rows, "power/tensor", "power")
+    spent = measured(rows, "power/tensor", "energy")
     return Section(
-        heading=_heading(speed, power),
+        heading=_heading(speed, drawn),
         lead=(
             "m64n256 on every SM, two warpgroups each. A burst is 0.15 ms after a rest, sustained is at power "
             "equilibrium. The rate falls with the clock, the clock with the power, and the power hangs on the bits "
-            "that change."
+            "that change: the activity of operands is the share of their bits in which one differs from the one "
+            "before it, counted from the values that they are drawn from."
         ),
-        panels=tuple(_panels(speed, power, energy)),
+        panels=(*_over_activity(rows), *_panels(speed, drawn, spent)),
         headline=_headline(speed),
     )
 
@@ -59,8 +65,66 @@ def _headline(speed):
     return f"sustained bf16 keeps {percent(held['value'] / burst['value'])} of its burst"
 
 
-def _panels(speed, power, energy):
-    drawn = {row["cell_id"]: row["value"] for row in power.to_dict("records")}
+_ACTIVITY = Scale(label="activity of the operands", start=0)
+
+
+def _over_activity(rows):
+    """Power, clock, speed and energy over the bits that change, each with its fitted curve."""
+    speed = measured(rows, "power/tensor", "rate")
+    most = speed[speed["status"].isin(_COUNTS)].groupby("a_type")["value"].max().to_dict() if len(speed) else {}
+    shown = (
+        (power, "sustained", 1.0, Scale(label="power drawn", unit="W", start=0), "Power at equilibrium"),
+        (clock, "sustained", 1e-6, Scale(label="SM clock in MHz"), "SM clock at equilibrium"),
+        (clock, "burst", 1e-6, Scale(label="SM clock in MHz"), "SM clock of a burst from rest"),
+        (rate, "sustained", most, Scale(label="of its fastest", unit="%"), "Operations per second at equilibrium"),
+        (energy, "sustained", 1e12, Scale(label="pJ per operation", unit="pJ", start=0), "Energy per operation"),
+    )
+    for function, regime, scale, y, what in shown:
+        laws = [law for law in function.sought(rows) if law.keys["regime"] == regime]
+        laws = [law for law in laws if isinstance(scale, float) or _type(law) in scale]
+        drawn = [_series(law, scale) for law in laws]
+        if not any(len(one.x) > 1 for one in drawn):
+            continue
+        svg = lines(
+            drawn,
+            x=_ACTIVITY,
+            y=y,
+            joined=False,
+            alt=f"{what} over the share of operand bits that change",
+        )
+        said = f"{what}, by the share of operand bits that change; 0 is zeros, 0.5 would be wholly random bits."
+        yield Panel(svg=svg, caption=said + _bent(laws))
+
+
+def _series(law, scale):
+    """The cells of one type over activity, and the law through them."""
+    factor = scale if isinstance(scale, float) else 100 / scale[_type(law)]
+    table = law.cells.sort_values(ROOT)
+    at = np.linspace(table[ROOT].min(), table[ROOT].max(), 30)
+    curve = course(law, at[:, None])
+    return Series(
+        label=_type(law),
+        x=((table[ROOT] - 1) ** 2).tolist(),
+        y=(factor * table["value"]).tolist(),
+        lo=(factor * table["lo"]).tolist(),
+        hi=(factor * table["hi"]).tolist(),
+        flawed=[False] * len(table),
+        law=[*zip((at - 1) ** 2, factor * curve, strict=True)] if table[ROOT].nunique() > 1 else [],
+    )
+
+
+def _type(law):
+    return law.keys["kind"].removeprefix("tensor/")
+
+
+def _bent(laws):
+    """What the lines are, where there are any that more than two cells bend."""
+    whole = [law for law in laws if law.cells[ROOT].nunique() > 3]
+    return " The curve is the fitted law, nearly straight over the root of the activity." if whole else ""
+
+
+def _panels(speed, watts, joules):
+    drawn = {row["cell_id"]: row["value"] for row in watts.to_dict("records")}
     types = [t for t in ("f16", "bf16", "tf32", "e4m3", "s8") if (speed["a_type"] == t).any()] if len(speed) else []
     for dtype in types:
         chosen = speed[speed["a_type"] == dtype]
@@ -68,7 +132,7 @@ def _panels(speed, power, energy):
         svg = dots(listed, x=Scale(label="operations per second", unit="flop/s", start=0), alt=f"Speed of {dtype}")
         caption = f"{dtype}: in bursts, and sustained, where the power drawn is given, with the SM clock of each."
         yield Panel(svg=svg, caption=caption)
-    if len(energy):
+    if len(joules):
         listed = [
             Dot(
                 label=f"{row['a_type']}, {_operands(row)}",
@@ -78,7 +142,7 @@ def _panels(speed, power, energy):
                 group=row["a_type"],
                 flawed=row["status"] not in _COUNTS,
             )
-            for row in _ordered(energy)
+            for row in _ordered(joules)
         ]
         svg = dots(listed, x=Scale(label="pJ per operation", unit="pJ", start=0), alt="Energy per operation")
         yield Panel(

@@ -1,17 +1,21 @@
 """Copies that no thread carries: the map of boxes and stages, latency beside a plain load, and Little's law."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from gridstone.content import load_module
 from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.fit.little import little
-from gridstone.report import Fact, Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, listing, measured, series, trusted
 from gridstone.units import format_bytes, format_value
+
+_said = load_module(Path(__file__).with_name("_tma_said.py"))
 
 FAMILY = "tma"
 ORDER = 45
 PROBES = tuple(f"tma/{name}" for name in "latency round throughput copy in_flight".split())
 
-_TIERS = {"l2": "L2", "dram": "DRAM"}
+_TIERS = _said.TIERS
 _METHODS = {
     "plain": "plain load",
     "staged": "plain load and store",
@@ -28,7 +32,6 @@ _ROUNDS = {
     "reduce_read": "reduce: until read",
     "reduce_done": "reduce: until done",
 }
-_ENOUGH = 0.99  # of the best load: what comes as close has got there
 _BYTES_PER_S = Scale(label="bandwidth", unit="B/s", start=0)
 _CYCLES = Scale(label="cycles", unit="cycle", start=0)
 _BOX = Scale(label="bytes per box", unit="B", log=True)
@@ -38,8 +41,8 @@ def section(rows):
     loads = measured(rows, "tma/throughput", "bandwidth", pattern="load", tier="dram")
     laws = dict(_laws(rows))
     return Section(
-        heading=_heading(rows, loads),
-        lead=" ".join(filter(None, (_sufficient(loads), _beside_plain(rows), _copied(rows)))),
+        heading=_said.heading(rows, loads),
+        lead=_said.lead(rows, loads),
         panels=(
             *_maps(rows),
             *_latencies(rows),
@@ -49,61 +52,8 @@ def section(rows):
             *_rounds(rows),
             *_copies(rows),
         ),
-        facts=tuple(_facts(rows, loads, laws)),
+        facts=tuple(_said.facts(rows, loads, laws)),
     )
-
-
-def _heading(rows, loads):
-    top = best(loads)
-    if top is not None:
-        share = f", {percent(top['value'] / top['limit'])} of its limit" if top["limit"] == top["limit"] else ""
-        return f"Bulk copies bring {amount(top['value'], 'B/s')} from DRAM{share}"
-    near = _latency(rows, "bulk", "l2")
-    if near is not None:
-        return f"A bulk copy from L2 takes {near['value']:.0f} cycles"
-    law = best(measured(rows, "tma/in_flight", "bandwidth"))
-    return f"Reads reach {amount(law['value'], 'B/s')}" if law is not None else "Bulk copies"
-
-
-def _sufficient(loads):
-    """The fewest bytes under way that come within 1 % of the best load."""
-    top = best(loads)
-    if top is None:
-        return ""
-    enough = trusted(loads[loads["value"] >= _ENOUGH * top["value"]])
-    under_way = enough["bytes"] * enough["stages"] * enough["blocks"]
-    least = enough.assign(_under_way=under_way).sort_values(["_under_way", "bytes", "stages"]).iloc[0]
-    blocks = "one block" if least["blocks"] == 1 else f"{least['blocks']:.0f} blocks"
-    return (
-        f"Within 1 % of the best, the least under way is {least['stages']:.0f} boxes of "
-        f"{format_bytes(int(least['bytes']))} in {blocks} per SM."
-    )
-
-
-def _beside_plain(rows):
-    found = []
-    for tier, name in _TIERS.items():
-        bulk, plain = _latency(rows, "bulk", tier), _latency(rows, "plain", tier)
-        if bulk is not None and plain is not None:
-            found.append(f"{bulk['value']:.0f} cycles from {name}, where a plain load takes {plain['value']:.0f}")
-    return f"A bulk copy of 128 bytes takes {listing(found)}." if found else ""
-
-
-def _copied(rows):
-    top = best(measured(rows, "tma/copy", "bandwidth"))
-    if top is None:
-        return ""
-    share = f", {100 * top['value'] / top['limit']:.1f} % of the limit" if top["limit"] == top["limit"] else ""
-    return f"A copy within DRAM reaches {amount(top['value'], 'B/s')}{share}."
-
-
-def _latency(rows, method, tier):
-    """The row of the smallest copy of at least 128 bytes, in as few dimensions as there are."""
-    chosen = trusted(measured(rows, "tma/latency", "latency", method=method, tier=tier))
-    if chosen.empty:
-        return None
-    long_enough = chosen[chosen["bytes"] >= 128] if method not in ("plain", "staged", "cp_async") else chosen
-    return None if long_enough.empty else long_enough.sort_values(["bytes", "dims"]).iloc[0]
 
 
 def _maps(rows):
@@ -230,11 +180,16 @@ def _other_ways(rows):
             "a reduction's reading does not."
         )
         panels.append(Panel(svg=svg, caption=caption))
-    tensors = found[(found["form"] == "tensor") & (found["pattern"] == "load")] if len(found) else found
+    tensors = found[(found["form"] != "bulk") & (found["bytes"] <= 16384)] if len(found) else found
     if len(tensors):
-        ordered = tensors.sort_values(["tier", "bytes", "swizzle", "dims"])
+        ordered = tensors.sort_values(["tier", "pattern", "form", "bytes", "swizzle", "dims"])
         svg = dots(_dots(ordered, _laid), x=_BYTES_PER_S, alt="Bandwidth of tensor maps by dimensions and swizzle")
-        panels.append(Panel(svg=svg, caption="Loads by tensor map, 4 boxes under way, by dimensions and swizzle."))
+        panels.append(
+            Panel(
+                svg=svg,
+                caption="By tensor map, 4 boxes under way: by dimensions and swizzle; im2col: columns of pixels.",
+            )
+        )
     return panels
 
 
@@ -245,7 +200,9 @@ def _pattern(row):
 
 def _laid(row):
     swizzle = f", swizzle {int(row['swizzle'])}" if row["swizzle"] else ""
-    return f"{_TIERS[row['tier']]} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{swizzle}"
+    pattern = "" if row["pattern"] == "load" else f" {_pattern(row).split(' ', 1)[1]}"
+    form = " im2col" if row["form"] == "im2col" else ""
+    return f"{_TIERS[row['tier']]}{pattern} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{form}{swizzle}"
 
 
 def _rounds(rows):
@@ -281,30 +238,3 @@ def _copies(rows):
 def _copy(row):
     form = ", evict first" if row["form"] == "evict_first" else ""
     return f"{format_bytes(int(row['block']))} x {int(row['stages'])} x {int(row['blocks'])}{form}"
-
-
-def _facts(rows, loads, laws):
-    for tier in _TIERS:
-        row, plain = _latency(rows, "bulk", tier), _latency(rows, "plain", tier)
-        if row is not None:
-            beside = f", a plain load {plain['value']:.4g}" if plain is not None else ""
-            yield fact(f"tma_latency_{tier}", row, f"bulk copy of {int(row['bytes'])} bytes{beside}")
-    top = best(loads)
-    if top is not None:
-        how = f"{top['form']}, {format_bytes(int(top['bytes']))} x {int(top['stages'])} x {int(top['blocks'])}"
-        yield fact("tma_bandwidth_peak", top, how)
-    copied = best(measured(rows, "tma/copy", "bandwidth"))
-    if copied is not None:
-        yield fact("tma_copy_bandwidth", copied, f"{format_bytes(int(copied['block']))} x {int(copied['stages'])}")
-    for (method, tier), law in laws.items():
-        if method in ("plain", "bulk"):
-            yield Fact(
-                quantity=f"little_latency_{tier}_{method}",
-                value=law.latency,
-                lo=law.latency_lo,
-                hi=law.latency_hi,
-                n=1,
-                unit="cycle",
-                better="lower",
-                detail=f"from bandwidth over bytes under way; peak {law.peak:.4g} bytes per SM and clock",
-            )

@@ -1,7 +1,14 @@
 """Warpgroup matrix instructions: how close to the tensor cores' limit, from which N on, and what a wait costs."""
 
+from pathlib import Path
+
+from gridstone.content import load_module
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.report import Panel, Section, best, fact, listing, measured, percent, series, trusted
+from gridstone.fit.throughput import work_of
+from gridstone.report import Panel, Section, amount, best, fact, listing, measured, percent, series, trusted
+
+_law = load_module(Path(__file__).with_name("_saturation.py"))
+_table = load_module(Path(__file__).with_name("_wgmma_table.py"))
 
 FAMILY = "wgmma"
 ORDER = 52
@@ -21,6 +28,7 @@ def section(rows):
     rows = rows.assign(kind=[_kind(row) for row in rows.to_dict("records")])
     intervals = measured(rows, "wgmma/interval", "issue_interval")
     plain = _plain(intervals)
+    latency = measured(rows, "wgmma/latency", "latency")
     wide = trusted(plain[plain["tile_n"] == 256]) if len(plain) else plain
     on_time = [row["kind"] for row in wide.to_dict("records") if abs(row["value"] - 128) <= _EXACT]
     reached = measured(rows, "wgmma/throughput", "throughput")
@@ -38,12 +46,13 @@ def section(rows):
         lead=_lead(plain),
         panels=(
             *_bars(reached),
+            *_table.panels(intervals, latency, reached, saturated_from),
             *_sweep(plain),
             *_accumulators(measured(rows, "wgmma/accumulators", "issue_interval")),
             *_wide(intervals),
             *_layouts(measured(rows, "wgmma/layout", "issue_interval")),
-            *_latency(measured(rows, "wgmma/latency", "latency")),
-            *_surface(measured(rows, "wgmma/saturation", "throughput")),
+            *_latency(latency),
+            *_surface(measured(rows, "wgmma/saturation", "throughput"), _plain(latency)),
         ),
         facts=tuple(_facts(rows, wide, intervals)),
         headline=None if top is None else f"wgmma reaches {percent(top['value'])} of its limit",
@@ -212,22 +221,38 @@ def _latency(rows):
     return [Panel(svg=svg, caption="Issue, commit and wait for one instruction at a time: what its completion takes.")]
 
 
-def _surface(rows):
+def _surface(rows, latency):
     panels = []
     for (kind, n), chosen in rows.groupby(["kind", "tile_n"]) if len(rows) else ():
         if chosen["warps"].nunique() < 2:
             continue
         limit = chosen["limit"].dropna()
+        work = work_of("wgmma/saturation", chosen.iloc[0])
+        alone = trusted(latency[(latency["kind"] == kind) & (latency["tile_n"] == n)]) if len(latency) else latency
+        cycles = float(alone["value"].iloc[0]) if len(alone) else None
+        law = _law.fitted(chosen, chains="groups", work=work, latency=cycles)
         svg = lines(
-            series(chosen.assign(under_way=chosen["groups"]), x="warps", by=["under_way"]),
+            _law.drawn(chosen, law, chains="groups", named="groups", step=4),
             x=Scale(label="warps per SM"),
             y=Scale(label="operations per clock and SM", unit="flop/cycle", start=0),
             limits=[Limit(label=f"limit {limit.iloc[0]:.0f}", y=float(limit.iloc[0]))] if len(limit) else [],
+            joined=False,
             alt=f"Throughput of {kind} with N = {n} by warps and instructions under way",
         )
-        caption = f"{kind}, N = {n}: by warps, and by instructions that each warpgroup keeps under way."
+        said = _law.told(chosen, law, chains="groups", named="groups")
+        caption = f"{kind}, N = {n}: by warps, and by instructions that each warpgroup keeps under way. {said}"
         panels.append(Panel(svg=svg, caption=caption))
     return panels
+
+
+def _fastest(rows):
+    """The fastest row that counts: what the clock was lowered for counts too, for the clock is said with it."""
+    good = rows[rows["status"].isin(("ok", "throttled"))]
+    return good.loc[good["value"].idxmax()] if len(good) else None
+
+
+def _clock(row):
+    return amount(row["sm_mhz"] * 1e6, "Hz")
 
 
 def _facts(rows, wide, intervals):
@@ -242,9 +267,20 @@ def _facts(rows, wide, intervals):
         if len(found):
             yield fact(f"wgmma_sparse_{source}_issue_interval", found.iloc[0], "f16")
     for kind, name in _PUBLISHED.items():
-        row = best(measured(rows, "wgmma/throughput", "rate", kind=kind, operands="zeros"))
+        row = _fastest(measured(rows, "wgmma/throughput", "rate", kind=kind, operands="zeros", sparse=False))
         if row is not None:
-            yield fact(f"wgmma_{name}_n256_zeros", row, "a burst, every operand 0")
+            yield fact(f"wgmma_{name}_n256_zeros", row, f"a burst, every operand 0, {_clock(row)}")
+    for kind, name, source in (("f16", "f16_ss", "ss"), ("e4m3", "fp8_rs", "rs")):
+        found = measured(rows, "wgmma/throughput", "rate", kind=kind, sparse=True)
+        # A probe without the axis has A in shared memory.
+        at = found["source"].fillna("ss") if "source" in found else found["kind"].map(lambda _kind: "ss")
+        found = found[at == source]
+        zeros = found[found["operands"] == "zeros"] if len(found) else found
+        row = _fastest(zeros if len(zeros) else found)
+        if row is not None:
+            held = "every operand 0" if row["operands"] == "zeros" else "random operands"
+            place = "registers" if source == "rs" else "shared memory"
+            yield fact(f"wgmma_sparse_{name}", row, f"a burst, {held}, A from {place}, {_clock(row)}")
     for kind, name in (("bf16", "bf16"), ("e4m3", "fp8")):
         row = best(measured(rows, "wgmma/throughput", "throughput", kind=kind, sparse=False))
         if row is not None:

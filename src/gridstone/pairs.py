@@ -12,7 +12,9 @@ Ints = NDArray[np.int64]
 
 _OUTLYING = 6.0  # robust standard deviations from the model at which a pair is left out of the fit
 _LEAST_SPREAD = 0.05  # in the unit of the values: below it differences are rounding, not outliers
-_POLISH = 20
+_STEPS, _CLOSE = 100, 1e-4  # of the fit that tells outliers: steps at most, and when it has arrived
+_TRACE = 1e-9
+_NORMAL = 1.96  # standard deviations from a mean to the end of its 95 % interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,32 @@ class Additive:
         s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
         found: Floats = self.level[s] + self.source[s] + self.destination[d]
         return np.where(self.level[s] == self.level[d], found, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One value for each of some ordered pairs: `source`, `destination` and `value` of one length."""
+
+    source: Ints
+    destination: Ints
+    value: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a second table of the same pairs changes in the additive model of a first one, in the unit of the values.
+
+    level, source, destination: the largest change of the level of a group, of a source effect and of a destination
+    effect. interval: the largest half-width of the 95 % interval of an effect. within: the share of all parameters that
+    change by no more than their own interval, that of the less certain fit. pairs: how many pairs both tables have.
+    """
+
+    level: float
+    source: float
+    destination: float
+    interval: float
+    within: float
+    pairs: int
 
 
 def groups(source: ArrayLike, destination: ArrayLike) -> list[tuple[int, ...]]:
@@ -53,8 +81,8 @@ def groups(source: ArrayLike, destination: ArrayLike) -> list[tuple[int, ...]]:
 def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Additive:
     """The additive model by least squares, group by group, over the pairs that are no outliers.
 
-    Outliers are told by a median polish, which a few of them do not move: a pair under a wrong name, or one that was
-    measured while something else went on, does not move the model of the others.
+    Outliers are told by a fit of least absolute deviations, which a few of them do not move: a pair under a wrong name,
+    or one that was measured while something else went on, does not move the model of the others.
     """
     s, d = np.asarray(source, np.int64), np.asarray(destination, np.int64)
     y = np.asarray(value, np.float64)
@@ -66,6 +94,60 @@ def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Add
         i, j = np.searchsorted(index, s[inside]), np.searchsorted(index, d[inside])
         level[index], a[index], b[index] = _fit(i, j, y[inside], len(members))
     return Additive(level=level, source=a, destination=b)
+
+
+def half_widths(model: Additive, table: Table) -> Additive:
+    """Half the 95 % interval of each parameter of a model, from the residuals of the table that it was fitted to.
+
+    Of n pairs with k things on each side, n - 2 k + 1 degrees of freedom are left; a level is known within s / sqrt(n),
+    an effect within s / sqrt(m) of the m pairs of its thing (Scheffe, "The Analysis of Variance", two-way layout). NaN
+    for a group so small that none is left.
+    """
+    residual = table.value - model.predict(table.source, table.destination)
+    level, a, b = (np.full(model.level.size, np.nan) for _ in range(3))
+    for members in groups(table.source, table.destination):
+        inside, index = np.isin(table.source, members), np.array(members)
+        s, d, left = table.source[inside], table.destination[inside], residual[inside]
+        freedom = left.size - 2 * index.size + 1
+        if freedom < 1:
+            continue
+        spread = _NORMAL * float(np.sqrt(np.square(left).sum() / freedom))
+        level[index] = spread / np.sqrt(left.size)
+        for effect, side in ((a, s), (b, d)):
+            effect[index] = spread / np.sqrt(np.maximum(np.bincount(side, minlength=model.level.size)[index], 1))
+    return Additive(level=level, source=a, destination=b)
+
+
+def compared(one: Table, two: Table, *, resolution: float = 0.0) -> Change:
+    """The additive models of two tables beside each other, over the pairs that both have, in groups that can be judged.
+
+    resolution: of the values; no interval is narrower. Raises ValueError where no such group is in both.
+    """
+    size = int(max(one.source.max(), one.destination.max(), two.source.max(), two.destination.max())) + 1
+    _, first, second = np.intersect1d(
+        one.source * size + one.destination, two.source * size + two.destination, return_indices=True
+    )
+    if not first.size:
+        raise ValueError("the two tables have no pair in common")
+    tables = [
+        Table(source=table.source[at], destination=table.destination[at], value=table.value[at])
+        for table, at in ((one, first), (two, second))
+    ]
+    models = [additive(table.source, table.destination, table.value) for table in tables]
+    widths = [half_widths(model, table) for model, table in zip(models, tables, strict=True)]
+    names = ("level", "source", "destination")
+    changes = {name: np.abs(getattr(models[1], name) - getattr(models[0], name)) for name in names}
+    allowed = {name: np.fmax(resolution, np.maximum(*(getattr(width, name) for width in widths))) for name in names}
+    known = np.isfinite(widths[0].level) & np.isfinite(widths[1].level)
+    if not known.any():
+        raise ValueError("the two tables have no group in common that is large enough to be judged")
+    largest = {name: float(changes[name][known].max()) for name in names}
+    return Change(
+        **largest,
+        interval=max(float(allowed[name][known].max()) for name in names),
+        within=float(np.mean([changes[name][known] <= allowed[name][known] for name in names])),
+        pairs=int(first.size),
+    )
 
 
 def held_out(source: ArrayLike, destination: ArrayLike, value: ArrayLike, *, parts: int = 5, seed: int = 0) -> Floats:
@@ -136,30 +218,40 @@ def _trimmed_mean(column: Floats) -> float:
 
 def _fit(i: Ints, j: Ints, y: Floats, size: int) -> tuple[float, Floats, Floats]:
     """Level, source effects and destination effects of one group whose things are 0 to size - 1."""
-    residual = _polished(i, j, y, size)
+    centre = float(np.median(y))
+    residual = _least_absolute(i, j, y - centre, size)
     spread = max(1.4826 * float(np.median(np.abs(residual))), _LEAST_SPREAD)
     kept = np.abs(residual) <= _OUTLYING * spread
-    basis = np.zeros((y.size, 2 * size))
-    rows = np.arange(y.size)
-    basis[rows, i] = 1
-    basis[rows, size + j] = 1
-    effects = np.linalg.lstsq(basis[kept], y[kept], rcond=None)[0]
-    a, b = effects[:size], effects[size:]
-    return float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
+    a, b = _least_squares(i, j, y - centre, kept.astype(np.float64), size)
+    return centre + float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
 
 
-def _polished(i: Ints, j: Ints, y: Floats, size: int) -> Floats:
-    """Residuals of a median polish: medians of sources and destinations are taken out in turn."""
-    table = np.full((size, size), np.nan)
-    table[i, j] = y
-    for _ in range(_POLISH):
-        before = table.copy()
-        for axis in (0, 1):
-            some = np.isfinite(table).any(axis=axis)
-            medians = np.zeros(size)
-            medians[some] = np.nanmedian(table[:, some] if axis == 0 else table[some], axis=axis)
-            table -= medians[None, :] if axis == 0 else medians[:, None]
-        if np.nanmax(np.abs(table - before)) < 1e-9:
+def _least_absolute(i: Ints, j: Ints, y: Floats, size: int) -> Floats:
+    """The residuals of the effects with the least sum of absolute residuals, by reweighted least squares.
+
+    Residuals below the least spread count as squares, so that there is one minimum, and the steps reach it. A median
+    polish would be shorter, but may stop elsewhere where rows have an even number of values.
+    """
+    residual, weight = y, np.ones(y.size)
+    for _ in range(_STEPS):
+        a, b = _least_squares(i, j, y, weight, size)
+        before, residual = residual, y - a[i] - b[j]
+        if np.abs(residual - before).max() < _CLOSE:
             break
-    left: Floats = table[i, j]
-    return left
+        weight = _LEAST_SPREAD / np.maximum(np.abs(residual), _LEAST_SPREAD)
+    return residual
+
+
+def _least_squares(i: Ints, j: Ints, y: Floats, weight: Floats, size: int) -> tuple[Floats, Floats]:
+    """Source and destination effects by weighted least squares, from the normal equations.
+
+    A constant may go from the one to the other, and from part to part where no pair joins them: a trace on the diagonal
+    picks the smallest.
+    """
+    table = np.zeros((size, size))
+    np.add.at(table, (i, j), weight)
+    normal = np.block([[np.diag(table.sum(axis=1)), table], [table.T, np.diag(table.sum(axis=0))]])
+    normal[np.diag_indices(2 * size)] += _TRACE
+    right = np.concatenate([np.bincount(side, weight * y, minlength=size) for side in (i, j)])
+    effects = np.linalg.solve(normal, right)
+    return effects[:size], effects[size:]

@@ -88,3 +88,19 @@ def test_an_operand_taken_back_leaves_small_types_as_they_were() -> None:
     added = atomics.after("add", "bf16x2", (initial, plus, 0), 1)[1]
     assert added != initial
     assert atomics.after("add", "bf16x2", (added, minus, 0), 1)[1] == initial
+
+
+@pytest.mark.parametrize("count", [1, 4, 32])
+@pytest.mark.parametrize("source", ["shared", "global"])
+@pytest.mark.parametrize("dtype", ["f16x2", "bf16x2"])
+def test_no_order_of_additions_leaves_the_numbers_that_small_types_hold(dtype: str, source: str, count: int) -> None:
+    """All that add first, then all that take back: every partial sum has no rounding."""
+    fill = atomics.Fill(function="add", dtype=dtype, source=source, pattern="all", count=count, rounds=8)
+    blocks, threads = 132, 1024
+    warps = blocks * threads // 32 if source == "global" else threads // 32
+    adding = -(-warps // fill.spacing(blocks, threads)) * (32 // count)
+    assert 0 < adding <= {"f16x2": 2048, "bf16x2": 256}[dtype] - 8
+    one, word = atomics._encode(dtype, [1.0, 1.0]), fill.initial
+    for _ in range(adding):
+        word = atomics.after("add", dtype, (word, one, 0), 1)[1]
+    assert word == atomics._encode(dtype, [3.0 + adding, 5.0 + adding])

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridstone.fit.cells import Sought, points
-from gridstone.fit.conformal import interval, quantile
+from gridstone.fit.conformal import interval, quantile, scale, with_intervals
 from gridstone.fit.difficulty import difficulty
 from gridstone.fit.form import fitted_to
-from gridstone.fit.holdout import at_random
+from gridstone.fit.holdout import Held, at_random
 from gridstone.model import Law
+from gridstone.model.prediction import WIDEST
 
 
 @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=200))
@@ -73,7 +74,7 @@ def test_intervals_of_a_fitted_law_cover_fresh_measurements(count, noise):
             unit="s",
             form=shape.form,
             knots=shape.knots,
-            points=np.column_stack([table, difficulty(table, shape.form)]),
+            points=np.column_stack([table, difficulty(table, shape.form) + bounds["offset"]]),
             factor=bounds["factor"],
             level=bounds["level"],
             per_octave=bounds["per_octave"],
@@ -114,3 +115,76 @@ def test_a_law_on_a_step_is_less_certain_there_than_on_its_plateau():
     step = (table[:, 0] > 2**19) & (table[:, 0] < 2**21)
     plateau = table[:, 0] < 2**16
     assert spread[step].mean() > 2 * spread[plateau].mean()
+
+
+def held(residual: float, difficulty: float, fold: int = 0) -> Held:
+    """A held-out point that is off by so much, in log space."""
+    measured = math.exp(residual)
+    return Held(
+        kind="random",
+        fold=fold,
+        coordinates=(float(fold),),
+        measured=measured,
+        lo=measured,
+        hi=measured,
+        predicted=1.0,
+        difficulty=difficulty,
+        octaves=0.0,
+    )
+
+
+points_held = st.lists(st.tuples(st.floats(0, 3), st.floats(1e-4, 5)), min_size=1, max_size=80)
+
+
+@given(points_held)
+def test_no_scale_is_wider_than_one_width_for_all_and_each_covers_its_level(pairs):
+    ones = [held(*pair) for pair in pairs]
+    offset, factor, level = scale(ones)
+    widths = [factor * (h.difficulty + offset) for h in ones]
+    alike, _ = quantile([abs(h.residual) for h in ones])
+    assert np.mean(widths) <= 1.01 * alike + 1e-12
+    inside = sum(abs(h.residual) <= width * (1 + 1e-9) for h, width in zip(ones, widths, strict=True))
+    assert inside >= math.floor(level * len(ones))
+
+
+@given(points_held, st.floats(0.1, 10))
+def test_errors_and_difficulties_in_another_unit_change_nothing_but_the_unit(pairs, unit):
+    def mean_width(ones):
+        offset, factor, _ = scale(ones)
+        return np.mean([factor * (h.difficulty + offset) for h in ones])
+
+    before, after = (
+        mean_width([held(*pair) for pair in pairs]),
+        mean_width([held(r * unit, d * unit) for r, d in pairs]),
+    )
+    assert after == pytest.approx(before * unit, rel=1e-6, abs=1e-12)
+
+
+def test_cells_without_noise_that_miss_their_law_where_it_seems_easy_do_not_blow_intervals_up():
+    easy = [held(0.1 if n % 5 == 0 else 0.0, 1e-4, fold=n % 10) for n in range(40)]
+    steep = [held(0.05, 2.0, fold=n % 10) for n in range(10)]
+    bounds = interval(easy + steep, [])
+    for h, lo, hi in with_intervals(easy + steep, [], bounds, 0.0):
+        assert hi / lo < math.exp(2 * 0.2), h
+        assert 0 < lo <= hi < math.inf
+
+
+def test_where_the_difficulty_tells_hard_places_the_plateau_keeps_its_narrow_intervals():
+    plateau = [held(0.001 * (n % 3), 1e-3, fold=n % 10) for n in range(60)]
+    step = [held(0.3 * (n % 3) / 2, 0.3, fold=n % 10) for n in range(20)]
+    offset, factor, _ = scale(plateau + step)
+    assert factor * (1e-3 + offset) < 0.02
+    assert factor * (0.3 + offset) >= 0.3
+
+
+def test_no_width_overflows():
+    far = [held(300.0, 1e-4, fold=n % 10) for n in range(20)]
+    ((_, lo, hi),) = with_intervals([held(0.0, 10.0, fold=1)], far, interval(far, []), 0.0)
+    assert hi / lo == pytest.approx(math.exp(2 * WIDEST))
+
+
+def test_a_law_that_borrows_scores_states_the_coverage_of_what_it_borrowed():
+    own = [held(0.5, 1e-3, fold=n) for n in range(3)]
+    others = [held(1.0, 1e-3, fold=n % 10) for n in range(40)]
+    rows = with_intervals(own, [*own, *others], interval(own, [*own, *others]), 0.0)
+    assert all(lo <= h.measured <= hi for h, lo, hi in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,3 +87,45 @@ def test_a_level_that_adds_nothing_is_left_to_chance() -> None:
 def test_pairs_seen_at_one_level_say_nothing_of_levels() -> None:
     effects, chance = pairs.level_effects([[1.0, np.nan], [np.nan, 2.0]])
     assert np.isnan(effects).all() and np.isnan(chance)
+
+
+def test_groups_of_even_size_and_even_spread_are_fitted_as_well() -> None:
+    """Two clusters of effects, as SMs of two halves of a GPC have: a median polish stops at other rows' medians."""
+    rng = np.random.default_rng(0)
+    for size in (8, 16, 18):
+        a, b = rng.permutation(np.repeat([-8.0, 7.0], size // 2)), rng.permutation(np.repeat([-6.0, 6.5], size // 2))
+        source, destination = (np.array(v) for v in zip(*itertools.permutations(range(size), 2), strict=True))
+        value = 190 + a[source] + b[destination] + rng.normal(0, 0.02, source.size)
+        model = pairs.additive(source, destination, value)
+        assert np.abs(model.predict(source, destination) - value).max() < 0.1
+        assert model.source == pytest.approx(a - a.mean(), abs=0.05)
+
+
+def tables(seed: int, **changes: float) -> tuple[pairs.Table, pairs.Table]:
+    source, destination, value = matrix(seed)
+    again = matrix(seed)[2] + np.random.default_rng(seed + 1).normal(0, 0.1, value.size)
+    moved = again + changes.get("level", 0.0) + changes.get("source", 0.0) * (source == 4)
+    one = pairs.Table(source=source, destination=destination, value=value)
+    return one, pairs.Table(source=source[::-1], destination=destination[::-1], value=moved[::-1])
+
+
+def test_a_second_table_of_the_same_machine_changes_nothing() -> None:
+    found = pairs.compared(*tables(7))
+    assert found.within > 0.85 and found.pairs == matrix(7)[2].size
+    assert max(found.level, found.source, found.destination) < 0.15 and 0 < found.interval < 0.2
+
+
+def test_what_moved_is_found() -> None:
+    level = pairs.compared(*tables(7, level=0.5))
+    assert level.level == pytest.approx(0.5, abs=0.05) and level.source < 0.15
+    effect = pairs.compared(*tables(7, source=2.0))
+    assert effect.source == pytest.approx(2.0 * 17 / 18, abs=0.2) and effect.within < 1
+
+
+def test_groups_too_small_to_judge_are_left_out() -> None:
+    small = pairs.Table(source=np.array([0, 1]), destination=np.array([1, 0]), value=np.array([180.0, 181.0]))
+    with pytest.raises(ValueError, match="large enough"):
+        pairs.compared(small, small)
+    strange = pairs.Table(source=np.array([2]), destination=np.array([3]), value=np.array([1.0]))
+    with pytest.raises(ValueError, match="no pair in common"):
+        pairs.compared(small, strange)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_probes import H200, HOST_ONLY, NODE, PROBES, chase, move, work
 
+from gridstone import probe, seconds
 from gridstone.declaration import Machine
 from gridstone.errors import UsageError
 from gridstone.plan import Request, cells, load_probes, missing, recorded, select
@@ -127,6 +128,17 @@ def test_empty_selections_are_refused() -> None:
 def test_too_many_combinations_are_refused_before_they_are_made() -> None:
     with pytest.raises(UsageError, match="combinations of its axes are too many"):
         cells(PROBES, asked(axes=("stride=[8:8000:+8]", "footprint=[128:128000:+128]")))
+
+
+def test_what_varies_together_is_no_product_that_could_be_too_large() -> None:
+    kinds = [f"k{i}" for i in range(400)]
+    pairs = [(kind, kind) for kind in kinds]
+
+    @probe(None, m=kinds, n=kinds, dtype=["f16", "s8"], together={("m", "n"): pairs}, measures=seconds())
+    def tied(gpu, **axes):
+        """A probe of 800 cells whose axes have 320000 combinations."""
+
+    assert len(cells([tied], asked())) == 800
 
 
 def test_a_recorded_request_survives_run_json_and_gives_the_same_cells(tmp_path: Path) -> None:

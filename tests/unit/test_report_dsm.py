@@ -62,6 +62,16 @@ def other_cells() -> Cells:
         yield "dsm/access", {"function": function, "source": source}, [truth("latency", "cycle/access", cycles)]
     for function, size in (("store", 4), ("bulk", 16), ("bulk", 1024)):
         yield "dsm/round_trip", {"function": function, "bytes": size}, [truth("latency", "cycle/round trip", 900.0)]
+    for function, size, bytes in itertools.product(("store", "st_async", "bulk"), (2, 8), (16, 8192, 1024)):
+        if (function == "bulk") == (bytes > 16):
+            for pattern in ("all_to_all", "pair"):
+                axes = {"function": function, "pattern": pattern, "cluster_size": size, "bytes": bytes}
+                yield "dsm/write_throughput", axes, [truth("bandwidth_sm", "B/cycle", 20.0 - size, "higher")]
+    for method, mhz in (("repeat", 1980), ("sizes", 1980), ("throttled", 1500)):
+        shifts = {"latency": 0.01, "latency_source": 0.02, "latency_destination": 0.03, "interval": 0.04}
+        truths = [truth(name, "cycle/hop", shift) for name, shift in shifts.items()]
+        truths += [truth("within_share", "1", 0.97, "higher"), truth("clock", "Hz", mhz * 1e6, "higher")]
+        yield "dsm/pair_model", {"method": method}, truths
     for bins in (256, 4096, 16384, 65536, 262144):
         rates = {("shared", 1): 4e11 / bins**0.2, ("dsm", 8): 1e11, ("global", 1): 2e10 * bins**0.14}
         for (method, size), rate in rates.items():

@@ -35,7 +35,7 @@ def pipes() -> pd.DataFrame:
     rows = [row("pipes/latency", "latency", v, unit="cycle/operation", function=f) for f, v in latency.items()]
     for warps in (1, 2, 4, 8, 16, 32):
         for ilp in (1, 2, 4, 8):
-            reached = min(126.5, 128 * warps * ilp / 16)
+            reached = min(126.5 * min(warps, 4) / 4, 8.0 * warps * ilp)  # four schedulers, a latency of 4
             rows.append(
                 row("pipes/throughput", "throughput", reached, limit=128.0, function="fma_f32", warps=warps, ilp=ilp)
             )
@@ -86,6 +86,22 @@ def test_pipes_say_what_is_near_its_limit_and_which_pairs_overlap() -> None:
 def test_the_saturation_point_is_the_fewest_chains_that_give_nearly_all() -> None:
     (panel,) = (p for p in PIPES.section(pipes()).panels if "under way" in p.caption)
     assert "fma f32 at 16" in panel.caption
+
+
+def test_the_law_of_saturation_stands_beside_its_cells() -> None:
+    (panel,) = (p for p in PIPES.section(pipes()).panels if p.caption.startswith("fma f32."))
+    assert "95 % of the most is there with 4 warps x 4 chains." in panel.caption
+    assert "a latency of 4 cycles" in panel.caption
+    assert "a scheduler one every 1" in panel.caption
+    assert "2 chains" in panel.svg
+
+
+def test_every_intrinsic_of_dpx_stands_in_the_table_with_both_counts() -> None:
+    (table,) = (p.svg for p in DPX.section(dpx()).panels if p.svg.startswith("<table"))
+    assert table.count("<tr>") == 1 + 4
+    for held in ("viaddmax s32", "VIADDMNMX", "emulated", "fused", "127", "63.5"):
+        assert held in table
+    assert "UIADD3" not in table
 
 
 def test_dpx_tells_native_emulated_and_fused_apart() -> None:

@@ -44,7 +44,7 @@ def test_the_least_that_is_enough_is_no_more_than_the_best(rows: pd.DataFrame) -
     loads["value"] = 1e12
     loads.loc[(loads["bytes"] == 4096) & (loads["stages"] == 8), "value"] = 4.5e12
     loads.loc[(loads["bytes"] == 65536) & (loads["stages"] == 2), "value"] = 4.52e12
-    assert "8 boxes of 4 KiB in one block" in module._sufficient(loads)
+    assert "8 boxes of 4 KiB in one block" in module._said.lead(rows[:0], loads)
 
 
 def test_facts_have_the_names_of_published_values(rows: pd.DataFrame) -> None:

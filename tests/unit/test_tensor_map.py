@@ -63,3 +63,36 @@ def test_the_second_row_of_128_bytes_is_turned_by_one_piece() -> None:
     assert maps.landed(8 * 128, 128) == 8 * 128
     assert maps.landed(128, 32) == 128 + 16
     assert maps.landed(256, 32) == 256
+
+
+@pytest.mark.parametrize("dims", [3, 4, 5])
+@pytest.mark.parametrize("offset", [0, 1, 2])
+def test_columns_of_pixels_are_those_of_the_shifted_images(dims: int, offset: int) -> None:
+    """Pixel by pixel as the copy engine walks: within the box of first pixels, then on in the next row."""
+    sides = dims - 2
+    laid = maps.images(8 << 20, box_bytes=16384, dims=dims)
+    words = np.random.default_rng(dims).integers(0, 2**32, (4 << 20) // 4, dtype=np.uint32)
+    pixels, channels = words.reshape(-1, laid.shape[0]), laid.shape[0]
+    expected = np.zeros((laid.column, channels), np.uint32)
+    box = 3
+    for k in range(laid.column):
+        number, place, inside = box * laid.column + k, [], True
+        for _ in range(sides):
+            number, at = divmod(number, 32)
+            place.append(at - 1 + offset)
+            inside &= 0 <= place[-1] < 32
+        if inside:
+            at = number
+            for one in reversed(place):
+                at = 32 * at + one
+            expected[k] = pixels[at]
+    found = maps.shifted(words, dims, offset)[box * laid.column : (box + 1) * laid.column]
+    assert (found == expected).all()
+    assert offset != 1 or (maps.shifted(words, dims, 1) == pixels).all()
+
+
+def test_images_are_laid_without_gaps() -> None:
+    laid = maps.images(4 << 30, box_bytes=16384, dims=4)
+    assert laid.shape == (32, 32, 32, 32768) and laid.strides == (128, 4096, 131072) and laid.column == 128
+    with pytest.raises(ValueError, match="no images"):
+        maps.images(1 << 20, box_bytes=100, dims=4)

@@ -45,6 +45,25 @@ def test_facts_carry_the_names_of_published_values(whole: dict[str, Section]) ->
     assert {"wgmma_n256_issue_interval", "wgmma_f16_n256_zeros", "wgmma_fp8_n256_zeros"} <= names
 
 
+def test_every_kind_of_wgmma_stands_in_the_table(whole: dict[str, Section]) -> None:
+    (table,) = (panel.svg for panel in whole["wgmma"].panels if panel.svg.startswith("<table"))
+    assert table.count("<tr>") > 10
+    assert ">40<" in table  # the N from which this made-up type is as fast as at 256
+
+
+def test_power_is_drawn_over_what_changes_with_its_law(whole: dict[str, Section]) -> None:
+    captions = [panel.caption for panel in whole["power"].panels]
+    for what in ("Power at equilibrium", "SM clock at equilibrium", "Operations per second", "Energy per operation"):
+        (said,) = (c for c in captions if c.startswith(what) and "bits that change" in c)
+        assert "The curve is the fitted law" in said
+
+
+def test_saturation_of_warpgroups_has_its_law_and_its_point(whole: dict[str, Section]) -> None:
+    said = [p.caption for p in whole["wgmma"].panels if "keeps under way" in p.caption]
+    assert said
+    assert all("of the most is there with" in caption and "a latency of" in caption for caption in said)
+
+
 @pytest.mark.parametrize("probe", [p.name for p in load_probes() if p.family in ("wgmma", "fp8", "power")])
 def test_a_run_of_one_probe_alone_has_its_section(probe: str, tmp_path: Path) -> None:
     found = sections(tensor_run(tmp_path, probes=(probe,), profile="quick", flaws=True))

@@ -53,8 +53,12 @@ def ask(
 def parse(model: HardwareModel, function: str, arguments: list[str]) -> dict[str, Any]:
     """The keyword arguments that `KEY=VALUE` texts mean. Raises UsageError naming the nearest that exists."""
     from gridstone.model.artifact import nearest
+    from gridstone.model.hardware import READ_OFF
 
-    model.function(function)
+    known = {*model.functions, *model.absent, *READ_OFF}
+    if function not in known:
+        raise UsageError(f"no function {function}{nearest(function, known)}")
+    model.function(READ_OFF.get(function, function))
     parameters = _parameters(function)
     given: dict[str, Any] = {}
     for text in arguments:
@@ -108,6 +112,8 @@ def _value(name: str, text: str, annotation: Any) -> Any:
 
 
 def _listing(model: HardwareModel) -> list[str]:
+    from gridstone.model.hardware import READ_OFF
+
     lines = [
         f"{model.facts.identity.get('device') or 'no GPU'}, fitted from {len(model.runs)} run(s)",
         "",
@@ -117,6 +123,9 @@ def _listing(model: HardwareModel) -> list[str]:
     for name, function in model.functions.items():
         lines += ["", f"{name}({', '.join(_described(name))})"]
         lines += _laws(function.laws)
+    for name, source in READ_OFF.items():
+        if source in model.functions:
+            lines += ["", f"{name}({', '.join(_described(name))})", f"  read off the laws of {source}"]
     for name, reason in model.absent.items():
         lines += ["", f"{name}: absent, {reason}"]
     return lines

@@ -14,7 +14,10 @@ from gridstone.figure.svg import draw
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Points in the order of x with their intervals; `flawed` marks those whose cell is not ok."""
+    """Points in the order of x with their intervals; `flawed` marks those whose cell is not ok.
+
+    law: points (x, y) of a fitted curve that is drawn through them, in the same colour.
+    """
 
     label: str
     x: Sequence[float]
@@ -22,6 +25,7 @@ class Series:
     lo: Sequence[float]
     hi: Sequence[float]
     flawed: Sequence[bool]
+    law: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,8 @@ def lines(
 
         _band(axes, series, joined)
         _points(axes, series, joined)
-        ys = [v for s in series for v in (*s.y, *s.hi)] + [one.y for one in limits]
+        _laws(axes, series)
+        ys = [v for s in series for v in (*s.y, *s.hi, *(y for _, y in s.law))] + [one.y for one in limits]
         apply(axes.xaxis, x, [v for s in series for v in s.x])
         apply(axes.yaxis, y, ys)
         if levels:
@@ -112,6 +117,12 @@ def _points(axes: Any, series: Sequence[Series], joined: bool) -> None:
     flawed = [(a, b) for one in series for a, b, bad in zip(one.x, one.y, one.flawed, strict=True) if bad]
     if flawed:
         axes.scatter(*zip(*flawed, strict=True), s=26, facecolors=PAGE, edgecolors=FLAW, linewidths=1.3, zorder=4)
+
+
+def _laws(axes: Any, series: Sequence[Series]) -> None:
+    for index, one in enumerate(series):
+        if one.law:
+            axes.plot(*zip(*one.law, strict=True), color=_colour(index), linewidth=1, alpha=0.8, zorder=1.5)
 
 
 def _level(axes: Any, level: Level) -> None:

@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import gridstone
 from gridstone.errors import NothingMeasured, UsageError
-from gridstone.fit import collective, corun, host, launch, memory, pack, transfer, variability
+from gridstone.fit import (
+    clock,
+    collective,
+    corun,
+    energy,
+    host,
+    launch,
+    memory,
+    pack,
+    power,
+    rate,
+    throughput,
+    transfer,
+    variability,
+)
 from gridstone.fit.facts import devices, facts
 from gridstone.fit.law import fit_function
 from gridstone.fit.provenance import described, provenance, told, unfed
@@ -19,7 +33,21 @@ from gridstone.store import Run, StoreError, load
 if TYPE_CHECKING:
     import pandas as pd
 
-FUNCTIONS = (memory, transfer, launch, host, corun, pack, collective, variability)
+FUNCTIONS = (
+    memory,
+    transfer,
+    launch,
+    host,
+    corun,
+    pack,
+    collective,
+    variability,
+    throughput,
+    power,
+    clock,
+    rate,
+    energy,
+)
 
 
 def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
@@ -44,7 +72,7 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
             continue
         fitted = fit_function(module.NAME, module.FORM, wanted)
         probes = sorted({p for law in fitted.record["laws"] for p in law["probes"]})
-        used = {str(c) for law in wanted for c in law.cells["cell_id"]}
+        used = {one for law in wanted for one in zip(law.cells["run_id"], law.cells["cell_id"], strict=True)}
         functions[module.NAME] = {
             **fitted.record,
             "unfed": unfed(frame, [p for p in module.PROBES if p not in probes]),

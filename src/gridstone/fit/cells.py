@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ class Sought:
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
     cross-validation chooses among (`gridstone.fit.form`). terms: the exponents of the axes in each term of the
-    trend, for the candidates that have one (`gridstone.model.trend`). rises: physics lets no value fall where the
-    last axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
+    trend, for the candidates that have one (`gridstone.model.trend`). curve: gives the knots (n, d + 1) of the one
+    candidate from points, where the function has a law of its own. rises: physics lets no value fall where the last
+    axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
     `parameters` alone.
     """
 
@@ -34,6 +35,7 @@ class Sought:
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
     terms: tuple[tuple[float, ...], ...] = ()
+    curve: Callable[[Table], Table] | None = None
     rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from gridstone.fit.holdout import Held
+from gridstone.model.prediction import WIDEST
 
 LEVEL = 0.95
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99)
 # With no frontier to learn from, an answer is taken to be uncertain by a factor of two per octave.
 _UNKNOWN_PER_OCTAVE = math.log(2)
+# Offsets that are tried, in units of the largest difficulty: from none to one beside which all places are alike.
+_OFFSETS = (0.0, *np.geomspace(1e-4, 1e2, 19).tolist())
 
 
 def quantile(scores: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
@@ -31,26 +34,40 @@ def quantile(scores: Sequence[float], level: float = LEVEL) -> tuple[float, floa
     return (float(ordered[rank - 1]), level) if rank <= n else (float(ordered[-1]), n / (n + 1))
 
 
+def scale(held: Sequence[Held]) -> tuple[float, float, float]:
+    """(offset, factor, level): an interval is factor times the sum of a place's difficulty and the offset.
+
+    The conformal quantile is taken of |residual| / (difficulty + offset) (Papadopoulos et al., 2011, whose offset
+    is a constant). Here it is the one with which the held-out points get the narrowest intervals, as the mean of
+    their logarithmic widths. Where the difficulty says which places are hard, the offset is small; where it does not,
+    as on cells without noise whose law is off elsewhere than at a step, a large one makes all intervals alike, and no
+    interval grows beyond what was ever wrong. Raises ValueError for no point.
+    """
+    residuals = np.array([abs(h.residual) for h in held])
+    hard = np.array([h.difficulty for h in held])
+    best = (math.inf, 0.0, 0.0, 0.0)
+    for offset in (hard.max() * np.array(_OFFSETS)).tolist() if hard.size else (0.0,):
+        factor, level = quantile((residuals / (hard + offset)).tolist())
+        best = min(best, (factor * float((hard + offset).mean()), offset, factor, level))
+    return best[1:]
+
+
 def interval(held: Sequence[Held], pooled: Sequence[Held]) -> dict[str, Any]:
-    """The interval of a law: the factor on its difficulty, the level it supports, and where that comes from.
+    """The interval of a law: factor and offset (`scale`), the level they support, and where they come from.
 
     held: held-out points of the law; pooled: those of all laws of its function, which stand in where its own
     are too few for 95 %. Points held out by site widen it: an answer for a further machine of the kind is off
     by what one machine differs from the others.
     """
     own = [h for h in held if h.kind == "random"]
-    factor, level = quantile([h.score for h in own]) if own else (0.0, 0.0)
-    origin = "this law" if own else "none"
-    if level < LEVEL and pooled:
-        wider, reached = quantile([h.score for h in pooled])
-        if reached > level:
-            factor, level, origin = max(factor, wider), reached, "all laws of the function"
-    abroad = [h.score for h in held if h.kind == "site"]
+    offset, factor, level, origin = _calibrated(own, pooled)
+    abroad = [h.score(offset) for h in held if h.kind == "site"]
     if abroad:
         factor = max(factor, quantile(abroad)[0])
     residuals = [abs(h.residual) for h in own]
     return {
         "factor": factor,
+        "offset": offset,
         "level": level,
         "scores": origin,
         "residual_quantiles": {str(q): _reached(residuals, q) for q in _QUANTILES},
@@ -58,20 +75,28 @@ def interval(held: Sequence[Held], pooled: Sequence[Held]) -> dict[str, Any]:
     }
 
 
-def with_intervals(held: Sequence[Held], bounds: dict[str, Any], floor: float) -> list[tuple[Held, float, float]]:
+def with_intervals(
+    held: Sequence[Held], pooled: Sequence[Held], bounds: dict[str, Any], floor: float
+) -> list[tuple[Held, float, float]]:
     """Each held-out point with its interval.
 
-    Random folds: the factor comes from the other folds, so the point had no part in it. Frontier and
-    sites: the interval that the law gives, which has seen them: an in-sample statement. floor: the noise, in
-    log space.
+    Random folds: factor and offset come from the other folds as `interval` takes them from all, so the point had no
+    part in them. Frontier and sites: the interval that the law gives, which has seen them: an in-sample statement.
+    floor: the noise, in log space.
     """
+    of_law = bounds["offset"], bounds["factor"]
+    of_fold = {}
+    for fold in {h.fold for h in held if h.kind == "random"}:
+        out = {id(o) for o in held if o.kind == "random" and o.fold == fold}
+        own, rest = ([o for o in part if o.kind == "random" and id(o) not in out] for part in (held, pooled))
+        of_fold[fold] = _calibrated(own, rest)[:2] if own or rest else of_law
     rows = []
     for h in held:
-        others = [o.score for o in held if o.kind == "random" and o.fold != h.fold]
-        factor = quantile(others)[0] if h.kind == "random" and others else bounds["factor"]
-        spread = max(floor, factor * h.difficulty)
+        offset, factor = of_fold[h.fold] if h.kind == "random" else of_law
+        spread = max(floor, factor * (h.difficulty + offset))
         if h.octaves > 0:
             spread += bounds["per_octave"] * max(1.0, h.octaves)
+        spread = min(spread, WIDEST)
         rows.append((h, h.predicted * math.exp(-spread), h.predicted * math.exp(spread)))
     return rows
 
@@ -88,6 +113,17 @@ def summary(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any] | None:
         "max": float(errors.max()),
         "coverage": float(np.mean([lo <= h.measured <= hi for h, lo, hi in rows])),
     }
+
+
+def _calibrated(own: Sequence[Held], pooled: Sequence[Held]) -> tuple[float, float, float, str]:
+    """Offset, factor, level and whose scores they are: a law's own, or where they are too few all of its function's."""
+    offset, factor, level = scale(own) if own else (0.0, 0.0, 0.0)
+    if level < LEVEL and pooled:
+        wide, wider, reached = scale(pooled)
+        if reached > level:
+            worst = max((h.score(wide) for h in own), default=0.0)
+            return wide, max(worst, wider), reached, "all laws of the function"
+    return offset, factor, level, "this law" if own else "none"
 
 
 def _per_octave(frontier: Sequence[Held]) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gridstone.fit.cells import points
 from gridstone.fit.isotone import curves, isotone
 from gridstone.fit.separable import separable
 from gridstone.fit.trend import weighed
@@ -94,11 +95,18 @@ def choose(points: Table, candidates: Sequence[str], *, rises: bool = False, ter
 
 
 def fitted_to(points: Table, sought: Sought) -> Shape:
-    """What cross-validation chooses for a law; of a law without coordinates, the median."""
+    """What cross-validation chooses for a law, or the law of the function's own; without coordinates, the median."""
     if not sought.axes:
         return Shape(candidate="constant", form="loglog", knots=_flat(np.median(points, axis=0, keepdims=True)))
+    if sought.curve is not None:
+        return Shape(candidate=sought.candidates[0], form="loglog", knots=_flat(sought.curve(points)))
     candidate = choose(points, sought.candidates, rises=sought.rises, terms=sought.terms)
     return shaped(points, candidate, rises=sought.rises, terms=sought.terms)
+
+
+def course(sought: Sought, x: Table) -> Table:
+    """(k,): the law through all cells of `sought` at the coordinates `x` (k, d), as a picture draws it."""
+    return fitted_to(points(sought.cells, sought.axes)[:, : len(sought.axes) + 1], sought).at(x)
 
 
 def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:

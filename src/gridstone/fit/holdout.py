@@ -23,8 +23,8 @@ _FOLDS = 10
 class Held:
     """A held-out point: what was measured and what the rest predicts.
 
-    difficulty: how hard the rest is to follow there, in log space; octaves: how far outside the rest it is.
-    cell_id: the cell, of a law without coordinates; elsewhere the coordinates say it.
+    difficulty: how hard the rest is to follow there, in log space; octaves: how far outside the rest a point of the
+    frontier is. cell_id: the cell, of a law without coordinates; elsewhere the coordinates say it.
     """
 
     kind: Kind
@@ -43,15 +43,15 @@ class Held:
         """log(measured / predicted)."""
         return float(np.log(self.measured / self.predicted))
 
-    @property
-    def score(self) -> float:
-        """The residual over the difficulty: what conformal quantiles are taken of."""
-        return abs(self.residual) / self.difficulty
+    def score(self, offset: float) -> float:
+        """The residual over the difficulty and an offset: what conformal quantiles are taken of."""
+        return abs(self.residual) / (self.difficulty + offset)
 
 
 def at_random(sought: Sought) -> list[Held]:
-    """Ten shuffled folds. Points at the rim are not counted: without them a model would refuse there.
+    """Ten shuffled folds. Points at the rim are not counted, as a model without them would refuse there.
 
+    Those of a law with a form of its own are: it says what lies beyond the rest, and its intervals know how well.
     Steps of the rest may be of any width: a coarse grid shows what its interpolation is worth. A law without
     coordinates says one number of all its cells, so each of them is predicted by the others.
     """
@@ -63,8 +63,9 @@ def at_random(sought: Sought) -> list[Held]:
     held = []
     for number, indices in enumerate(folds(len(table), _FOLDS)):
         train = np.delete(table, indices, axis=0)
-        inside = indices[covers(train, table[indices, : len(sought.axes)], np.inf)]
-        held += _predict("random", number, train, table[inside], sought)
+        inside = covers(train, table[indices, : len(sought.axes)], np.inf)
+        counted = indices if sought.curve is not None else indices[inside]
+        held += _predict("random", number, train, table[counted], sought)
     return held
 
 
@@ -110,7 +111,8 @@ def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought)
     at = target[:, :d]
     shape = fitted_to(train[:, : d + 1], sought)
     hard = np.column_stack([train, difficulty(shape.left(train, d), shape.form)])
-    predicted, around, octaves = shape.at(at), largest_around(hard, at), octaves_outside(train, at)
+    predicted, around = shape.at(at), largest_around(hard, at)
+    octaves = octaves_outside(train, at) if kind == "frontier" else np.zeros(len(at))
     return [
         Held(
             kind=kind,

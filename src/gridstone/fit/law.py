@@ -43,7 +43,7 @@ def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFuncti
     for number, (sought, own) in enumerate(zip(wanted, held, strict=True)):
         key = f"{name}/{number}"
         record, tables = _law(sought, own, pooled)
-        rows = with_intervals(own, record["interval"], record["noise_floor"]["value"])
+        rows = with_intervals(own, pooled if sought.axes else [], record["interval"], record["noise_floor"]["value"])
         record |= {"arrays": key, "quality": _quality(rows)}
         laws.append(record)
         arrays |= {f"{key}/{part}": table for part, table in tables.items()}
@@ -58,8 +58,8 @@ def _law(sought: Sought, held: Sequence[Held], pooled: Sequence[Held]) -> tuple[
     values = table[:, : len(sought.axes) + 1]
     shape = fitted_to(values, sought)
     floor, origin = noise(sought.cells, sought.axes)
-    hard = difficulty(shape.left(table, len(sought.axes)), shape.form)
     bounds = interval(held, pooled if sought.axes else [])
+    hard = difficulty(shape.left(table, len(sought.axes)), shape.form) + bounds["offset"]
     record = {
         "keys": dict(sought.keys),
         "axes": list(sought.axes),

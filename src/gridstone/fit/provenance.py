@@ -21,14 +21,15 @@ def described(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provenance(
-    rows: pd.DataFrame, probes: Sequence[str], used: set[str], infos: Sequence[Mapping[str, Any]]
+    rows: pd.DataFrame, probes: Sequence[str], used: set[tuple[str, str]], infos: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What one function came from. rows: all rows of the runs; probes, used: probes and cells behind it."""
+    """What one function came from. rows: all rows of the runs; probes, used: probes and (run, cell) behind it."""
     of_probes = rows[rows["probe"].isin(list(probes))]
-    kept = of_probes[of_probes["cell_id"].isin(used) & (of_probes["status"] == "ok")]
+    behind = np.array([one in used for one in zip(of_probes["run_id"], of_probes["cell_id"], strict=True)], dtype=bool)
+    kept = of_probes[behind & of_probes["value"].notna()]
     ids = sorted(str(v) for v in kept["run_id"].unique())
     here = [info for info in infos if info.get("run_id") in ids]
-    left_out = of_probes.drop_duplicates(["run_id", "cell_id"])["status"].value_counts()
+    left_out = of_probes[~behind].drop_duplicates(["run_id", "cell_id"])["status"].value_counts()
     return {
         "runs": ids,
         "probes": list(probes),

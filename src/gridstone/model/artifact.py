@@ -22,6 +22,7 @@ from gridstone.model.trend import recorded
 FORMAT = 2
 JSON_NAME, SCHEMA_NAME = "model.json", "model.schema.json"
 ARRAYS_NAME, HOLDOUT_NAME = "arrays.npz", "holdout.parquet"
+_LISTED = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,10 @@ def nearest(given: str, known: Iterable[Any]) -> str:
     """`: did you mean 'read'? (copy, read, write)`, for the end of an error message."""
     names = sorted(str(k) for k in known)
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    listed = ", ".join(names) or "none"
+    listed = (
+        ", ".join(names) if len(names) <= _LISTED else f"{', '.join(names[:_LISTED])} and {len(names) - _LISTED} more"
+    )
+    listed = listed or "none"
     return f": did you mean {close[0]}? (there are: {listed})" if close else f" (there are: {listed})"
 
 

@@ -12,8 +12,13 @@ from gridstone.model.host import host_time
 from gridstone.model.launch import launch_overhead
 from gridstone.model.memory import memory_time
 from gridstone.model.pack import pack_time
+from gridstone.model.power import clock, energy, power, rate
+from gridstone.model.throughput import saturation, throughput
 from gridstone.model.transfer import transfer_time
 from gridstone.model.variability import variability
+
+# Functions without laws of their own, and the function whose laws they read.
+READ_OFF = {"saturation": "throughput"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,12 @@ class HardwareModel(Artifact):
     pack_time = pack_time
     collective_time = collective_time
     variability = variability
+    throughput = throughput
+    saturation = saturation
+    power = power
+    clock = clock
+    rate = rate
+    energy = energy
 
 
 def load(path: str | Path) -> HardwareModel:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, covers, largest_around, octaves_outside, rows_at
-from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain
+from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain
 from gridstone.model.trend import Trend, followed
 
 Box = Mapping[str, tuple[float | None, float | None]]
@@ -22,11 +22,11 @@ class Law:
 
     keys: that choice. axes: the numeric arguments that are the coordinates, outermost first. knots: (n,
     d + 2) as in `interpolate`, of what is left over the `trend` where there is one. points: (m, d + 4),
-    the measured cells: coordinates, value, lo, hi and how hard the law is to follow there, in log space.
-    factor: half of the conformal interval over that difficulty; level: the coverage that the held-out cells
-    support. per_octave: what the interval grows by, in log space, for each octave outside the box. noise: the
-    noise floor, in log space. free: further arguments in which the law is proportional, with the box in which it
-    is so; None leaves a side open.
+    the measured cells: coordinates, value, lo, hi and how hard the law is to follow there, in log space,
+    the offset of its interval included. factor: half of the conformal interval over that; level: the coverage
+    that the held-out cells support. per_octave: what the interval grows by, in log space, for each octave outside
+    the box. noise: the noise floor, in log space. free: further arguments in which the law is proportional, with the
+    box in which it is so; None leaves a side open.
     """
 
     keys: Mapping[str, str | bool]
@@ -74,7 +74,7 @@ class Law:
         if not inside.all():
             outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))
             width = np.where(inside, width, width + outside)
-        width = np.where(measured, self.noise, width)
+        width = np.minimum(np.where(measured, self.noise, width), WIDEST)
         lo, hi = value * np.exp(-width), value * np.exp(width)
         lo = np.where(measured, np.minimum(lo, cells[:, d + 1]), lo)
         hi = np.where(measured, np.maximum(hi, cells[:, d + 2]), hi)
@@ -90,9 +90,14 @@ class Law:
         )
 
     def total(
-        self, name: str, amount: Amount, extrapolate: Extrapolate = "refuse", least: Amount = 0.0, **x: Amount
+        self,
+        name: str,
+        amount: Amount,
+        extrapolate: Extrapolate = "refuse",
+        least: Amount = 0.0,
+        **x: Amount,
     ) -> Prediction:
-        """The law at `x` times `amount` of the argument `name`, in which it is proportional; seconds.
+        """The law at `x` times `amount` of the argument `name`, in which it is proportional: seconds, or joules.
 
         least: what `amount` must reach at these `x`, beside the box of `name`. Raises OutOfDomain as `at` does,
         for `name` too.
@@ -103,16 +108,16 @@ class Law:
         nearest = np.clip(amounts, least, math.inf if hi is None else hi)
         within = amounts == nearest
         if extrapolate == "refuse" and not within.all():
-            raise OutOfDomain(_outside(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
+            raise OutOfDomain(refusal(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
         octaves = np.abs(np.log2(amounts / nearest))
         widening = np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves))
-        return self.at(extrapolate, **x).times(amounts, unit="s").widened(widening)
+        return self.at(extrapolate, **x).times(amounts, unit=self.unit.partition("/")[0]).widened(widening)
 
     def _refusal(self, x: Table) -> str:
         for name, value in zip(self.axes, x, strict=True):
             lo, hi = self.box[name]
             if lo is not None and hi is not None and not lo <= value <= hi:
-                return _outside(name, value, (lo, hi))
+                return refusal(name, value, (lo, hi))
         asked = ", ".join(f"{n}={v:.10g}" for n, v in zip(self.axes, x, strict=True))
         return f"{asked} lies in a gap between the measured cells; {_ADVICE}"
 
@@ -128,7 +133,8 @@ _OWN_LEVEL = 0.95
 _ADVICE = 'measure there, or accept a widened interval with extrapolate="flag"'
 
 
-def _outside(name: str, value: float, box: tuple[float | None, float | None]) -> str:
+def refusal(name: str, value: float, box: tuple[float | None, float | None]) -> str:
+    """Why an argument outside its box is not answered, and what to do."""
     lo, hi = box
     if lo is None or hi is None:
         span = f"at least {lo:.10g}" if hi is None else f"at most {hi:.10g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from gridstone.errors import GridstoneError
 
 Extrapolate = Literal["refuse", "flag"]
 Amount = float | NDArray[np.float64]
+# Half of the widest interval, in log space: a factor of 1e12 either way says that nothing is known; exp can hold it.
+WIDEST = math.log(1e12)
 
 
 class ModelError(GridstoneError):
@@ -70,9 +73,10 @@ class Prediction:
     def widened(self, by: Amount) -> Prediction:
         """The interval widened by `by` in log space; where that is not 0, the answer is an extrapolation."""
         within = np.equal(by, 0)
+        by = np.minimum(by, WIDEST)
         return replace(
             self,
-            lo=plain(self.lo * np.exp(-np.asarray(by))),
+            lo=plain(self.lo * np.exp(-by)),
             hi=plain(self.hi * np.exp(by)),
             in_domain=plain(np.logical_and(self.in_domain, within)),
             source=plain(np.where(within, self.source, "extrapolated")),

@@ -35,7 +35,10 @@ def cells(probes: Sequence[Probe], request: Request) -> list[Cell]:
 
 
 def _unfold(probe: Probe, profile: str, values: AxisChoice) -> list[Cell]:
-    count = math.prod(len(values.get(axis.name, axis.values(profile))) for axis in probe.axes)
+    tied = {name for names in probe.together for name in names}
+    alone = (axis for axis in probe.axes if axis.name not in tied)
+    count = math.prod(len(values.get(axis.name, axis.values(profile))) for axis in alone)
+    count *= math.prod(len(rows) for rows in probe.together.values())
     if count > MOST:
         raise UsageError(f"{probe.name}: {count} combinations of its axes are too many (at most {MOST})")
     digest = source_digest(probe)

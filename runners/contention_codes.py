@@ -1,0 +1,63 @@
+"""What the machine code of atomics and fences is called, and which of them there are (bench/contention.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+Axes = Mapping[str, Any]
+
+# What an instruction of the machine code is called; where shared memory has none, a loop around a compare-and-swap.
+_NATIVE_IN_SHARED = {("add", "u32"), ("min", "u32"), ("exch", "u32"), ("cas", "u32"), ("exch", "u64"), ("cas", "u64")}
+_SUFFIX = {"u32": "", "u64": r"\.64", "f32": r"(\.F32)?\.FTZ\.RN", "f64": r"\.F64\.RN"}
+_SUFFIX |= {"f16x2": r"\.F16x2\.RN", "bf16x2": r"\.BF16x2\.RN"}
+_DTYPES = {"add": ("u32", "u64", "f32", "f64", "f16x2", "bf16x2"), "min": ("u32",), "exch": ("u32", "u64")}
+_DTYPES["cas"] = ("u32", "u64")
+FUNCTIONS, TYPES = ["add", "min", "exch", "cas"], ["u32", "u64", "f32", "f64", "f16x2", "bf16x2"]
+
+
+def native(axes):
+    return axes["source"] != "shared" or (axes["function"], axes["dtype"]) in _NATIVE_IN_SHARED
+
+
+def atomic(axes, stem):
+    if not native(axes):
+        return r"ATOMS\.CAST\.SPIN(\.64)?"
+    name = axes["function"].upper()
+    if axes["source"] == "shared":
+        return rf"ATOMS\.{name}{_SUFFIX[axes['dtype']]}"
+    return rf"{stem}\.E\.{name}{_SUFFIX[axes['dtype']]}\.STRONG\.GPU"
+
+
+def offered(function, dtype, **_):
+    return dtype in _DTYPES[function]
+
+
+def claims(demand, axis="dtype", since_sm_90="bf16x2"):
+    """The contract; of what only sm_90 and later have, nothing is claimed before."""
+
+    def before(axes):
+        found = demand(axes)
+        return replace(found, count=0) if axes[axis] == since_sm_90 else found
+
+    return {"sm_80-sm_89": before, "sm_90+": demand}
+
+
+def filled(source, function, dtype, method, pattern, count):
+    if not offered(function, dtype) or (method == "red" and function in ("exch", "cas")):
+        return False
+    if method == "red" and source == "shared":
+        return False
+    whole = (function, dtype) == ("add", "u32")
+    return whole or (pattern, count) in (("all", 1), ("all", 32), ("warp", 32))
+
+
+def fence(axes):
+    """The scope that the machine code names: that of a cluster is the GPU's."""
+    order = "ALL" if axes["function"] == "acq_rel" else "SC"
+    return rf"MEMBAR\.{order}\.{ {'block': 'CTA', 'system': 'SYS'}.get(axes['scope'], 'GPU') }"
+
+
+def offered_scope(function, scope, **_):
+    return scope != "cluster" or function == "acq_rel"

@@ -1,0 +1,38 @@
+"""Clusters that fill the GPU and write into each other's shared memory (dsm/write.cu)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridstone import content
+from gridstone.clock import Work
+
+_here = Path(__file__)
+_clusters = content.load_module(_here.with_name("cupy_cluster.py"))
+_writes = content.load_module(_here.with_name("cluster_writes.py"))
+_LAPS = 16
+
+
+def work(gpu: Any, *, function: str, pattern: str, cluster_size: int, bytes: int) -> Work:
+    """Work of dsm/write_throughput: clusters that fill the GPU write into each other, and every word is verified."""
+    traffic = _writes.Traffic(pattern=pattern, size=cluster_size, bytes=bytes, bulk=function == "bulk")
+    shared = _clusters.most_shared(gpu)
+    held = _clusters.fitting(gpu, size=cluster_size, block=_writes.THREADS, shared=shared)
+    seed = int(np.random.default_rng().integers(2**32))
+    sums = gpu.alloc(4 * held * cluster_size * _writes.THREADS).view(np.uint32)
+    numbers = [np.uint32(n) for n in (seed, _LAPS, traffic.rounds, traffic.received)]
+    filled: Work = _clusters.fill(
+        gpu,
+        clusters=held,
+        size=cluster_size,
+        block=_writes.THREADS,
+        args=[*numbers, sums],
+        work=held * traffic.writers * _LAPS * traffic.rounds * traffic.slot,
+        shared=shared,
+        poison=lambda: gpu.memset(sums, 0xFF),
+        verify=lambda: bool((sums.get().reshape(-1, _writes.THREADS) == traffic.sums(seed, held)).all()),
+    )
+    return filled

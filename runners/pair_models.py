@@ -1,0 +1,99 @@
+"""The model of pairs of SMs measured twice: as ever, and under other placements or on a chip that slows itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridstone import content, pairs
+from gridstone.clock import Work
+
+_sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
+_OTHER_SIZES = (7, 6, 5, 3)
+_HEATING = 1 << 30  # bytes that are read beside the products
+_ROUNDS = 60_000  # some 20 to 30 ms
+_FIRST, _AGAIN = 40, 2  # launches that draw power, ahead of the first sweep's and of any other launch
+
+
+def shift(gpu: Any, *, method: str) -> Work:
+    """Work that observes what a second sweep changes in the model of a first one.
+
+    repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
+    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: a second of all the power that the
+    chip can draw goes ahead of the first launch, and a twentieth of a second ahead of any other.
+    """
+    usual, right = _sweeps.latest(gpu, method), []
+    stamps = _Clock(gpu)
+
+    def observe() -> dict[str, float]:
+        other = _sweeps.sweep(
+            gpu,
+            _OTHER_SIZES if method == "sizes" else _sweeps.SIZES,
+            rounds=1,
+            waves=24,
+            share=0.5 if method == "half" else 1.0,
+            around=stamps.heated if method == "throttled" else stamps.plain,
+        )
+        right.append(usual.right and other.right)
+        one, two = (_apart(sweep) for sweep in (usual, other))
+        found = pairs.compared(one, two, resolution=_sweeps.RESOLUTION)
+        return {
+            "latency": found.level,
+            "latency_source": found.source,
+            "latency_destination": found.destination,
+            "interval": found.interval,
+            "within_share": found.within,
+            "pairs": float(found.pairs),
+            "clock": stamps.hz(),
+        }
+
+    work: Work = gpu.observe(observe)
+    return replace(work, verify=lambda: all(right))
+
+
+def _apart(sweep: Any) -> pairs.Table:
+    """The median latency of each ordered pair of different SMs."""
+    apart = sweep.source != sweep.destination
+    size = int(max(sweep.source.max(), sweep.destination.max())) + 1
+    names, row = np.unique(sweep.source[apart] * size + sweep.destination[apart], return_inverse=True)
+    order = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[order], np.arange(1, names.size))
+    medians = np.array([np.median(part) for part in np.split(sweep.latency[apart][order], starts)])
+    return pairs.Table(source=names // size, destination=names % size, value=medians)
+
+
+class _Clock:
+    """Launches with a stamp of the SM's clocks before and after each, and power drawn ahead of it or not."""
+
+    def __init__(self, gpu: Any) -> None:
+        self._gpu, self._seen = gpu, []
+        self._memory, self._sink = None, gpu.alloc(4)
+
+    def plain(self, launch: Any) -> Any:
+        """What the launch returns."""
+        self._gpu.bench.stamp(0)
+        found = launch()
+        self._gpu.bench.stamp(1)
+        before, after = self._gpu.bench.stamps(2)
+        if before["smid"] == after["smid"] and after["g0"] > before["g0"]:
+            self._seen.append((int(after["c0"]) - int(before["c0"])) / (int(after["g0"]) - int(before["g0"])) * 1e9)
+        return found
+
+    def heated(self, launch: Any) -> Any:
+        """The same right behind launches that draw all the power they can."""
+        times = _AGAIN
+        if self._memory is None:
+            self._memory, times = self._gpu.alloc(_HEATING), _FIRST
+            self._gpu.memset(self._memory, 0x3A)
+        args = [self._memory, np.uint64(_HEATING // 16), np.uint32(_ROUNDS), self._sink]
+        for _ in range(times):
+            self._gpu.support("heat.cu", "heat", self._gpu.multiprocessors, 1024, args)
+        return self.plain(launch)
+
+    def hz(self) -> float:
+        """The median SM clock during the launches since the last call."""
+        seen, self._seen = self._seen, []
+        return float(np.median(seen)) if seen else float("nan")

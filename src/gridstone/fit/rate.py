@@ -1,0 +1,21 @@
+"""rate of tensor cores: their operations per second at the clock that their operands leave them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridstone.fit.cells import Sought, cells
+from gridstone.fit.tensor_power import PROBE, at_its_clock, laws
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "rate"
+FORM = "flop per second over the root of the operands' activity"
+PROBES = (PROBE,)
+
+
+def sought(frame: pd.DataFrame) -> list[Sought]:
+    """One law per type and regime."""
+    rows = at_its_clock(frame, "rate")
+    return laws(rows, cells(rows), "flop/s")

@@ -1,0 +1,34 @@
+"""Loads of L2 are told apart: near hits, far hits and misses, wherever far lines happen to be kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridstone import content
+from gridstone.declaration import Unavailable
+
+halves: Any = content.load_module(content.folder("runners") / "l2_halves.py")
+RNG = np.random.default_rng(0)
+NEAR, FAR, MISS = (lambda n, m=m, s=s: RNG.normal(m, s, n) for m, s in ((315, 18), (490, 18), (760, 40)))
+
+
+def test_a_far_hit_is_no_miss_and_no_near_hit() -> None:
+    parted = halves.limits(np.concatenate([NEAR(768), FAR(256)]), MISS(1024))
+    half = np.concatenate([NEAR(512), FAR(512)])
+    assert parted.shares(half) == pytest.approx({"hit_share": 1.0, "near_share": 0.5}, abs=0.01)
+    assert parted.shares(NEAR(1024)) == pytest.approx({"hit_share": 1.0, "near_share": 1.0}, abs=0.01)
+    assert parted.shares(MISS(1024)) == pytest.approx({"hit_share": 0.0, "near_share": 0.0}, abs=0.01)
+
+
+def test_a_cache_of_one_piece_has_no_far_half() -> None:
+    parted = halves.limits(NEAR(1024), MISS(1024))
+    assert parted.near == parted.hit
+    assert parted.shares(NEAR(1024))["near_share"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_groups_that_overlap_are_refused() -> None:
+    with pytest.raises(Unavailable, match="as long as each other"):
+        halves.limits(np.concatenate([NEAR(768), FAR(256)]), FAR(1024))
