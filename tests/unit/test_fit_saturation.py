@@ -171,6 +171,12 @@ def test_between_cells_it_follows_the_schedulers(model):
     assert both.value[0] == six.value
 
 
+def test_no_interval_goes_beyond_what_the_pipe_can_give(model):
+    answer = model.throughput(kind="wgmma/m64n256k16/f16/f16/f32", warps=4, ilp=3)
+    assert answer.value < answer.hi <= 4096
+    assert answer.lo < answer.value
+
+
 def test_the_saturation_point_is_the_least_that_reaches_the_share(model):
     least = model.saturation(kind="fma_f32")
     assert (least.value, least.unit) == (16, "operation")

@@ -50,12 +50,13 @@ def _laws(frame: pd.DataFrame, probe: str) -> list[Sought]:
             continue
         table = cells(these, ilp=these[chains], warps=these["warps"])
         work = work_of(probe, choice)
-        limit = these["limit"].dropna()
+        known = these["limit"].dropna()
+        limit = {"limit": float(known.iloc[0])} if len(known) else {}
         curve = partial(
             saturation,
             work=work,
             latency=_latency(alone, choice),
-            ceiling=float(limit.iloc[0]) if len(limit) else None,
+            ceiling=limit.get("limit"),
         )
         step = _WARPGROUP if probe == "wgmma/saturation" else 1
         law = curve(points(table, ("ilp", "warps"))[:, :3])
@@ -67,7 +68,7 @@ def _laws(frame: pd.DataFrame, probe: str) -> list[Sought]:
                 cells=table,
                 candidates=("saturation",),
                 curve=partial(_knots, curve, step),
-                parameters={"step": step, "peak": law.peak, **told(law)},
+                parameters={"step": step, "peak": law.peak, **limit, **told(law)},
             )
         )
     return found

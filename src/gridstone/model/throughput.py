@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
 from gridstone.model.interpolate import Table, covers
 from gridstone.model.law import Law
-from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain
 
 
 def throughput(
@@ -28,11 +29,15 @@ def throughput(
     SM, dealt out evenly to its four schedulers; of wgmma in fours. ilp: independent chains in each thread, accumulators
     of each warp, or of wgmma the instructions that a warpgroup keeps under way. Both are whole numbers.
 
+    The interval ends at what the pipe can give at most, where that is known.
+
     Raises UsageError for an unknown kind or a number that is not whole, OutOfDomain outside the measured box.
     """
     law = model.function("throughput").law(kind=kind)
     _refuse_fractions(law, warps=warps, ilp=ilp)
-    return law.at(extrapolate, ilp=ilp, warps=warps)
+    answer = law.at(extrapolate, ilp=ilp, warps=warps)
+    limit = law.parameters.get("limit", math.inf)
+    return replace(answer, hi=plain(np.minimum(answer.hi, np.maximum(limit, answer.value))))
 
 
 def saturation(
