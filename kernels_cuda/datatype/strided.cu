@@ -52,7 +52,8 @@ extern "C" __global__ void probe(char* memory, char* packed, unsigned words,
         Word value[UNROLL];
 #pragma unroll
         for (int j = 0; j < UNROLL; ++j) {
-            const unsigned p = min(base + j * threads, words - 1);  // past the end, the last word once more
+            // Past the end the thread's own first word once more: one word for all would make their stores wait in line.
+            const unsigned p = base + j * threads < words ? base + j * threads : base;
             dense[j] = packed + (u64)p * WORD;
 #if DIMS == 1
             strided[j] = memory + (u64)p * WORD;

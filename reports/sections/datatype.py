@@ -3,6 +3,7 @@
 import pandas
 
 from gridstone.figure import Scale, lines
+from gridstone.model.sectors import BURST, SECTOR, moved
 from gridstone.report import Panel, Section, amount, best, label, measured, nearest, series
 from gridstone.units import format_bytes
 
@@ -13,6 +14,7 @@ PROBES = ("datatype/kernel", "datatype/copies", "datatype/library", "datatype/ho
 _BLOCK = Scale(label="bytes per block", unit="B", log=True)
 _BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
 _PACKING = {"direction": "pack"}
+_CONTIGUOUS = 128  # bytes of a block from which on the wire moves nothing that is not wanted
 
 
 def section(rows):
@@ -26,7 +28,7 @@ def section(rows):
         )
     else:
         heading = "Strided blocks: what could be measured"
-    return Section(heading=heading, panels=(*_device(kernel, rows), *_host(rows), *_blocks(rows)))
+    return Section(heading=heading, panels=(*_device(kernel, rows), *_wire(rows), *_host(rows), *_blocks(rows)))
 
 
 def _device(kernel, rows):
@@ -39,6 +41,43 @@ def _device(kernel, rows):
         same = nearest(copies, "bytes", float(chosen["bytes"].iloc[0]))
         parts.append(same.assign(way=same["method"].map(lambda method: method.replace("_", " "))))
     return [_over_blocks(pandas.concat(parts), "on the GPU; memory to memory counts bytes twice, mapped memory once")]
+
+
+def _wire(rows):
+    """Short blocks beside what sectors and bursts say of them, at the largest size at which long ones are known."""
+    kernel = measured(rows, "datatype/kernel", "bandwidth", form="device", dims=2)
+    if kernel.empty:
+        return []
+    kernel = kernel[kernel["stride"] == kernel["stride"].min()]
+    place = ["direction", "stride", "bytes"]
+    whole = kernel[kernel["block"] >= _CONTIGUOUS].groupby(place)["value"].median().rename("_whole")
+    beside = kernel[kernel["block"] < _CONTIGUOUS].join(whole, on=place, how="inner")
+    if beside.empty:
+        return []
+    largest = beside.groupby(["direction", "block"])["bytes"].transform("max")
+    beside = beside[beside["bytes"] == largest]
+    parts = [_shares(beside, beside["value"] / beside["_whole"], "measured")]
+    for unit, where in ((SECTOR, "sectors in L2"), (BURST, "bursts of memory")):
+        wire = [
+            moved(int(row.block), int(row.stride), direction=row.direction, unit=unit) for row in beside.itertuples()
+        ]
+        parts.append(_shares(beside, 2 / (1 + pandas.Series(wire, index=beside.index)), where))
+    svg = lines(
+        series(pandas.concat(parts), x="block", by=["direction", "way"]),
+        x=_BLOCK,
+        y=Scale(label="share of long blocks' bandwidth", log=True),
+        alt="Bandwidth of packing short blocks over that of long ones, measured and by sectors and bursts",
+    )
+    caption = (
+        f"Blocks below {_CONTIGUOUS} B, {int(beside['stride'].iloc[0])} B apart, beside longer ones of the same bytes, "
+        "at the largest size of each: what was measured, and what moving sectors of 32 bytes in L2 or bursts of 64 "
+        "from memory would leave."
+    )
+    return [Panel(svg=svg, caption=caption)]
+
+
+def _shares(rows, share, way):
+    return rows.assign(value=share, lo=share, hi=share, way=way)
 
 
 def _host(rows):

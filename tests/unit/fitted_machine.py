@@ -167,7 +167,9 @@ def write_run(
     for probe, entries in cells.items():
         rows = []
         on_gpu = device is not None and not probe.startswith("host/")
-        for number, (axes, metric, unit, truth) in enumerate(entries):
+        numbers: dict[tuple[Any, ...], int] = {}  # metrics of the same axes are one cell's
+        for axes, metric, unit, truth in entries:
+            number = numbers.setdefault(tuple(sorted(axes.items())), len(numbers))
             value = truth * bias * float(np.exp(NOISE * rng.standard_normal()))
             rows.append(
                 Row(

@@ -65,16 +65,16 @@ def test_intervals_of_a_fitted_law_cover_fresh_measurements(count, noise):
     for seed in range(6):
         sought, fresh, measured = simulated(seed, count, noise)
         table = points(sought.cells, sought.axes)
-        _, form, knots = fitted_to(table[:, :2], sought)
+        shape = fitted_to(table[:, :2], sought)
         bounds = interval(at_random(sought), [])
         assert bounds["level"] == 0.95
         law = Law(
             keys={},
             axes=("x",),
             unit="s",
-            form=form,
-            knots=knots,
-            points=np.column_stack([table, difficulty(table, form) + bounds["offset"]]),
+            form=shape.form,
+            knots=shape.knots,
+            points=np.column_stack([table, difficulty(table, shape.form) + bounds["offset"]]),
             factor=bounds["factor"],
             level=bounds["level"],
             per_octave=bounds["per_octave"],

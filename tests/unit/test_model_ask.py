@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import typer
@@ -50,7 +51,7 @@ def test_extrapolation_is_asked_for_and_marked():
 
 def test_without_a_function_it_lists_what_there_is():
     text = run("ask", model_folder())
-    for expected in ("memory_time(pattern, bytes", "pattern=chase space=global", "1 KiB to 1 GiB", "latency_dram"):
+    for expected in ("memory_time(pattern, bytes", "pattern=chase level=global", "1 KiB to 1 GiB", "latency_dram"):
         assert expected in text
     record = json.loads(run("ask", model_folder(), "--json"))
     assert "bytes" in record["functions"]["transfer_time"]["arguments"]
@@ -81,6 +82,6 @@ def test_fit_says_what_it_made_and_what_it_could_not(tmp_path):
     source = write_run(tmp_path / "run", {"host/memcpy": HOST_CELLS["host/memcpy"]}, device=None)
     text = run("fit", source, "-o", tmp_path / "model")
     assert "host_time" in text and "held-out error" in text
-    assert "transfer_time    not fitted: not in the runs: copy/host_device, copy/mapped, copy/device" in text
+    assert re.search(r"transfer_time    not fitted: not in the runs: \d+ probes of copy, peer, gather, scatter", text)
     record = json.loads(run("fit", source, "-o", tmp_path / "model", "--json"))
     assert record["functions"]["host_time"]["laws"][0]["keys"] == {"kind": "memcpy"}

@@ -192,7 +192,11 @@ def test_sizes_that_are_no_sizes_are_refused_even_when_flagged(model, size):
     [
         ("memory_time", {"pattern": "reed", "bytes": 1}, "did you mean read"),
         ("memory_time", {"pattern": "read", "bytes": 1, "level": "l2", "working_set": 5}, "not both"),
-        ("memory_time", {"pattern": "read", "bytes": 1, "granule": 4}, "granule belongs to pattern=chase"),
+        (
+            "memory_time",
+            {"pattern": "read", "bytes": 1, "granule": 4},
+            "takes no granule .it takes bytes, working_set.",
+        ),
         ("memory_time", {"pattern": "copy", "bytes": 1, "level": "l1"}, "was not told apart"),
         ("memory_time", {"pattern": "chase", "bytes": 9, "level": "sharde"}, "level=sharde .*did you mean shared"),
         ("memory_time", {"pattern": "chase", "bytes": 9, "level": "shared", "granule": 8}, "granule=4 only"),
@@ -229,5 +233,5 @@ def test_an_unfed_function_says_what_it_lacked(tmp_path):
     fit([write_run(tmp_path / "run", copies)], tmp_path / "model")
     model = load(tmp_path / "model")
     assert set(model.absent) == {function.NAME for function in FUNCTIONS} - {"transfer_time"}
-    with pytest.raises(ModelError, match="not in the runs: latency/pointer_chase, "):
+    with pytest.raises(ModelError, match="not in the runs: 32 probes of latency, cache, bandwidth"):
         model.memory_time(pattern="chase", bytes=128)

@@ -75,7 +75,7 @@ def _section(name: str, rows: pd.DataFrame) -> Any:
     [
         ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 4),
         ("collective", "Among ranks, an all-reduce of 4 ranks reaches 5", 3),
-        ("datatype", "A kernel packs blocks of ", 3),
+        ("datatype", "A kernel packs blocks of ", 4),
     ],
 )
 def test_a_section_claims_what_the_rows_say(tmp_path: Path, name: str, heading: str, panels: int) -> None:

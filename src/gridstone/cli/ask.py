@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ from gridstone.units import format_bytes, format_value
 if TYPE_CHECKING:
     from gridstone.model import HardwareModel, Law
 
-_IN_BYTES = {"bytes", "working_set", "granule", "chunk", "align"}
+_IN_BYTES = {"bytes", "working_set", "granule", "chunk", "align", "block", "stride", "in_flight"}
 
 
 def ask(
@@ -82,7 +82,7 @@ def _listing(model: HardwareModel) -> list[str]:
     lines += [f"  {name:28} {format_value(f.value, f.unit)}" for name, f in model.facts.measured.items()]
     for name, function in model.functions.items():
         lines += ["", f"{name}({', '.join(described(_parameters(name)))})"]
-        lines += [f"  {_words(law)}{_box(law)}{_error(law)}" for law in function.laws]
+        lines += _laws(function.laws)
     for name, source in READ_OFF.items():
         if source in model.functions:
             lines += ["", f"{name}({', '.join(described(_parameters(name)))})", f"  read off the laws of {source}"]
@@ -91,8 +91,19 @@ def _listing(model: HardwareModel) -> list[str]:
     return lines
 
 
-def _words(law: Law) -> str:
-    return " ".join(f"{k}={v}" for k, v in law.keys.items())
+def _laws(laws: Sequence[Law]) -> list[str]:
+    """A line per law; those that follow each other and differ in one word alone share it: `mechanism=bulk|tensor`."""
+    lines: list[tuple[dict[str, list[str]], str]] = []
+    for law in laws:
+        words, tail = {name: str(word) for name, word in law.keys.items()}, f"{_box(law)}{_error(law)}"
+        if lines and lines[-1][1] == tail:
+            last = lines[-1][0]
+            other = [name for name, word in words.items() if last[name] != [word]]
+            if len(other) == 1 and all(len(found) == 1 or name in other for name, found in last.items()):
+                last[other[0]].append(words[other[0]])
+                continue
+        lines.append(({name: [word] for name, word in words.items()}, tail))
+    return ["  " + " ".join(f"{n}={'|'.join(found)}" for n, found in words.items()) + tail for words, tail in lines]
 
 
 def _box(law: Law) -> str:

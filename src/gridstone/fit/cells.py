@@ -23,9 +23,11 @@ class Sought:
 
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
-    cross-validation chooses among (`gridstone.fit.form`). curve: gives the knots (n, d + 1) of the one candidate from
-    points, where the function has a law of its own. rises: physics lets no value fall where the last axis
-    grows.
+    cross-validation chooses among (`gridstone.fit.form`). terms: the exponents of the axes in each term of the
+    trend, for the candidates that have one (`gridstone.model.trend`). curve: gives the knots (n, d + 1) of the one
+    candidate from points, where the function has a law of its own. rises: physics lets no value fall where the last
+    axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
+    `parameters` alone.
     """
 
     keys: Mapping[str, str | bool]
@@ -33,10 +35,12 @@ class Sought:
     unit: str
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
+    terms: tuple[tuple[float, ...], ...] = ()
     curve: Callable[[Table], Table] | None = None
     rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.DataFrame:
@@ -52,6 +56,14 @@ def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.Data
     return rows.assign(site=rows["device_uuid"].fillna(rows["host"]))
 
 
+def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of several probes as one table; the first where all are empty."""
+    import pandas as pd
+
+    full = [part for part in parts if len(part)]
+    return pd.concat(full, ignore_index=True) if full else parts[0]
+
+
 def words(rows: pd.DataFrame, axis: str) -> list[str]:
     """The values of a word axis that occur, in order of name."""
     return sorted(str(v) for v in rows[axis].dropna().unique()) if axis in rows else []
@@ -60,7 +72,8 @@ def words(rows: pd.DataFrame, axis: str) -> list[str]:
 def cells(rows: pd.DataFrame, /, *, factor: Any = 1.0, inverse: bool = False, **columns: Any) -> pd.DataFrame:
     """Rows as cells of a law: `columns` are its axes; the values are times `factor`, or `factor` over them.
 
-    factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it.
+    factor: a number or a column of them, in the order of `rows`. Other arguments are columns like it. Rows without a
+    positive number for each axis are left out, as laws go over logarithms.
     """
     value, lo, hi = (rows[c].to_numpy(float) for c in ("value", "lo", "hi"))
     lo, hi = np.where(lo > 0, lo, value), np.where(hi > 0, hi, value)
@@ -69,7 +82,9 @@ def cells(rows: pd.DataFrame, /, *, factor: Any = 1.0, inverse: bool = False, **
     scale = np.asarray(factor, dtype=float)
     kept = rows[["site", "run_id", "cell_id", "probe"]].reset_index(drop=True).assign(apart=_apart(rows))
     named = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
-    return kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
+    table = kept.assign(**named, value=value * scale, lo=lo * scale, hi=hi * scale)
+    there = [np.isfinite(column) & (column > 0) for column in named.values()]
+    return table[np.logical_and.reduce(there)].reset_index(drop=True) if there else table
 
 
 def points(table: pd.DataFrame, axes: Sequence[str]) -> Table:

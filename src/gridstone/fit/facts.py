@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridstone.fit.cells import points, usable
 from gridstone.fit.levels import levels
+from gridstone.fit.pairwise import additive_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def facts(frame: pd.DataFrame, infos: Sequence[Mapping[str, Any]]) -> dict[str, 
         "host": described.get("host"),
     }
     measured = {name: found for name, spec in _HEADLINES.items() if (found := _headline(frame, *spec))}
-    return {"identity": identity, "measured": {**_clocks(frame), **_ladder(frame), **measured}}
+    return {"identity": identity, "measured": {**_clocks(frame), **_ladder(frame), **_pairs(frame), **measured}}
 
 
 def devices(frame: pd.DataFrame, *, gpu: bool) -> list[str]:
@@ -85,6 +86,21 @@ def _ladder(frame: pd.DataFrame) -> dict[str, Any]:
         _, value, lo, hi = curve[curve[:, 0] == footprint][0]
         found[f"latency_{level}"] = _fact(value, lo, hi, "cycle/hop", "latency/pointer_chase")
     return found
+
+
+def _pairs(frame: pd.DataFrame) -> dict[str, Any]:
+    """Loads between SMs: the level over all GPCs, and what the additive model is worth on held-out pairs."""
+    rows = frame[(frame["probe"] == "dsm/latency_pair") & (frame["status"] == "ok")]
+    model = additive_pairs(rows) if len(rows) else None
+    if model is None:
+        return {}
+    probe, levels_of_gpcs = "dsm/latency_pair", model["level"]
+    level = sum(levels_of_gpcs) / len(levels_of_gpcs)
+    return {
+        "latency_dsm": _fact(level, min(levels_of_gpcs), max(levels_of_gpcs), "cycle/hop", probe),
+        "dsm_pairs_r2": _fact(model["r2"], model["r2"], model["r2"], "1", probe),
+        "dsm_pairs_rms": _fact(model["rms"], model["rms"], model["rms"], "cycle", probe),
+    }
 
 
 def _fact(value: float, lo: float, hi: float, unit: str, probe: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,20 +13,58 @@ from numpy.typing import NDArray
 from gridstone.fit.cells import points
 from gridstone.fit.isotone import curves, isotone
 from gridstone.fit.separable import separable
+from gridstone.fit.trend import weighed
 from gridstone.model.interpolate import Form, covers, evaluate
+from gridstone.model.trend import followed
 
 if TYPE_CHECKING:
     from gridstone.fit.cells import Sought
     from gridstone.model.interpolate import Table
+    from gridstone.model.trend import Trend
 
+Exponents = Sequence[Sequence[float]]
+# A trend alone, and a trend times a curve through what it leaves.
+TERMS = "terms"
+_TIMES = f"{TERMS}*"
 _INNER_FOLDS, _MOST_BREAKS, _TRUSTED = 5, 6, 0.9
 # A breakpoint must take a tenth off the held-out error; an error this small is rounding.
 _WORTH_A_BREAK, _EXACT = 0.9, 1e-9
 _THIN = 1e-9  # half the width of a switch, over its place
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The course that was chosen for a law: a curve of a form through knots, times the trend where there is one."""
+
+    candidate: str
+    form: Form
+    knots: Table
+    trend: Trend | None = None
+
+    def at(self, x: Table) -> Table:
+        """(k,): the values at `x` (k, d)."""
+        return followed(self.knots, x, self.form, self.trend)
+
+    def left(self, table: Table, coordinates: int) -> Table:
+        """A table of coordinates and values with the values over the trend: what the curve alone has to follow."""
+        return table if self.trend is None else _over(table, coordinates, self.trend)
+
+
+def shaped(points: Table, candidate: str, *, rises: bool = False, terms: Exponents = ()) -> Shape:
+    """A candidate through points (n, d + 1): those of `fitted`, `terms` (the trend of such terms alone), or
+    `terms*loglog` and `terms*cubic` (the trend times a curve through what it leaves)."""
+    if not candidate.startswith(TERMS):
+        form, knots = fitted(points, candidate, rises=rises)
+        return Shape(candidate=candidate, form=form, knots=knots)
+    trend = weighed(points, terms)
+    if candidate == TERMS:
+        return Shape(candidate=candidate, form="loglog", knots=_flat(_constant(points)), trend=trend)
+    form, knots = fitted(_over(points, points.shape[1] - 1, trend), candidate.removeprefix(_TIMES))
+    return Shape(candidate=candidate, form=form, knots=knots, trend=trend)
+
+
 def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form, Table]:
-    """The form and knots of a candidate for points (n, d + 1), sorted by coordinates.
+    """The form and knots of a candidate without a trend for points (n, d + 1), sorted by coordinates.
 
     `loglog`, `affine` and `harmonic` go straight through the points, `cubic` through them on a monotone cubic in the
     logarithms (scipy's PCHIP), `segments` is the continuous piecewise line t = a + b x with the fewest
@@ -49,7 +88,7 @@ def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form,
     return form, _flat(shaped)
 
 
-def choose(points: Table, candidates: Sequence[str], *, rises: bool = False) -> str:
+def choose(points: Table, candidates: Sequence[str], *, rises: bool = False, terms: Exponents = ()) -> str:
     """The candidate with the least mean error, in log space, on held-out points; ties go to the first.
 
     The worst tenth of each candidate's errors is left out of its mean: one outlier among the cells would
@@ -57,24 +96,23 @@ def choose(points: Table, candidates: Sequence[str], *, rises: bool = False) -> 
     """
     if len(candidates) == 1 or len(points) < 4:
         return candidates[0]
-    errors = {c: _error(points, c, rises) for c in candidates}
+    errors = {c: _error(points, c, rises, terms) for c in candidates}
     return min(candidates, key=lambda c: errors[c])
 
 
-def fitted_to(points: Table, sought: Sought) -> tuple[str, Form, Table]:
-    """The candidate that cross-validation chooses for a law, or the law of the function's own; its form and knots."""
+def fitted_to(points: Table, sought: Sought) -> Shape:
+    """What cross-validation chooses for a law, or the law of the function's own; without coordinates, the median."""
     if not sought.axes:
-        return "constant", "loglog", _flat(points)
+        return Shape(candidate="constant", form="loglog", knots=_flat(np.median(points, axis=0, keepdims=True)))
     if sought.curve is not None:
-        return sought.candidates[0], "loglog", _flat(sought.curve(points))
-    candidate = choose(points, sought.candidates, rises=sought.rises)
-    return candidate, *fitted(points, candidate, rises=sought.rises)
+        return Shape(candidate=sought.candidates[0], form="loglog", knots=_flat(sought.curve(points)))
+    candidate = choose(points, sought.candidates, rises=sought.rises, terms=sought.terms)
+    return shaped(points, candidate, rises=sought.rises, terms=sought.terms)
 
 
 def course(sought: Sought, x: Table) -> Table:
     """(k,): the law through all cells of `sought` at the coordinates `x` (k, d), as a picture draws it."""
-    _, form, knots = fitted_to(points(sought.cells, sought.axes)[:, : len(sought.axes) + 1], sought)
-    return evaluate(knots, x, form)
+    return fitted_to(points(sought.cells, sought.axes)[:, : len(sought.axes) + 1], sought).at(x)
 
 
 def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
@@ -83,15 +121,15 @@ def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
     return [np.sort(part) for part in np.array_split(order, min(count, n))]
 
 
-def _error(points: Table, candidate: str, rises: bool) -> float:
+def _error(points: Table, candidate: str, rises: bool, terms: Exponents) -> float:
     found = [np.empty(0)]
     for held in folds(len(points), _INNER_FOLDS, seed=1):
         train = np.delete(points, held, axis=0)
         target = points[held]
         target = target[covers(train, target[:, :-1], np.inf)]
         if len(target):
-            form, knots = fitted(train, candidate, rises=rises)
-            found.append(np.abs(np.log(target[:, -1] / evaluate(knots, target[:, :-1], form))))
+            predicted = shaped(train, candidate, rises=rises, terms=terms).at(target[:, :-1])
+            found.append(np.abs(np.log(target[:, -1] / predicted)))
     errors = np.sort(np.concatenate(found))
     return float(errors[: math.ceil(_TRUSTED * errors.size)].mean()) if errors.size else np.inf
 
@@ -109,6 +147,15 @@ def _in_two(points: Table, candidate: str, switch: float, rises: bool) -> tuple[
 
 def _flat(points: Table) -> Table:
     return np.column_stack([points, np.zeros(len(points))])
+
+
+def _constant(points: Table) -> Table:
+    return np.column_stack([points[:, :-1], np.ones(len(points))])
+
+
+def _over(table: Table, coordinates: int, trend: Trend) -> Table:
+    values = table[:, coordinates:] / trend.at(table[:, :coordinates])[:, None]
+    return np.column_stack([table[:, :coordinates], values])
 
 
 def _slopes(points: Table) -> Table:

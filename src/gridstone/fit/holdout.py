@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from gridstone.fit.cells import Sought, points
 from gridstone.fit.difficulty import difficulty
 from gridstone.fit.form import fitted_to, folds
-from gridstone.model.interpolate import covers, evaluate, largest_around, octaves_outside
+from gridstone.model.interpolate import covers, largest_around, octaves_outside
 
 if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
@@ -24,7 +24,7 @@ class Held:
     """A held-out point: what was measured and what the rest predicts.
 
     difficulty: how hard the rest is to follow there, in log space; octaves: how far outside the rest a point of the
-    frontier is.
+    frontier is. cell_id: the cell, of a law without coordinates; elsewhere the coordinates say it.
     """
 
     kind: Kind
@@ -36,6 +36,7 @@ class Held:
     predicted: float
     difficulty: float
     octaves: float
+    cell_id: str | None = None
 
     @property
     def residual(self) -> float:
@@ -51,10 +52,13 @@ def at_random(sought: Sought) -> list[Held]:
     """Ten shuffled folds. Points at the rim are not counted, as a model without them would refuse there.
 
     Those of a law with a form of its own are: it says what lies beyond the rest, and its intervals know how well.
-    Steps of the rest may be of any width: a coarse grid shows what its interpolation is worth.
+    Steps of the rest may be of any width: a coarse grid shows what its interpolation is worth. A law without
+    coordinates says one number of all its cells, so each of them is predicted by the others.
     """
+    if not sought.axes:
+        return _cells_at_random(sought)
     table = points(sought.cells, sought.axes)
-    if not sought.axes or len(table) < 3:
+    if len(table) < 3:
         return []
     held = []
     for number, indices in enumerate(folds(len(table), _FOLDS)):
@@ -62,6 +66,18 @@ def at_random(sought: Sought) -> list[Held]:
         inside = covers(train, table[indices, : len(sought.axes)], np.inf)
         counted = indices if sought.curve is not None else indices[inside]
         held += _predict("random", number, train, table[counted], sought)
+    return held
+
+
+def _cells_at_random(sought: Sought) -> list[Held]:
+    each = sought.cells.groupby("cell_id", sort=True).agg(value=("value", "median"), lo=("lo", "min"), hi=("hi", "max"))
+    table = each.to_numpy(float)
+    if len(table) < 3:
+        return []
+    held = []
+    for number, indices in enumerate(folds(len(table), _FOLDS)):
+        found = _predict("random", number, np.delete(table, indices, axis=0), table[indices], sought)
+        held += [replace(one, cell_id=str(each.index[i])) for one, i in zip(found, indices, strict=True)]
     return held
 
 
@@ -93,9 +109,9 @@ def at_other_sites(sought: Sought) -> list[Held]:
 def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought) -> list[Held]:
     d = len(sought.axes)
     at = target[:, :d]
-    _, form, knots = fitted_to(train[:, : d + 1], sought)
-    hard = np.column_stack([train, difficulty(train, form)])
-    predicted, around = evaluate(knots, at, form), largest_around(hard, at)
+    shape = fitted_to(train[:, : d + 1], sought)
+    hard = np.column_stack([train, difficulty(shape.left(train, d), shape.form)])
+    predicted, around = shape.at(at), largest_around(hard, at)
     octaves = octaves_outside(train, at) if kind == "frontier" else np.zeros(len(at))
     return [
         Held(

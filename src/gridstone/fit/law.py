@@ -56,26 +56,27 @@ def fit_function(name: str, form: str, wanted: Sequence[Sought]) -> FittedFuncti
 def _law(sought: Sought, held: Sequence[Held], pooled: Sequence[Held]) -> tuple[dict[str, Any], dict[str, Table]]:
     table = points(sought.cells, sought.axes)
     values = table[:, : len(sought.axes) + 1]
-    candidate, form, knots = fitted_to(values, sought)
+    shape = fitted_to(values, sought)
     floor, origin = noise(sought.cells, sought.axes)
     bounds = interval(held, pooled if sought.axes else [])
-    hard = difficulty(table, form) + bounds["offset"]
+    hard = difficulty(shape.left(table, len(sought.axes)), shape.form) + bounds["offset"]
     record = {
         "keys": dict(sought.keys),
         "axes": list(sought.axes),
         "unit": sought.unit,
-        "form": form,
-        "chosen": candidate,
+        "form": shape.form,
+        "chosen": shape.candidate,
+        "trend": shape.trend.record() if shape.trend else None,
         "rises": sought.rises,
         "interval": {**bounds, "half_width": max(floor, bounds["factor"] * float(np.median(hard)))},
         "noise_floor": {"value": floor, "from": origin},
         "domain": {a: [float(table[:, i].min()), float(table[:, i].max())] for i, a in enumerate(sought.axes)},
         "free": {name: list(box) for name, box in sought.free.items()},
         "parameters": dict(sought.parameters),
-        "probes": sorted(str(p) for p in sought.cells["probe"].unique()),
+        "probes": sorted({*(str(p) for p in sought.cells["probe"].unique()), *sought.beside}),
         "cells": len(table),
     }
-    return record, {"points": np.column_stack([table, hard]), "knots": knots}
+    return record, {"points": np.column_stack([table, hard]), "knots": shape.knots}
 
 
 def _quality(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any]:
@@ -85,14 +86,18 @@ def _quality(rows: Sequence[tuple[Held, float, float]]) -> dict[str, Any]:
 
 def _rows(name: str, sought: Sought, rows: Sequence[tuple[Held, float, float]]) -> list[dict[str, Any]]:
     """The rows of holdout.parquet: where several runs hold a cell, they name that of the first."""
-    once = sought.cells.drop_duplicates(list(sought.axes) or ["probe"])
-    cells = dict(zip(once[list(sought.axes)].itertuples(index=False, name=None), once.index, strict=True))
+    axes = list(sought.axes)
+    once = sought.cells.drop_duplicates(axes or ["cell_id"])
+    places = once[axes].itertuples(index=False, name=None) if axes else once["cell_id"]
+    cells = dict(zip(places, once[["probe", "cell_id"]].itertuples(index=False), strict=True))
+    first = next(iter(cells.values()))  # of a law without coordinates, whose sites were held out
+    named = [cells[held.coordinates] if axes else cells.get(held.cell_id, first) for held, _, _ in rows]
     return [
         {
             "function": name,
             "law": json.dumps(dict(sought.keys), sort_keys=True),
-            "probe": str(once.loc[cells[held.coordinates], "probe"]),
-            "cell_id": str(once.loc[cells[held.coordinates], "cell_id"]),
+            "probe": str(cell.probe),
+            "cell_id": str(cell.cell_id),
             "axes": json.dumps(dict(zip(sought.axes, held.coordinates, strict=True))),
             "unit": sought.unit,
             "measured": held.measured,
@@ -104,5 +109,5 @@ def _rows(name: str, sought: Sought, rows: Sequence[tuple[Held, float, float]]) 
             "kind": held.kind,
             "fold": held.fold,
         }
-        for held, lo, hi in rows
+        for cell, (held, lo, hi) in zip(named, rows, strict=True)
     ]

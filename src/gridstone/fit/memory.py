@@ -1,12 +1,12 @@
-"""memory_time from the latency and bandwidth probes."""
+"""memory_time: ladders of dependent accesses and streams here; its other laws by the family that measured them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from gridstone.fit.cells import Sought, best, cells, points, usable
+from gridstone.fit import contention, dsm, tma
+from gridstone.fit.access import accesses, bytes_moved, keys
+from gridstone.fit.cells import Sought, cells, joined, points, usable
 from gridstone.fit.levels import levels
 
 if TYPE_CHECKING:
@@ -14,121 +14,114 @@ if TYPE_CHECKING:
 
 NAME = "memory_time"
 FORM = (
-    "chase: cycles per dependent access over log working set and log granule; "
-    "streams: larger of one access's latency and bytes / bandwidth(log working set)"
+    "one after the other: cycles per access over log working set and log granule, or over what else decides it; "
+    "streams: larger of one access's latency and bytes / bandwidth(log working set); "
+    "by mechanism: Little's law over the bytes under way; strides: a line over the passes that they cost"
 )
 PROBES = (
     "latency/pointer_chase",
+    "latency/l2_by_sm",
     "latency/shared",
     "latency/constant",
     "latency/readonly",
     "latency/texture",
     "latency/host_memory",
+    "cache/constant_capacity",
     "bandwidth/dram",
     "bandwidth/l2",
     "bandwidth/l1",
     "bandwidth/shared",
+    *dsm.PROBES,
+    *tma.PROBES,
+    *contention.PROBES,
 )
 
 _STREAMED_ARRAYS = {"read": 1, "write": 1, "copy": 2, "scale": 2, "triad": 3}
-# space: the axis values that narrow its probe, and the bytes between dependent accesses
-_SPACES: dict[str, tuple[str, dict[str, str], float]] = {
-    "shared": ("latency/shared", {"form": "address"}, 4.0),
-    "constant": ("latency/constant", {}, 64.0),
-    "readonly": ("latency/readonly", {}, 128.0),
-    "texture": ("latency/texture", {}, 128.0),
-    "host": ("latency/host_memory", {}, 128.0),
+_LINE = 128.0
+# space: the probes of its ladder, the axis values that narrow them, and the bytes between dependent accesses
+_SPACES: dict[str, tuple[tuple[str, ...], dict[str, str], float]] = {
+    "shared": (("latency/shared",), {"form": "address"}, 4.0),
+    "constant": (("latency/constant", "cache/constant_capacity"), {}, 64.0),
+    "readonly": (("latency/readonly",), {}, _LINE),
+    "texture": (("latency/texture",), {}, _LINE),
+    "host": (("latency/host_memory",), {}, _LINE),
 }
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
-    """Ladders of dependent accesses, and streams by pattern."""
-    ladder = _ladder(usable(frame, "latency/pointer_chase", "latency"))
-    others = [
-        _space(usable(frame, probe, "latency", **axes), space, granule)
-        for space, (probe, axes, granule) in _SPACES.items()
+    """Ladders of dependent accesses, streams by pattern, and what the fabric's families measured."""
+    laws = [
+        _ladder(usable(frame, "latency/pointer_chase", "latency")),
+        *(_space(frame, space) for space in _SPACES),
+        *(_by_side(frame, side) for side in ("near", "far")),
+        *(_stream(frame, pattern) for pattern in _STREAMED_ARRAYS),
+        *(_on_chip(frame, space) for space in ("l1", "shared")),
+        *dsm.sought(frame),
+        *tma.sought(frame),
+        *contention.sought(frame),
     ]
-    streams = [_stream(frame, pattern) for pattern in _STREAMED_ARRAYS]
-    on_chip = [_on_chip(usable(frame, f"bandwidth/{space}", "bandwidth"), space) for space in ("l1", "shared")]
-    return [law for law in (ladder, *others, *streams, *on_chip) if law is not None]
+    return [law for law in laws if law is not None]
 
 
 def _ladder(rows: pd.DataFrame) -> Sought | None:
     rows = rows[rows["sm_mhz"] > 0]
     if rows.empty:
         return None
-    table = cells(rows, granule=rows["stride"], working_set=rows["footprint"])
-    granule = float(table["granule"].min())
-    curve = points(table[table["granule"] == granule], ["working_set"])
+    granule = float(rows["stride"].min())
+    finest = rows[rows["stride"] == granule]
+    curve = points(cells(finest, working_set=finest["footprint"]), ["working_set"])
     typical = {level: [at, at] for level, at in levels(curve[:, 0], curve[:, 1]).items()}
-    return _chase("global", ("granule", "working_set"), table, rows, granule, typical)
+    axes = {"granule": rows["stride"].to_numpy(float), "working_set": rows["footprint"].to_numpy(float)}
+    return accesses(rows, keys("chase", "global"), axes, granule=granule, rises=True, parameters={"levels": typical})
 
 
-def _space(rows: pd.DataFrame, space: str, granule: float) -> Sought | None:
-    rows = rows[rows["sm_mhz"] > 0]
+def _space(frame: pd.DataFrame, space: str) -> Sought | None:
+    probes, narrowed, granule = _SPACES[space]
+    rows = joined([usable(frame, probe, "latency", **narrowed) for probe in probes])
     if rows.empty:
         return None
-    table = cells(rows, working_set=rows["footprint"])
-    typical = {space: [float(table["working_set"].min())] * 2}
-    return _chase(space, ("working_set",), table, rows, granule, typical)
+    working_set = rows["footprint"].to_numpy(float)
+    typical = {space: [float(working_set.min())] * 2}
+    axes = {"working_set": working_set}
+    return accesses(rows, keys("chase", space), axes, granule=granule, rises=True, parameters={"levels": typical})
 
 
-def _chase(
-    space: str,
-    axes: tuple[str, ...],
-    table: pd.DataFrame,
-    rows: pd.DataFrame,
-    granule: float,
-    typical: dict[str, list[float]],
-) -> Sought:
-    clock = float(rows["sm_mhz"].median()) * 1e6
-    return Sought(
-        keys={"pattern": "chase", "space": space},
-        axes=axes,
-        unit="cycle",
-        cells=table,
-        rises=True,
-        free={"bytes": (granule, None)},
-        parameters={"clock_hz": clock, "granule": granule, "levels": typical},
-    )
+def _by_side(frame: pd.DataFrame, side: str) -> Sought | None:
+    """L2 in the partition of the SM that asks, or across: one number, of which the SMs are samples."""
+    rows = usable(frame, "latency/l2_by_sm", f"latency_{side}")
+    return accesses(rows, keys("chase", f"l2_{side}"), {}, granule=_LINE)
 
 
 def _stream(frame: pd.DataFrame, pattern: str) -> Sought | None:
     """Seconds per byte over the working set: the L2 probe's footprints, then the DRAM probe's arrays."""
-    import pandas as pd
-
     l2 = usable(frame, "bandwidth/l2", "bandwidth", pattern=pattern)
     dram = usable(frame, "bandwidth/dram", "bandwidth", pattern=pattern)
-    parts: list[pd.DataFrame] = []
+    if len(l2):
+        l2 = l2.assign(_working_set=l2["footprint"])
+    if len(dram):
+        dram = dram.assign(_working_set=_STREAMED_ARRAYS[pattern] * dram["bytes"])
+    rows = joined([l2, dram])
+    if rows.empty:
+        return None
     typical: dict[str, list[float]] = {}
     if len(l2):
-        table = cells(l2, inverse=True, working_set=l2["footprint"])
         # Beyond the fastest footprint, one that is read again costs no less; below it, starting up counts.
-        typical["l2"] = [float(table["working_set"].min()), float(table.loc[table["value"].idxmin(), "working_set"])]
-        parts.append(table)
+        fastest = float(l2.loc[l2["value"].idxmax(), "_working_set"])
+        typical["l2"] = [float(l2["_working_set"].min()), fastest]
     if len(dram):
-        table = cells(dram, inverse=True, working_set=_STREAMED_ARRAYS[pattern] * dram["bytes"])
-        typical["dram"] = [float(table["working_set"].min()), float(table["working_set"].max())]
-        parts.append(table)
-    if not parts:
-        return None
-    return _rate({"pattern": pattern, "space": "global"}, ("working_set",), pd.concat(parts), typical)
-
-
-def _on_chip(rows: pd.DataFrame, space: str) -> Sought | None:
-    return _rate({"pattern": "read", "space": space}, (), cells(rows, inverse=True), {}) if len(rows) else None
-
-
-def _rate(keys: dict[str, Any], axes: tuple[str, ...], table: pd.DataFrame, typical: dict[str, list[float]]) -> Sought:
-    """A stream at its best access width, unrolling and occupancy, proportional to the bytes that it moves."""
-    fastest = best(table, axes)
-    smallest = float(np.min(fastest["working_set"])) if axes else 1.0
-    return Sought(
-        keys=keys,
-        axes=axes,
-        unit="s/B",
-        cells=fastest,
+        typical["dram"] = [float(dram["_working_set"].min()), float(dram["_working_set"].max())]
+    working_set = rows["_working_set"].to_numpy(float)
+    return bytes_moved(
+        rows,
+        keys(pattern, "global"),
+        {"working_set": working_set},
         candidates=("loglog", "cubic", "harmonic"),
-        free={"bytes": (smallest, None)},
+        least=float(working_set.min()),
         parameters={"levels": typical},
+    )
+
+
+def _on_chip(frame: pd.DataFrame, space: str) -> Sought | None:
+    return bytes_moved(
+        usable(frame, f"bandwidth/{space}", "bandwidth"), keys("read", space), {}, parameters={"levels": {}}
     )

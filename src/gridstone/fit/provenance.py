@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # What run.json says of the progress of a run rather than of the machine; a plan can be as long as its cells.
 _PROGRESS = {"plan", "cells", "counts", "command", "environment"}
+_LISTED = 10  # probes that a reason names one by one
 
 
 def described(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,9 +66,21 @@ def unfed(rows: pd.DataFrame, probes: Sequence[str]) -> dict[str, str]:
 
 
 def told(unfed: Mapping[str, str]) -> str:
-    """`not in the runs: copy/device, copy/mapped`: probes that fed nothing, in one line, by reason."""
-    reasons = dict.fromkeys(unfed.values())
-    return "; ".join(f"{reason}: {', '.join(p for p, w in unfed.items() if w == reason)}" for reason in reasons)
+    """`not in the runs: copy/device, copy/mapped`: probes that fed nothing, in one line, by reason.
+
+    Where many lack for one reason, their families stand for them: `not in the runs: 31 probes of cache, dsm`.
+    """
+    reasons: dict[str, list[str]] = {}
+    for probe, reason in unfed.items():
+        reasons.setdefault(reason, []).append(probe)
+    return "; ".join(f"{reason}: {_listed(probes)}" for reason, probes in reasons.items())
+
+
+def _listed(probes: Sequence[str]) -> str:
+    if len(probes) <= _LISTED:
+        return ", ".join(probes)
+    families = dict.fromkeys(probe.partition("/")[0] for probe in probes)
+    return f"{len(probes)} probes of {', '.join(families)}"
 
 
 def _each(column: pd.Series[Any]) -> list[str]:

@@ -17,8 +17,9 @@ import numpy as np
 from gridstone.errors import UsageError
 from gridstone.model.law import Law
 from gridstone.model.prediction import ModelError
+from gridstone.model.trend import recorded
 
-FORMAT = 1
+FORMAT = 2
 JSON_NAME, SCHEMA_NAME = "model.json", "model.schema.json"
 ARRAYS_NAME, HOLDOUT_NAME = "arrays.npz", "holdout.parquet"
 _LISTED = 24
@@ -183,6 +184,7 @@ def _law(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> Law:
         level=record["interval"]["level"],
         per_octave=record["interval"]["per_octave"],
         noise=record["noise_floor"]["value"],
+        trend=recorded(record["trend"], len(record["axes"])),
         free={name: (box[0], box[1]) for name, box in record["free"].items()},
         parameters=record["parameters"],
         quality=record["quality"],

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gridstone.model.interpolate import Form, Table, covers, evaluate, largest_around, octaves_outside, rows_at
+from gridstone.model.interpolate import Form, Table, covers, largest_around, octaves_outside, rows_at
 from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain
+from gridstone.model.trend import Trend, followed
 
 Box = Mapping[str, tuple[float | None, float | None]]
 
@@ -20,11 +21,12 @@ class Law:
     """What a function knows for one choice of its words (`pattern=read`, `method=pinned`, ...).
 
     keys: that choice. axes: the numeric arguments that are the coordinates, outermost first. knots: (n,
-    d + 2) as in `interpolate`. points: (m, d + 4), the measured cells: coordinates, value, lo, hi and
-    how hard the law is to follow there, in log space, the offset of its interval included. factor: half of the
-    conformal interval over that; level: the coverage that the held-out cells support. per_octave: what the interval
-    grows by, in log space, for each octave outside the box. noise: the noise floor, in log space. free: further
-    arguments in which the law is proportional, with the box in which it is so; None leaves a side open.
+    d + 2) as in `interpolate`, of what is left over the `trend` where there is one. points: (m, d + 4),
+    the measured cells: coordinates, value, lo, hi and how hard the law is to follow there, in log space,
+    the offset of its interval included. factor: half of the conformal interval over that; level: the coverage
+    that the held-out cells support. per_octave: what the interval grows by, in log space, for each octave outside
+    the box. noise: the noise floor, in log space. free: further arguments in which the law is proportional, with the
+    box in which it is so; None leaves a side open.
     """
 
     keys: Mapping[str, str | bool]
@@ -37,6 +39,7 @@ class Law:
     level: float
     per_octave: float
     noise: float
+    trend: Trend | None = None
     free: Box = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +69,7 @@ class Law:
             raise OutOfDomain(self._refusal(at[~inside][0]))
         hit = rows_at(self.points, at)
         measured, cells = hit >= 0, self.points[hit]
-        value = evaluate(self.knots, at, self.form)
+        value = followed(self.knots, at, self.form, self.trend)
         width = np.maximum(self.noise, self.factor * largest_around(self.points, at))
         if not inside.all():
             outside = self.per_octave * np.maximum(1.0, octaves_outside(self.points, at))

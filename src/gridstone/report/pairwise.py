@@ -9,13 +9,12 @@ import numpy as np
 
 from gridstone import pairs
 from gridstone.figure import Block, heat
+from gridstone.fit.pairwise import FEWEST, met
 from gridstone.report.select import trusted
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-_FEWEST = 40  # pairs below which a held-out error means nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,28 +47,17 @@ class Matrix:
 def matrix_of(rows: pd.DataFrame) -> Matrix | None:
     """The pairs of `dsm/latency_pair`: `latency_NN` is to the SM that `dst_sm_NN` names. None where there are none."""
     chosen = trusted(rows)
-    wide = chosen.pivot_table(index="src_sm", columns="metric", values="value") if len(chosen) else chosen
-    names = [
-        (f"dst_sm_{c[8:]}", c) for c in wide.columns if str(c).startswith("latency_") and f"dst_sm_{c[8:]}" in wide
-    ]
-    parts = [wide[[where, taken]].dropna().rename(columns={where: "to", taken: "latency"}) for where, taken in names]
-    if not any(len(part[part.index != part["to"]]) for part in parts):
+    found = met(chosen)
+    if found is None:
         return None
-    import pandas as pd
-
-    together = pd.concat(parts)
-    return Matrix(
-        source=together.index.to_numpy(np.int64),
-        destination=together["to"].to_numpy(np.int64),
-        latency=together["latency"].to_numpy(np.float64),
-        mhz=float(chosen["sm_mhz"].median()),
-    )
+    source, destination, latency = found
+    return Matrix(source=source, destination=destination, latency=latency, mhz=float(chosen["sm_mhz"].median()))
 
 
 def held_out(matrix: Matrix) -> tuple[float, float] | None:
     """R2 and the rms error of the additive model on pairs that it was not fitted to; None where there are too few."""
     apart = matrix.apart
-    if apart.latency.size < _FEWEST:
+    if apart.latency.size < FEWEST:
         return None
     r2, rms = pairs.quality(apart.latency, pairs.held_out(apart.source, apart.destination, apart.latency))
     return (r2, rms) if np.isfinite(r2) else None
