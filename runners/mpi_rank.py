@@ -29,16 +29,19 @@ import numpy as np
 import gridstone
 from gridstone import content
 from gridstone.declaration import Unavailable
+from gridstone.ranks.segments import unlink_shared_memory
 
+_memory = content.load_module(Path(__file__).with_name("mpi_memory.py"))
 TOKEN = "GRIDSTONE_RANK_TOKEN"
 _PR_SET_PDEATHSIG = 1
+PLACEMENT = "GRIDSTONE_RANK_GPU"  # one GPU for all ranks of a host, or each rank its own; empty where they need none
 _CLOCK_ROUNDS = 20
-_SEGMENTS = ("mpich_shm_", "sm_segment.", "vader_segment.")  # of MPICH; of Open MPI 5 and 4
 
 
 def revision() -> str:
-    """What both ends of the socket must agree on: the version, and the text of this file."""
-    return f"{gridstone.__version__}-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
+    """What both ends of the socket must agree on: the version, and the text of this file and its neighbour."""
+    text = b"".join(Path(file).read_bytes() for file in (__file__, str(_memory.__file__)))
+    return f"{gridstone.__version__}-{hashlib.sha256(text).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +66,19 @@ class Program:
 class Rank:
     """One of the `size` ranks that take part in a cell, as its program sees it. `comm` holds these and no others."""
 
-    def __init__(self, mpi: Any, comm: Any) -> None:
+    def __init__(self, mpi: Any, comm: Any, gpu: Any = None) -> None:
         self.MPI, self.comm = mpi, comm
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.Program = Program
-        self.buffers: list[Any] = []
+        self.host, self.gpu = _memory.HostMemory(), gpu
+
+    def memory(self, kind: str) -> Any:
+        """Where messages are kept: `host` or `device` (mpi_memory.py)."""
+        return self.gpu if kind == "device" else self.host
 
     def array(self, size: int, fill: int = 0) -> Any:
-        """`size` bytes (uint8) with every page in place."""
-        self.buffers.append(np.full(size, fill, dtype=np.uint8))
-        return self.buffers[-1]
+        """`size` bytes (uint8) of host memory with every page in place."""
+        return self.host.array(size, fill)
 
     def pattern(self, size: int, of: int) -> Any:
         """`size` bytes that only rank `of` sends, the same on whichever rank they are computed."""
@@ -83,8 +89,8 @@ class Rank:
 class Server:
     """Serves the runner: sets a program up, times it, checks it."""
 
-    def __init__(self, mpi: Any) -> None:
-        self._mpi, self._world = mpi, mpi.COMM_WORLD
+    def __init__(self, mpi: Any, gpu: Any) -> None:
+        self._mpi, self._world, self._gpu = mpi, mpi.COMM_WORLD, gpu
         self._group = self._world.Get_group()
         self._comms: dict[tuple[int, ...], Any] = {}
         self._rank: Rank | None = None
@@ -92,14 +98,14 @@ class Server:
         self._skew = 0.0
         size = self._world.Get_size()
         self._world.Alltoall(np.zeros(size), np.zeros(size))  # all have met, and mapped one another's shared memory
-        _unlink_shared_memory()
+        unlink_shared_memory()
 
     def prepare(self, *, file: str, function: str, members: list[int], axes: dict[str, Any], clocks: bool) -> None:
         """Load the program `function` of a Python file and set it up for these ranks of all."""
         chosen = tuple(members)
         if chosen not in self._comms:
             self._comms[chosen] = self._world.Create_group(self._group.Incl(members))
-        self._rank = Rank(self._mpi, self._comms[chosen])
+        self._rank = Rank(self._mpi, self._comms[chosen], self._gpu)
         self._skew = _skew(self._rank) if clocks else 0.0
         self._program = getattr(content.load_module(Path(file)), function)(self._rank, **axes)
 
@@ -155,18 +161,7 @@ class Server:
         """The cell is done."""
         self._program = self._rank = None
         gc.collect()
-        _unlink_shared_memory()
-
-
-def _unlink_shared_memory() -> None:
-    """Take the names off the shared memory that MPI has mapped here: without a name it goes with the last process.
-
-    Ranks may be killed at any moment, and what has a name in /dev/shm would then stay for good.
-    """
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    for path in {Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if "/dev/shm/" in line}:
-        if path.name.startswith(_SEGMENTS):
-            path.unlink(missing_ok=True)
+        unlink_shared_memory()
 
 
 def _skew(rank: Rank) -> float:
@@ -203,7 +198,7 @@ def _listen(lines: Any, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
             waiting.put(json.loads(line))
     finally:
         with contextlib.suppress(OSError):
-            _unlink_shared_memory()
+            unlink_shared_memory()
         os._exit(1)  # the runner is gone; MPI may never let the main thread go
 
 
@@ -217,6 +212,8 @@ def main(host: str, port: int) -> None:
     def say(**words: Any) -> None:
         wire.sendall(json.dumps(words).encode() + b"\n")
 
+    placement = os.environ.get(PLACEMENT)
+    gpu = _memory.opened(placement) if placement else None  # MPI asks for the context when it starts
     from mpi4py import MPI
 
     world = MPI.COMM_WORLD
@@ -228,11 +225,12 @@ def main(host: str, port: int) -> None:
         library=MPI.Get_library_version().replace("\x00", "").split("\n")[0],
         host=os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
         boot=_boot(),
+        gpu=gpu.name if gpu else None,
         pid=os.getpid(),
     )
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(wire.makefile("rb"), waiting), daemon=True).start()
-    server = Server(MPI)
+    server = Server(MPI, gpu)
     while True:
         words = waiting.get()
         try:

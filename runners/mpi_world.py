@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from gridstone.declaration import Unavailable
 
 _here = Path(__file__)
 _rank = content.load_module(_here.with_name("mpi_rank.py"))
+PLACEMENT = _rank.PLACEMENT
 _PR_SET_PDEATHSIG = 1
 _START_S = 25.0  # of the 60 that a runner may take, for two libraries
 _STALL_S = 40.0  # less than a cell's time, so that it can be said which rank did not answer
@@ -38,7 +39,10 @@ class RankFailed(RuntimeError):
 class World:
     """`size` ranks of one MPI library that wait for work."""
 
-    def __init__(self, installation: ranks.Installation, size: int, cores: int) -> None:
+    def __init__(
+        self, installation: ranks.Installation, size: int, cores: int, more: Mapping[str, str] | None = None
+    ) -> None:
+        """more: further variables of their environment."""
         self.library, self.size = installation.library, size
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._peers: dict[int, _Peer] = {}
@@ -49,12 +53,13 @@ class World:
         listener = socket.create_server((told or ("" if away else "127.0.0.1"), 0))
         address = told or (socket.gethostname() if away else "127.0.0.1")
         words = [sys.executable, str(_here.with_name("mpi_rank.py")), address, str(listener.getsockname()[1])]
+        given = os.environ | installation.variables(size, cores) | dict(more or {}) | {_rank.TOKEN: token}
         self._mpiexec = subprocess.Popen(
-            [*installation.command(size, cores), *words],
+            [*installation.command(size, cores, given), *words],
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
-            env=os.environ | installation.variables(size, cores) | {_rank.TOKEN: token},
+            env=given,
             preexec_fn=_die_with_parent,
         )
         try:
@@ -71,14 +76,14 @@ class World:
         return len({peer.hello["boot"] for peer in self._peers.values()}) > 1
 
     def members(self, count: int, tier: str) -> list[int]:
-        """Ranks that talk over a tier: all on one host (`node`), or spread evenly over the hosts (`network`).
+        """Ranks that talk over a tier: all on one host (`node`, `gpu`), or spread evenly over the hosts (`network`).
 
         Raises Unavailable where the ranks were not started so that there are as many.
         """
         by_host: dict[str, list[int]] = {}
         for number, peer in sorted(self._peers.items()):
             by_host.setdefault(str(peer.hello["host"]), []).append(number)
-        if tier == "node":
+        if tier != "network":
             found = max(by_host.values(), key=len)[:count]
         elif len(by_host) < 2:
             raise Unavailable(f"all ranks are on one host, {next(iter(by_host))}: start them on several")
@@ -86,7 +91,7 @@ class World:
             hosts = list(by_host.values())
             found = [group[turn] for turn in range(self.size) for group in hosts if turn < len(group)][:count]
         if len(found) < count:
-            where = "one host" if tier == "node" else f"{len(by_host)} hosts"
+            where = "one host" if tier != "network" else f"{len(by_host)} hosts"
             raise Unavailable(f"needs {count} ranks on {where}, there are {len(found)}")
         return sorted(found)
 
@@ -160,6 +165,13 @@ class World:
             raise RankFailed(
                 f"{_named(other)} on {hello['host']} run gridstone {hello['revision']}, this is {ours}: "
                 "install the same version on every host"
+            )
+        models = {n: peer.hello["gpu"] for n, peer in sorted(self._peers.items())}
+        other = [n for n, model in models.items() if model != models[0]]
+        if other:
+            raise Unavailable(
+                f"{_named(other)} on {self._peers[other[0]].hello['host']} compute on {models[other[0]]}, rank 0 on "
+                f"{models[0]}: choose ranks with the same model of GPU (CUDA_VISIBLE_DEVICES, or other hosts)"
             )
         found = str(self._peers[0].hello["library"])
         if ("Open MPI" in found) != (self.library == "openmpi"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,15 @@ def context(machine: Machine) -> Iterator[Mpi]:
         found.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """Ranks that can stand in for one another. placement: how they share GPUs, None where they have none."""
+
+    library: str
+    placement: str | None = None
+    aware: bool = False
+
+
 class Mpi:
     """Ranks of every MPI library of this machine, started once and kept waiting between cells."""
 
@@ -39,15 +49,16 @@ class Mpi:
         self.machine = machine
         self._room = min(_MOST_RANKS, max(2, ranks.places(machine.cores)))
         self._installed = ranks.installations()
-        self._worlds: dict[str, Any] = {}
+        self._worlds: dict[_Kind, Any] = {}
 
     def open(self) -> None:
         """Start the ranks of each library. One that does not start costs its own cells, when they come."""
         for library in self._installed:
+            kind = _Kind(library=library)
             try:
-                self._worlds[library] = self._start(library)
+                self._worlds[kind] = self._start(kind, self._room)
             except (_worlds.RankFailed, Unavailable) as error:
-                self._worlds[library] = error
+                self._worlds[kind] = error
 
     def close(self) -> None:
         """End all ranks."""
@@ -71,6 +82,7 @@ class Mpi:
         axes: Mapping[str, Value],
         work: float,
         tier: str = "node",
+        gpu: str | None = None,
         also: Mapping[str, float] | None = None,
         each: bool = False,
         least_s: float = _LEAST_S,
@@ -78,8 +90,9 @@ class Mpi:
         """A program run by `ranks` ranks together.
 
         program: a function of the declaration's file, called on each rank as program(rank, **axes); it returns a
-        `rank.Program` (mpi_rank.py). tier: `node`, ranks of one host, or `network`, spread over hosts. work: units of
-        the metric that one operation does. also: further amounts of one operation, whose rates are observed under these
+        `rank.Program` (mpi_rank.py). tier: `gpu`, ranks of one host on one GPU, `node`, ranks of one host, or
+        `network`, spread over hosts. gpu: None, ranks without one; `beside`, each has a GPU, of which MPI knows
+        nothing; `aware`, MPI is given its memory. work: units of the metric that one operation does. also: further amounts of one operation, whose rates are observed under these
         names. each: every operation is a sample of its own; else a sample is the median of as many operations as fill
         `least_s`.
 
@@ -87,7 +100,7 @@ class Mpi:
         less the fastest rank took, `lateness`, by which each rank began after the median one (one value per sample
         and rank, rank by rank), and what the program observed on the first rank.
         """
-        world = self._world(library)
+        world = self._world(library, tier, gpu, ranks)
         members = world.members(ranks, tier)
         world.ask(
             members,
@@ -105,16 +118,35 @@ class Mpi:
             close=lambda: world.ask(members, "forget") and None,
         )
 
-    def _world(self, library: str) -> Any:
-        world = self._worlds.get(library)
-        if world is None:
-            raise Unavailable(_absent(library, self._installed))
+    def _world(self, library: str, tier: str, gpu: str | None, size: int) -> Any:
+        """The ranks to use. Those with a GPU start when they are first asked for, as many as it takes."""
+        if library not in self._installed:
+            raise Unavailable(ranks.absent(library, sorted(self._installed)))
+        placement = None if gpu is None else "one" if tier == "gpu" else "each"
+        kind = _Kind(library=library, placement=placement, aware=gpu == "aware")
+        world = self._worlds.get(kind)
         if isinstance(world, Exception):
             raise world
+        if world is not None and world.size < size and placement is not None:
+            world.close()
+            world = None
+        if world is None:
+            world = self._worlds[kind] = self._start(kind, max(size, self._room if ranks.elsewhere() else 2))
         return world
 
-    def _start(self, library: str) -> Any:
-        return _worlds.World(self._installed[library], self._room, self.machine.cores)
+    def _start(self, kind: _Kind, size: int) -> Any:
+        installation = self._installed[kind.library]
+        more: dict[str, str] = {}
+        if kind.placement is not None:
+            more = {_worlds.PLACEMENT: kind.placement, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+            if kind.placement == "one" and self.machine.gpu is not None:
+                more["CUDA_VISIBLE_DEVICES"] = self.machine.gpu.uuid
+        if kind.aware:
+            reason = ranks.without_cuda(installation)
+            if reason is not None:
+                raise Unavailable(reason)
+            more |= ranks.cuda_variables(installation)
+        return _worlds.World(installation, size, self.machine.cores, more)
 
 
 class _RankClock:
@@ -166,7 +198,3 @@ class _RankClock:
 def _all(verdicts: list[bool | None]) -> bool | None:
     said = [verdict for verdict in verdicts if verdict is not None]
     return all(said) if said else None
-
-
-def _absent(library: str, installed: Mapping[str, Any]) -> str:
-    return ranks.absent(library, sorted(installed))

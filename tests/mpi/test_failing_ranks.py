@@ -171,7 +171,7 @@ def test_the_wrong_mpiexec_is_named(library: str, worlds: ModuleType, monkeypatc
 
 
 def _without_options(monkeypatch: Any) -> None:
-    monkeypatch.setattr(ranks, "_PASSED_ON", ())
+    monkeypatch.setattr(ranks.installed, "_PASSED_ON", ())
 
 
 @pytest.mark.parametrize(

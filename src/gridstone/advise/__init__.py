@@ -8,5 +8,6 @@ from gridstone.advise.advice import Advice, Option, weighed
 from gridstone.advise.corun import corun
 from gridstone.advise.gather import gather
 from gridstone.advise.scatter import scatter
+from gridstone.advise.send import send
 
-__all__ = ["Advice", "Option", "corun", "gather", "scatter", "weighed"]
+__all__ = ["Advice", "Option", "corun", "gather", "scatter", "send", "weighed"]

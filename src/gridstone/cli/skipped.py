@@ -23,7 +23,7 @@ def families(probes: Sequence[Probe], machine: Machine) -> list[dict[str, Any]]:
             if probe.family == family
             for point in probe.points("standard")
         ]
-        reasons = Counter(reason for cell in cells if (reason := missing(cell, machine)))
+        reasons = Counter(reason for cell in cells if (reason := missing(cell, machine, attempt=True)))
         skipped = [
             {"cells": count, "reason": reason, "remedy": remedy(reason, machine)}
             for reason, count in reasons.most_common()
@@ -38,6 +38,8 @@ def remedy(reason: str, machine: Machine) -> str:
     command = _COMMAND.search(reason)
     if command:
         return command[1]
+    if "of GPU memory do not work over" in reason:
+        return "another MPI library or UCX: this one ended the processes that tried"
     if machine.gpu is not None or reason != machine.no_gpu:
         return "nothing to install: it needs a larger machine"
     if "CUDA_VISIBLE_DEVICES" in reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,19 +18,21 @@ def on_device(buffer: Any) -> bool:
     return hasattr(buffer, "__cuda_array_interface__")
 
 
-def transfer(form: Strided, memory: Any, packed: Any, direction: str, *, origin: int, stream: Any) -> None:
-    """Enqueue the kernels that pack `memory` into `packed` (`direction="pack"`) or unpack it.
+def prepared(
+    form: Strided, memory: Any, packed: Any, direction: str, *, origin: int = 0, stream: Any = None
+) -> Callable[[], None]:
+    """What enqueues the kernels that pack `memory` into `packed` (`direction="pack"`) or unpack it, each time anew.
 
     memory: a contiguous device array; packed: one, or page-locked host memory that the GPU can address, as a NumPy
-    array. stream: a cuda-core stream or an object with `__cuda_stream__`, such as CuPy's; None for the default stream.
-    Raises UsageError where the form reaches beyond memory or packed is too small.
+    array; both must outlive the calls. stream: a cuda-core stream or an object with `__cuda_stream__`, such as CuPy's;
+    None for the default stream. Raises UsageError where the form reaches beyond memory or packed is too small.
     """
     from cuda.core import Device, LaunchConfig, launch
 
     device = Device()
     device.set_current()
-    at, room = _extent(memory)
-    to, space = _extent(packed)
+    at, room = extent(memory)
+    to, space = extent(packed)
     low, high = form.span
     if origin + low < 0 or origin + high > room:
         raise UsageError(f"the datatype reaches bytes {origin + low} to {origin + high} of a buffer of {room} bytes")
@@ -39,12 +42,19 @@ def transfer(form: Strided, memory: Any, packed: Any, direction: str, *, origin:
     multiprocessors = device.properties.multiprocessor_count
     major, minor = device.compute_capability
     arch = f"sm_{major}{minor}{'a' if major >= 9 else ''}"
+    launches = []
     for offset, piece in pieces(form):
         first, target = at + origin + piece.start, to + offset
         one = plan(piece, alignment=_alignment(first, target))
         kernel = _kernel(tuple(sorted(one.defines(direction).items())), arch)
         config = LaunchConfig(grid=one.grid(multiprocessors), block=THREADS)
-        launch(queue, config, kernel, first, target, *one.arguments)
+        launches.append((queue, config, kernel, first, target, *one.arguments))
+
+    def enqueue() -> None:
+        for arguments in launches:
+            launch(*arguments)
+
+    return enqueue
 
 
 @cache
@@ -55,7 +65,7 @@ def _kernel(defines: tuple[tuple[str, str], ...], arch: str) -> Any:
     return ObjectCode.from_cubin(binary.cubin).get_kernel("probe")
 
 
-def _extent(buffer: Any) -> tuple[int, int]:
+def extent(buffer: Any) -> tuple[int, int]:
     """Address and bytes of a contiguous array."""
     described = getattr(buffer, "__cuda_array_interface__", None) or buffer.__array_interface__
     size = int(described["typestr"][2:])

@@ -30,7 +30,7 @@ def pack(datatype: Any, source: Any, packed: Any = None, *, count: int = 1, orig
         import cupy
 
         packed = cupy.empty(form.size, dtype=cupy.uint8)
-    device.transfer(form, source, packed, "pack", origin=origin, stream=stream)
+    device.prepared(form, source, packed, "pack", origin=origin, stream=stream)()
     return packed
 
 
@@ -45,4 +45,4 @@ def unpack(datatype: Any, packed: Any, target: Any, *, count: int = 1, origin: i
         return
     if form.overlaps:
         raise UsageError(host.TWICE)
-    device.transfer(form, target, packed, "unpack", origin=origin, stream=stream)
+    device.prepared(form, target, packed, "unpack", origin=origin, stream=stream)()

@@ -23,7 +23,7 @@ def pack(form: Strided, source: Any, packed: Any = None, *, origin: int = 0) -> 
     """
     target = np.empty(form.size, dtype=np.uint8) if packed is None else _room(form, packed)
     if form.size:
-        view = blocks(form, _bytes(source), origin)
+        view = blocks(form, as_bytes(source), origin)
         target.reshape(view.shape)[...] = view
     return target
 
@@ -38,7 +38,7 @@ def unpack(form: Strided, packed: Any, target: Any, *, origin: int = 0) -> None:
         raise UsageError(TWICE)
     given = _room(form, packed)
     if form.size:
-        view = blocks(form, _bytes(target), origin)
+        view = blocks(form, as_bytes(target), origin)
         view[...] = given.reshape(view.shape)
 
 
@@ -55,13 +55,14 @@ def blocks(form: Strided, memory: Bytes, origin: int = 0) -> Bytes:
 
 
 def _room(form: Strided, packed: Any) -> Bytes:
-    room = _bytes(packed)
+    room = as_bytes(packed)
     if room.size < form.size:
         raise UsageError(f"the packed datatype has {form.size} bytes, its buffer {room.size}")
     return room[: form.size]
 
 
-def _bytes(buffer: Any) -> Bytes:
+def as_bytes(buffer: Any) -> Bytes:
+    """The bytes of a contiguous buffer in host memory. Raises UsageError where it is not contiguous."""
     if isinstance(buffer, np.ndarray):
         if not buffer.flags.c_contiguous:
             raise UsageError("a buffer of a datatype is contiguous memory: this array is not")

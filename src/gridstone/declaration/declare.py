@@ -130,6 +130,11 @@ class Cell:
     cell_id: str
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU: all cells of its probe do, or its MPI ranks have their data there."""
+        return self.probe.on_gpu or self.axes.get("memory") == "device"
+
+    @property
     def label(self) -> str:
         """`latency/pointer_chase[footprint=4096,stride=128]`."""
         inside = ",".join(f"{k}={v}" for k, v in self.axes.items())

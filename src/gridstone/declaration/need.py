@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gridstone.declaration.axis import Value
 from gridstone.declaration.fabric import joining
 from gridstone.declaration.machine import Machine
-from gridstone.ranks import absent, elsewhere, installations, places
+from gridstone.ranks import absent, elsewhere, installations, places, unable, without_cuda
 from gridstone.units import format_bytes
 
 
@@ -22,10 +22,14 @@ GPU_SHARE = 0.31  # of the GPU's memory that each of the three processes has whi
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """`missing(machine, axes)` says why a cell cannot run there, or returns None."""
+    """`missing(machine, axes)` says why a cell cannot run there, or returns None.
+
+    tried: the same, of what only an attempt shows, which takes seconds: asked where cells are about to be measured.
+    """
 
     name: str
     missing: Callable[[Machine, Axes], str | None]
+    tried: Callable[[Machine, Axes], str | None] | None = None
 
 
 def gpu() -> Need:
@@ -166,3 +170,39 @@ def mpi(
         return f"needs {wanted} ranks, there is room for {room} (one per CPU core; GRIDSTONE_MPI_RANKS allows more)"
 
     return Need(name="mpi", missing=missing)
+
+
+def mpi_on_gpu(
+    library: Callable[[Axes], str],
+    ranks: Callable[[Axes], float],
+    tier: Callable[[Axes], str],
+    ability: Callable[[Axes], str | None],
+) -> Need:
+    """A GPU for the ranks, and an MPI library that can do with its memory what the cell asks of it.
+
+    ability: None where ranks need no GPU; `kernels` where MPI is given host memory only; else one of
+    `gridstone.ranks.ABILITIES`, which two ranks are to try.
+    """
+
+    def missing(machine: Machine, axes: Axes) -> str | None:
+        wanted = ability(axes)
+        if wanted is None:
+            return None
+        if machine.gpu is None:
+            return gpu().missing(machine, axes)
+        lacking = next((name for name in ("cupy", "cuda") if name not in machine.packages), None)
+        if lacking:
+            return f"the Python package {lacking} is not installed (pip install 'gridstone[cuda13]')"
+        if tier(axes) == "node" and machine.gpus < int(ranks(axes)):
+            return f"needs a GPU for each of {int(ranks(axes))} ranks, {machine.gpus} visible"
+        have, name = installations(), library(axes)
+        return without_cuda(have[name]) if wanted != "kernels" and name in have else None
+
+    def tried(machine: Machine, axes: Axes) -> str | None:
+        wanted = ability(axes)
+        if wanted in (None, "kernels") or machine.gpu is None:
+            return None
+        placement = "one" if tier(axes) == "gpu" else "each"
+        return unable(library(axes), str(wanted), placement, machine.gpu.uuid)
+
+    return Need(name="mpi on gpu", missing=missing, tried=tried)

@@ -26,6 +26,8 @@ PROBES = (
     "nccl/ring",
 )
 
+# What a tier is called where the messages are in device memory: on one GPU, or on one each.
+ON_DEVICE = {"gpu": "gpu", "node": "gpus", "network": "network_gpus"}
 _LINES = ("affine", "segments", "loglog", "cubic")
 _CURVES = ("loglog", "cubic", "separable")
 _CURVES_ON_GPUS = ("loglog", "cubic", "affine")  # a protocol changes at another size with each number of ranks
@@ -73,8 +75,10 @@ def _tiers(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
 
 
 def _places(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
-    """The rows of each library and tier that occur."""
+    """The rows of each library and tier that occur; device memory is a tier of its own."""
     parts = []
+    if "memory" in rows:
+        rows = rows.assign(tier=rows["tier"].where(rows["memory"] != "device", rows["tier"].map(ON_DEVICE)))
     for library in words(rows, "library"):
         of_library = rows[rows["library"] == library]
         for tier in words(of_library, "tier"):

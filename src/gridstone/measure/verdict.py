@@ -123,7 +123,7 @@ def _median(values: list[float | None]) -> float | None:
 
 
 def _blank(cell: Cell, metric: Metric, machine: Machine, run_id: str, code: Code) -> Row:
-    on_gpu = cell.probe.on_gpu and machine.gpu is not None
+    on_gpu = cell.on_gpu and machine.gpu is not None
     return Row(
         run_id=run_id,
         probe=cell.probe.name,

@@ -6,7 +6,7 @@ import numpy as np
 
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
-from gridstone.model.prediction import Amount, Extrapolate, Prediction, plain
+from gridstone.model.prediction import Amount, Extrapolate, Prediction, one_after_other
 
 
 def collective_time(
@@ -30,7 +30,8 @@ def collective_time(
     `reduce_scatter`, `broadcast`, `alltoall`, `reduce`, `barrier` (takes no bytes), or `ring` (a message to the
     neighbour; algorithm `one` or `both` ways round). bytes: the larger of what a rank gives and gets. library:
     `mpich` or `openmpi` for host memory, `nccl` for GPUs. tier: `node`, ranks of one host, or `network`, one per host;
-    GPUs of one host are joined by `nvlink`, `pcie` or `node`. algorithm: `native`, the library's own choice; an
+    GPUs of one host are joined by `nvlink`, `pcie` or `node`; device memory over MPI is `gpu` (all ranks on one), `gpus`
+    (one each) or `network_gpus`. algorithm: `native`, the library's own choice; an
     all-reduce also as `ring`, `star` or `tree` of sends. protocol: with NCCL and algorithm `ring` or `tree`, the one
     that it is told to use (`LL`, `LL128`, `Simple`).
 
@@ -47,7 +48,7 @@ def collective_time(
             raise UsageError("collective_time: per_node composes collective=allreduce with tier=network only")
         size = _needed(bytes, collective)
         inside = {"tier": within, "ranks": per_node, "library": library, "bytes": size, "extrapolate": extrapolate}
-        return _sum(
+        return one_after_other(
             collective_time(model, collective="reduce_scatter", **inside),  # type: ignore[arg-type]
             collective_time(
                 model,
@@ -78,20 +79,3 @@ def _needed(bytes: Amount | None, collective: str) -> Amount:
     if bytes is None:
         raise UsageError(f"collective_time: collective={collective} needs bytes=")
     return bytes
-
-
-def _sum(*parts: Prediction) -> Prediction:
-    """One after the other: the ends of the intervals add up, which is wide where errors are independent."""
-    value, lo, hi = (sum(np.asarray(getattr(p, name)) for p in parts) for name in ("value", "lo", "hi"))
-    inside = np.logical_and.reduce(np.broadcast_arrays(*(p.in_domain for p in parts)))
-    measured = np.logical_and.reduce(np.broadcast_arrays(*(np.equal(p.source, "measured") for p in parts)))
-    level = np.minimum.reduce(np.broadcast_arrays(*(p.level for p in parts)))
-    return Prediction(
-        value=plain(value),
-        lo=plain(lo),
-        hi=plain(hi),
-        unit="s",
-        in_domain=plain(inside),
-        source=plain(np.where(inside, np.where(measured, "measured", "interpolated"), "extrapolated")),
-        level=plain(level),
-    )

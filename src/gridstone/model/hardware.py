@@ -13,6 +13,7 @@ from gridstone.model.launch import launch_overhead
 from gridstone.model.memory import memory_time
 from gridstone.model.pack import pack_time
 from gridstone.model.power import clock, energy, power, rate
+from gridstone.model.send import send_time
 from gridstone.model.throughput import saturation, throughput
 from gridstone.model.transfer import transfer_time
 from gridstone.model.variability import variability
@@ -31,6 +32,7 @@ class HardwareModel(Artifact):
     host_time = host_time
     corun = corun
     pack_time = pack_time
+    send_time = send_time
     collective_time = collective_time
     variability = variability
     throughput = throughput

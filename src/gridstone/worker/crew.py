@@ -31,7 +31,7 @@ class Child:
         self.start = start
         ours, theirs = socket.socketpair()
         environment = dict(os.environ)
-        if start.gpus:
+        if start.on_gpu and start.gpus:  # ranks of MPI choose for themselves, and may be on other hosts
             environment |= {"CUDA_VISIBLE_DEVICES": ",".join(start.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         package = str(Path(__file__).resolve().parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))

@@ -100,7 +100,7 @@ class Session:
         run = Run(self.folder)
         with (
             gpu_lock(
-                self.machine if any(c.probe.on_gpu for c in self.cells) else None,
+                self.machine if any(c.on_gpu for c in self.cells) else None,
                 all_gpus=any(c.probe.on_all_gpus for c in self.cells),
             ),
             run.lock(),
@@ -130,7 +130,7 @@ class Session:
     def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Event]:
         passes, self._rest = self.stopping.passes, len(rest)
         self._steps, self._step = passes * (before + len(rest)), passes * before
-        reasons = {c.cell_id: missing(c, self.machine) for c in rest}
+        reasons = {c.cell_id: missing(c, self.machine, attempt=True) for c in rest}
         for _, of_probe in itertools.groupby(sorted(rest, key=_probe_name), key=_probe_name):
             yield from self._skip(run, [(c, reason) for c in of_probe if (reason := reasons[c.cell_id]) is not None])
         todo = [c for c in rest if reasons[c.cell_id] is None]

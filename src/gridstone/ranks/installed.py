@@ -1,4 +1,4 @@
-"""Which MPI libraries this machine has, how many ranks they may start, and by which command.
+"""MPI libraries, how many ranks they may start, and by which command.
 
 Read from the environment and the file system alone, so that a need can be judged without loading MPI.
 """
@@ -24,6 +24,9 @@ _PASSED_ON = (
     "GRIDSTONE_RANK_TOKEN",
     "PYTHONPATH",
     "MPI4PY_LIBMPI",
+    "LD_LIBRARY_PATH",
+    "UCX_MODULE_DIR",
+    "UCX_MEMTYPE_CACHE",
 )  # Open MPI passes nothing on to other hosts by itself
 
 
@@ -40,7 +43,7 @@ class Installation:
 
         GRIDSTONE_MPI_LAUNCH replaces it: words in which {mpiexec} and {ranks} stand for this installation's.
         """
-        passed = [word for name in _PASSED_ON for word in ("-x", name)] if self.library == "openmpi" else []
+        passed = [word for name in self._passed_on(environment) for word in ("-x", name)]
         told = environment.get("GRIDSTONE_MPI_LAUNCH")
         if told:
             words = [
@@ -54,6 +57,23 @@ class Installation:
         if self.library == "mpich":
             return [str(self.mpiexec), "-launcher", "fork", "-n", str(ranks)]
         return [str(self.mpiexec), "--bind-to", "none", "--map-by", "slot:OVERSUBSCRIBE", "-n", str(ranks)]
+
+    def _passed_on(self, environment: Mapping[str, str]) -> list[str]:
+        """The variables that mpiexec has to be told to hand to other hosts; those of the ranks are always set."""
+        if self.library != "openmpi":
+            return []
+        return [name for name in _PASSED_ON if name in environment or not name.startswith(("LD_", "UCX_"))]
+
+    @property
+    def prefix(self) -> Path:
+        """The folder that it is installed in."""
+        return self.mpiexec.parent.parent
+
+    @property
+    def own_ucx(self) -> Path | None:
+        """Where a wheel keeps the UCX that it brings along, which knows no CUDA; None of a system's MPI."""
+        folder = self.libmpi.parent / self.library
+        return folder if (folder / "libucp.so.0").exists() else None
 
     def variables(self, ranks: int, cores: int) -> dict[str, str]:
         """The environment of that command."""

@@ -1,0 +1,104 @@
+"""Host memory on the way of a message, and copies between it and the memory of a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gridstone.datatypes.device import extent, on_device
+from gridstone.datatypes.host import as_bytes
+from gridstone.errors import UsageError
+
+
+def pinned(size: int) -> Any:
+    """`size` bytes of page-locked host memory that the GPU can address, as a NumPy array. CuPy keeps it in a pool."""
+    import cupy
+
+    return np.frombuffer(cupy.cuda.alloc_pinned_memory(max(1, size)), dtype=np.uint8, count=size)
+
+
+def copied(target: Any, source: Any, stream: Any, size: int | None = None) -> Any:
+    """`target`, to which a copy of the bytes of `source` is enqueued."""
+    _copy(extent(target)[0], extent(source)[0], extent(source)[1] if size is None else size, stream)
+    return target
+
+
+def settled(stream: Any) -> None:
+    """Wait for all that is on the stream."""
+    queue = _queue(stream)
+    (queue.synchronize if hasattr(queue, "synchronize") else queue.sync)()
+
+
+def pointer(buffer: Any) -> Any:
+    """The memory of an array, on whichever side it is, as mpi4py takes it."""
+    from mpi4py import MPI
+
+    maker = MPI.buffer if hasattr(MPI, "buffer") else MPI.memory  # mpi4py 4, 3
+    return maker.fromaddress(*extent(buffer))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Host memory with all bytes that a datatype reaches in a buffer, and those between them.
+
+    start: the address that the datatype's offsets count from. copy: None where the buffer is in host memory itself.
+    """
+
+    start: Any
+    copy: Any
+    address: int
+
+    def give_back(self, stream: Any) -> None:
+        """Copy all of it back to where it came from, and wait for that."""
+        if self.copy is not None and self.copy.size:
+            _copy(self.address, self.copy.ctypes.data, self.copy.size, stream)
+            settled(stream)
+
+
+def whole_span(datatype: Any, buffer: Any, count: int, origin: int, stream: Any) -> Span:
+    """What MPI is given in place of a buffer of `count` elements of an MPI datatype.
+
+    Raises UsageError where they reach beyond the buffer.
+    """
+    from mpi4py import MPI
+
+    maker = MPI.buffer if hasattr(MPI, "buffer") else MPI.memory
+    at, room = extent(buffer) if on_device(buffer) else extent(as_bytes(buffer))
+    low, high = _reach(datatype, count)
+    if origin + low < 0 or origin + high > room:
+        raise UsageError(f"the datatype reaches bytes {origin + low} to {origin + high} of a buffer of {room} bytes")
+    if not on_device(buffer):
+        return Span(start=maker.fromaddress(at + origin, max(1, room - origin)), copy=None, address=at)
+    copy = pinned(high - low)
+    if copy.size:
+        _copy(copy.ctypes.data, at + origin + low, copy.size, stream)
+        settled(stream)
+    return Span(start=maker.fromaddress(copy.ctypes.data - low, max(1, high)), copy=copy, address=at + origin + low)
+
+
+def _reach(datatype: Any, count: int) -> tuple[int, int]:
+    """Offsets of the first byte that so many elements touch and of the byte behind the last."""
+    if count == 0 or datatype.Get_size() == 0:
+        return 0, 0
+    lowest, size = datatype.Get_true_extent()
+    last = (count - 1) * int(datatype.Get_extent()[1])
+    return int(lowest) + min(0, last), int(lowest + size) + max(0, last)
+
+
+def _copy(to: int, at: int, size: int, stream: Any) -> None:
+    import cupy
+
+    queue = _queue(stream)
+    address = queue.ptr if hasattr(queue, "ptr") else queue.__cuda_stream__()[1]
+    if size:
+        cupy.cuda.runtime.memcpyAsync(to, at, size, cupy.cuda.runtime.memcpyDefault, address)
+
+
+def _queue(stream: Any) -> Any:
+    if stream is not None:
+        return stream
+    import cupy
+
+    return cupy.cuda.get_current_stream()

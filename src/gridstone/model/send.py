@@ -1,0 +1,64 @@
+"""send_time: strided blocks in the memory of a GPU, sent to another rank, by method."""
+
+from __future__ import annotations
+
+from gridstone.errors import UsageError
+from gridstone.model.artifact import Artifact
+from gridstone.model.collective import collective_time
+from gridstone.model.pack import pack_time
+from gridstone.model.prediction import Amount, Extrapolate, Prediction, one_after_other
+from gridstone.model.transfer import transfer_time
+
+METHODS = ("one_shot", "device", "staged")
+
+
+def send_time(
+    model: Artifact,
+    /,
+    *,
+    bytes: Amount,
+    block: Amount,
+    stride: Amount,
+    dims: Amount = 2,
+    method: str = "one_shot",
+    colocated: bool = False,
+    library: str = "mpich",
+    extrapolate: Extrapolate = "refuse",
+) -> Prediction:
+    """Seconds from blocks in the memory of one rank's GPU to the same blocks in that of another rank on its host.
+
+    bytes: of the blocks together, `block` bytes each, `stride` bytes apart, in `dims` dimensions. method: `one_shot`
+    (a kernel packs into host memory, which is sent and unpacked from there), `device` (packed bytes are sent from
+    device memory to device memory), `staged` (packed on the device, copied to the host, sent, copied back).
+    colocated: both ranks compute on one GPU. library: `mpich` or `openmpi`.
+
+    Where pingpong/strided was measured, its law answers (of two dimensions); else the time is composed of pack_time,
+    transfer_time and collective_time of a message. Raises UsageError for words and ModelError for functions that the
+    model lacks, OutOfDomain outside what was measured.
+    """
+    if method not in METHODS:
+        raise UsageError(f"send_time: method={method} is not one of {', '.join(METHODS)}")
+    keys: dict[str, str | bool] = {"method": method, "colocated": colocated, "library": library}
+    measured = model.functions.get("send_time")
+    if measured is not None and measured.has(**keys):
+        return measured.law(**keys).at(extrapolate, stride=stride, block=block, bytes=bytes)
+    where = "gpu/mapped" if method == "one_shot" else "gpu/device"
+    layout = {"bytes": bytes, "block": block, "stride": stride, "dims": dims, "extrapolate": extrapolate}
+    parts = [
+        pack_time(model, where=where, direction="pack", **layout),  # type: ignore[arg-type]
+        pack_time(model, where=where, direction="unpack", **layout),  # type: ignore[arg-type]
+    ]
+    if method == "staged":
+        ways = (("device", "host"), ("host", "device"))
+        parts += [transfer_time(model, src=a, dst=b, bytes=bytes, extrapolate=extrapolate) for a, b in ways]  # type: ignore[arg-type]
+    on_gpu = method == "device"
+    message = collective_time(
+        model,
+        collective="send",
+        library=library,
+        bytes=bytes,
+        tier="gpu" if on_gpu and colocated else "node",
+        memory="device" if on_gpu else "host",
+        extrapolate=extrapolate,
+    )
+    return one_after_other(*parts, message)

@@ -1,0 +1,95 @@
+"""Two ranks try one thing with the memory of a GPU: `python -m gridstone.ranks.attempt ABILITY PLACEMENT`.
+
+What is tried may end the process: nobody but mpiexec is to wait for it. Prints DONE where the result is right.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+DONE = "gridstone: the GPU memory of the other rank arrived"
+LONGEST_S = 30
+_SIZE = 1 << 16
+_LOCAL_RANKS = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
+
+
+def local_rank() -> int:
+    """This rank's number among those of its host, as whoever started it says, before MPI does."""
+    return next((int(os.environ[name]) for name in _LOCAL_RANKS if os.environ.get(name, "").isdecimal()), 0)
+
+
+def use_gpu(cp: Any, placement: str) -> int:
+    """Take the GPU of this rank: the first one (`one`), or as many round as there are ranks on the host (`each`)."""
+    number = 0 if placement == "one" else local_rank() % int(cp.cuda.runtime.getDeviceCount())
+    cp.cuda.Device(number).use()
+    return number
+
+
+def main(ability: str, placement: str) -> None:
+    """Try it; whoever hangs is ended by an alarm."""
+    signal.alarm(LONGEST_S)
+    import cupy as cp
+
+    use_gpu(cp, placement)
+    mine = cp.full(_SIZE, 7, dtype=cp.uint8)  # a context before MPI is there
+    from mpi4py import MPI
+
+    from gridstone.ranks.segments import unlink_shared_memory
+
+    comm = MPI.COMM_WORLD
+    comm.Barrier()
+    unlink_shared_memory()
+    right = _TRIED[ability](MPI, comm, cp, mine)
+    if not all(comm.allgather(bool(right))):
+        sys.exit(f"Error: rank {comm.Get_rank()}: what arrived is not what was sent")
+    if comm.Get_rank() == 0:
+        print(DONE, flush=True)
+
+
+def _messages(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
+    return _exchanged(comm, cp, [mine, mpi.BYTE], mpi.BYTE)
+
+
+def _exchanged(comm: Any, cp: Any, sent: list[Any], kind: Any) -> bool:
+    peer, into = 1 - comm.Get_rank(), cp.zeros(_SIZE, dtype=cp.uint8)
+    cp.cuda.Device().synchronize()
+    message = [into, *sent[1:-1], kind]
+    if comm.Get_rank() == 0:
+        comm.Send(sent, peer)
+        comm.Recv(message, peer)
+    else:
+        comm.Recv(message, peer)
+        comm.Send(sent, peer)
+    cp.cuda.Device().synchronize()
+    return int(into[0].get()) == 7
+
+
+def _datatypes(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
+    vector = mpi.BYTE.Create_vector(_SIZE // 64, 8, 64).Commit()
+    return _exchanged(comm, cp, [mine, 1, vector], vector)
+
+
+def _collectives(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
+    one, total = cp.full(_SIZE, 2, dtype=cp.int32), cp.zeros(_SIZE, dtype=cp.int32)
+    cp.cuda.Device().synchronize()
+    comm.Allreduce([one, mpi.INT], [total, mpi.INT])
+    cp.cuda.Device().synchronize()
+    return int(total[-1].get()) == 2 * comm.Get_size()
+
+
+def _pack(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
+    vector = mpi.BYTE.Create_vector(_SIZE // 64, 8, 64).Commit()
+    packed = cp.zeros(vector.Get_size(), dtype=cp.uint8)
+    cp.cuda.Device().synchronize()
+    vector.Pack(mine, packed, 0, comm)
+    cp.cuda.Device().synchronize()
+    return int(packed[-1].get()) == 7
+
+
+_TRIED = {"messages": _messages, "datatypes": _datatypes, "collectives": _collectives, "pack": _pack}
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
