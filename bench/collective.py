@@ -1,27 +1,18 @@
-"""Collectives among ranks: the library's own, and ring, star and tree built from sends, in host memory over MPI."""
+"""Collectives among ranks: the library's own, and ring, star and tree built from sends, over MPI."""
 
 import itertools
 from dataclasses import replace
 
 import numpy as np
 
-from gridstone import mpi, observed, pow2, probe, rate, seconds, values
+from gridstone import observed, pow2, probe, rate, seconds, values
 from gridstone.collectives import BUS
+from gridstone.declaration.over_ranks import PLACES, enough, libraries, memories, rank_counts, tiers
 from gridstone.host import usable_cores
-from gridstone.ranks import LIBRARIES, elsewhere, installations, places
 
-_LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
-_ROOM = min(64, max(2, places(usable_cores())))
-_RANKS = values(
-    sorted({2, min(4, _ROOM), _ROOM}),
-    quick=[2],
-    full=[n for n in (2, 3, 4, 8, 16, 32, 64) if n <= _ROOM],
-    open=True,
-    low=2,
-    high=64,
-)
-_TIER = values(["network" if elsewhere() else "node"], full=["node", "network"])
-_ENOUGH = mpi(lambda axes: axes["library"], lambda axes: axes["ranks"], lambda axes: axes["tier"])
+_LIBRARY, _RANKS, _TIER = libraries(), rank_counts(usable_cores()), tiers(device=False)
+_ENOUGH = enough(lambda axes: axes["ranks"])
+_MOST_ON_GPUS = 8
 _PERIOD = 1021  # small whole numbers: a sum over ranks is exact in float32
 _LATENESS = observed(name="lateness", unit="s")
 _IMBALANCE = observed(name="imbalance", unit="s")
@@ -37,14 +28,15 @@ def _values(first, count, scale):
     return (((np.arange(first, first + count) % _PERIOD) + 1) * scale).astype(np.float32)
 
 
-def _native(rank, *, collective, bytes):
+def _native(rank, *, collective, bytes, memory="host"):
     comm, size, me = rank.comm, rank.size, rank.rank
+    place = rank.memory(memory)
     count = bytes // 4
     part = count // size
     all_ranks = size * (size + 1) // 2
     floats = rank.MPI.FLOAT
-    mine = _values(0, count, me + 1)
-    into = rank.array(bytes).view(np.float32)
+    mine = place.holding(_values(0, count, me + 1))
+    into = place.array(bytes).view(np.float32)
     if collective == "allreduce":
         call, expected = lambda: comm.Allreduce([mine, floats], [into, floats]), lambda: _values(0, count, all_ranks)
     elif collective == "reduce":
@@ -63,7 +55,7 @@ def _native(rank, *, collective, bytes):
     else:
         call = lambda: comm.Alltoall([mine[: part * size], floats], [into[: part * size], floats])  # noqa: E731
         expected = lambda: np.concatenate([_values(me * part, part, r + 1) for r in range(size)])  # noqa: E731
-    return _program(rank, call, into, expected)
+    return _program(rank, call, into, expected, place)
 
 
 def _repeated(rank, *, collective, bytes):
@@ -77,19 +69,22 @@ def _repeated(rank, *, collective, bytes):
     return replace(_native(rank, collective=collective, bytes=bytes), before=work)
 
 
-def _program(rank, call, into, expected):
+def _program(rank, call, into, expected, place=None):
+    place = place or rank.host
+
     def verify():
         wanted = expected()
-        return np.array_equal(into[: wanted.size], wanted)
+        return np.array_equal(place.read(into[: wanted.size]), wanted)
 
-    return rank.Program(step=call, poison=lambda: into.fill(np.nan), verify=verify if expected else None)
+    return rank.Program(step=call, poison=lambda: place.fill(into, 0xFF), verify=verify if expected else None)
 
 
-def _measured(mpi, program, *, library, tier, ranks, bytes, bus, **axes):
+def _measured(mpi, program, *, library, tier, ranks, bytes, bus, gpu=None, **axes):
     return mpi.work(
         program,
         library=library,
         tier=tier,
+        gpu=gpu,
         ranks=ranks,
         axes={"bytes": bytes, **axes},
         work=bus * bytes,
@@ -102,22 +97,28 @@ def _measured(mpi, program, *, library, tier, ranks, bytes, bus, **axes):
     runner="on_mpi",
     budget=0.5,
     library=_LIBRARY,
-    tier=_TIER,
+    memory=memories(),
+    tier=tiers(),
     collective=values(list(BUS), quick=["allreduce"]),
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
-    needs=[_ENOUGH],
-    where=lambda library, tier, collective, ranks, bytes: bytes >= 4 * ranks,
+    needs=enough(lambda axes: axes["ranks"], "collectives"),
+    together=PLACES,
+    where=lambda library, memory, tier, collective, ranks, bytes: (
+        bytes >= 4 * ranks and (memory == "host" or ranks <= _MOST_ON_GPUS)
+    ),
     fits="collective",
 )
-def native(mpi, *, library, tier, collective, ranks, bytes):
+def native(mpi, *, library, memory, tier, collective, ranks, bytes):
     """One collective of the MPI library over `bytes` per rank, each after a barrier; the slowest rank's time.
 
     `bytes` is the larger of what a rank gives and gets. The bus bandwidth is that of the busiest link, were it a ring.
     """
     bus = BUS[collective](ranks)
-    return _measured(mpi, _native, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, collective=collective)
+    axes = {"collective": collective, "memory": memory}
+    gpu = "aware" if memory == "device" else None
+    return _measured(mpi, _native, library=library, tier=tier, ranks=ranks, bytes=bytes, bus=bus, gpu=gpu, **axes)
 
 
 def _barrier(rank):
@@ -132,7 +133,7 @@ def _barrier(rank):
     tier=_TIER,
     ranks=_RANKS,
     measures=[seconds(), _IMBALANCE, _LATENESS],
-    needs=[_ENOUGH],
+    needs=_ENOUGH,
 )
 def barrier(mpi, *, library, tier, ranks):
     """One barrier, after another one."""
@@ -217,7 +218,7 @@ def _from_sends(rank, *, algorithm, bytes):
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
-    needs=[_ENOUGH],
+    needs=_ENOUGH,
     where=lambda library, tier, algorithm, ranks, bytes: bytes >= 4 * ranks,
     fits="collective",
 )
@@ -265,7 +266,7 @@ def _neighbours(rank, *, direction, bytes):
     ranks=_RANKS,
     bytes=_BYTES,
     measures=[seconds(), *_BANDWIDTHS, _IMBALANCE, _LATENESS],
-    needs=[_ENOUGH],
+    needs=_ENOUGH,
 )
 def ring(mpi, *, library, tier, direction, ranks, bytes):
     """Each rank sends `bytes` to the next and gets as many from the one before; `both` goes round both ways at once."""
@@ -285,7 +286,7 @@ def ring(mpi, *, library, tier, direction, ranks, bytes):
     ranks=_RANKS,
     bytes=values([8192], quick=[8192], full=[256, 8192, 1 << 20], open=True, unit="B"),
     measures=[seconds(), _IMBALANCE, _LATENESS],
-    needs=[_ENOUGH],
+    needs=_ENOUGH,
     where=lambda library, tier, collective, ranks, bytes: bytes >= 4 * ranks,
 )
 def variability(mpi, *, library, tier, collective, ranks, bytes):

@@ -8,7 +8,7 @@ import numpy as np
 
 from gridstone import bandwidth, content, gpu_memory, host_memory, loop, mpi, pcie, probe, seconds, values
 from gridstone.datatypes.plan import THREADS, WIDTHS, plan
-from gridstone.ranks import LIBRARIES, installations
+from gridstone.declaration.over_ranks import libraries
 
 
 def _runner(name):
@@ -35,7 +35,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
     None,
     runner="on_mpi",
     budget=0.3,
-    library=values(list(installations()) or LIBRARIES[:1], full=LIBRARIES),
+    library=libraries(),
     direction=_DIRECTION,
     bytes=_BYTES,
     block=_BLOCK,

@@ -1,17 +1,18 @@
-"""Halo exchange of a cube with all 26 neighbours, as stencil codes do it: by datatypes, or packed by hand."""
+"""Halo exchange of a cube with all 26 neighbours, as stencil codes do it: by datatypes, packed by hand, or on a GPU."""
 
 import itertools
 import time
 
 import numpy as np
 
-from gridstone import Metric, Unavailable, bandwidth, datatypes, host_memory, mpi, probe, seconds, values
+from gridstone import Metric, Unavailable, bandwidth, content, datatypes, host_memory, probe, seconds, values
+from gridstone.declaration.over_ranks import PLACES, enough, libraries, rank_counts, tiers
 from gridstone.host import usable_cores
-from gridstone.ranks import LIBRARIES, elsewhere, installations, places
 
 _RADIUS, _QUANTITIES = 3, 8
+_ON_HOST, _ON_GPU = ("datatypes", "packed"), ("one_shot", "device", "staged")
+_MOST_ON_GPUS = 8
 _DIRECTIONS = [d for d in itertools.product((-1, 0, 1), repeat=3) if any(d)]
-_ROOM = min(64, max(2, places(usable_cores())))
 
 
 def bytes_sent(count):
@@ -20,12 +21,17 @@ def bytes_sent(count):
     return 4 * _QUANTITIES * sum(a * b * c for a, b, c in zip(*[sides] * 3, strict=True))
 
 
+_WITHOUT = dict.fromkeys(("pack", "unpack"), "MPI packs and unpacks within the exchange") | {
+    "copy": "nothing is copied between host and device"
+}
+
+
 def _phase(name):
     """Seconds of one phase, where the method has it."""
 
     def reduce(samples):
         if f"time_{name}" not in samples.observed:
-            raise Unavailable("MPI packs and unpacks within the exchange")
+            raise Unavailable(_WITHOUT[name])
         return samples.observed[f"time_{name}"]
 
     return Metric(name=f"time_{name}", unit="s", better="lower", reduce=reduce)
@@ -43,27 +49,32 @@ def _exchange(rank, *, count, method):
     grid = np.array(mpi4.Compute_dims(rank.size, 3))
     here = np.array(np.unravel_index(rank.rank, grid))
     edge = count + 2 * _RADIUS
-    field = rank.array(4 * _QUANTITIES * edge**3).view(np.uint32).reshape(_QUANTITIES, edge, edge, edge)
+    shape = (_QUANTITIES, edge, edge, edge)
     along = [(np.arange(edge) - _RADIUS + count * h) % (count * g) for h, g in zip(here, grid, strict=True)]
     x, y, z = np.ix_(*along)
     everywhere = (((x * count * grid[1] + y) * count * grid[2] + z) * _QUANTITIES).astype(np.uint32)
     expected = everywhere + np.arange(_QUANTITIES, dtype=np.uint32)[:, None, None, None]
     inner = (slice(None), *[slice(_RADIUS, _RADIUS + count)] * 3)
 
-    def poison():
-        field.fill(0xFFFFFFFF)
-        field[inner] = expected[inner]
+    fresh = np.full(shape, 0xFFFFFFFF, dtype=np.uint32)
+    fresh[inner] = expected[inner]
 
     def datatype(direction, inside):
         starts, sizes = _region(direction, count, inside)
-        whole = [_QUANTITIES, edge, edge, edge]
-        return mpi4.UINT32_T.Create_subarray(whole, [_QUANTITIES, *sizes], [0, *starts]).Commit()
+        return mpi4.UINT32_T.Create_subarray(list(shape), [_QUANTITIES, *sizes], [0, *starts]).Commit()
 
     ways = []
     for tag, direction in enumerate(_DIRECTIONS):
         peer = int(np.ravel_multi_index((here + direction) % grid, grid))
         ways.append((peer, tag, datatype(direction, True), datatype(direction, False)))
     back = len(_DIRECTIONS) - 1  # the opposite direction comes as far from the end of the list
+
+    forms = [(datatypes.canonical(out), datatypes.canonical(into)) for _, _, out, into in ways]
+    if method in _ON_GPU:
+        gpu = content.load_module(content.folder("runners") / "mpi_halo.py")
+        peers = [peer for peer, *_ in ways]
+        return gpu.exchange(rank, forms=forms, peers=peers, fresh=fresh, expected=expected, method=method)
+    field = rank.host.holding(fresh.copy())
 
     def by_datatypes():
         start = now()
@@ -72,7 +83,6 @@ def _exchange(rank, *, count, method):
         mpi4.Request.Waitall(waiting)
         return {"time_exchange": now() - start}
 
-    forms = [(datatypes.canonical(out), datatypes.canonical(into)) for _, _, out, into in ways]
     room = [(rank.array(out.size), rank.array(into.size)) for out, into in forms]
 
     def packed():
@@ -89,38 +99,49 @@ def _exchange(rank, *, count, method):
             datatypes.unpack(into, received, field)
         return {"time_pack": middle - start, "time_exchange": end - middle, "time_unpack": now() - end}
 
-    poison()
     return rank.Program(
         step=by_datatypes if method == "datatypes" else packed,
         aligned=False,
-        poison=poison,
+        poison=lambda: np.copyto(field, fresh),
         verify=lambda: np.array_equal(field, expected),
     )
+
+
+def _uses(axes):
+    return {"device": "messages", "one_shot": "kernels", "staged": "kernels"}.get(axes["method"])
 
 
 @probe(
     None,
     runner="on_mpi",
-    library=values(list(installations()) or LIBRARIES[:1], full=LIBRARIES),
-    tier=values(["network" if elsewhere() else "node"], full=["node", "network"]),
-    method=["datatypes", "packed"],
-    ranks=values(sorted({2, min(4, _ROOM), _ROOM}), quick=[2], open=True, low=2, high=64),
+    library=libraries(),
+    memory=["host", "device"],
+    method=[*_ON_HOST, *_ON_GPU],
+    tier=tiers(),
+    ranks=rank_counts(usable_cores()),
     count=values([16, 64], quick=[16], full=[8, 16, 32, 64, 128], open=True, low=_RADIUS, high=512),
     measures=[
         seconds(),
         bandwidth(),
-        *map(_phase, ("pack", "exchange", "unpack")),
+        *map(_phase, ("pack", "exchange", "unpack", "copy")),
     ],
     needs=[
-        mpi(lambda axes: axes["library"], lambda axes: axes["ranks"], lambda axes: axes["tier"]),
+        *enough(lambda axes: axes["ranks"], _uses),
         host_memory(lambda axes: axes["ranks"] * 128 * (axes["count"] + 2 * _RADIUS) ** 3),
     ],
+    together=PLACES,
+    where=lambda library, memory, method, tier, ranks, count: (
+        (method in _ON_GPU) == (memory == "device") and (memory == "host" or ranks <= _MOST_ON_GPUS)
+    ),
 )
-def exchange(mpi, *, library, tier, method, ranks, count):
+def exchange(mpi, *, library, memory, method, tier, ranks, count):
     """Cubes of `count` cells a side, radius 3, 8 quantities, periodic: 26 messages out and in on every rank.
 
-    `datatypes` gives subarrays to MPI, `packed` packs them by their canonical form and sends bytes. The phases are
-    those of the first rank; what MPI packs itself is in the exchange. Bytes are those that a rank sends.
+    `datatypes` gives subarrays to MPI, `packed` packs them by their canonical form and sends bytes. With the field in
+    the memory of a GPU a kernel packs them: into host memory that is sent (`one_shot`), into device memory that is sent
+    (`device`), or into device memory that is copied to the host and sent (`staged`). The phases are those of the
+    first rank; what MPI packs itself is in the exchange. Bytes are those that a rank sends.
     """
     axes = {"count": count, "method": method}
-    return mpi.work(_exchange, library=library, tier=tier, ranks=ranks, axes=axes, work=bytes_sent(count))
+    gpu = {"device": "aware", "one_shot": "beside", "staged": "beside"}.get(method)
+    return mpi.work(_exchange, library=library, tier=tier, gpu=gpu, ranks=ranks, axes=axes, work=bytes_sent(count))

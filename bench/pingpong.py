@@ -1,22 +1,26 @@
-"""Messages between two ranks: latency, bandwidth, message rate and overlap, in host memory over MPI."""
+"""Messages between two ranks: latency, bandwidth, message rate and overlap; strided blocks from GPU to GPU."""
 
 import time
 
 import numpy as np
 
-from gridstone import bandwidth, mpi, observed, pow2, probe, rate, seconds, values
-from gridstone.ranks import LIBRARIES, elsewhere, installations
+from gridstone import Unavailable, bandwidth, content, gpu_memory, observed, pow2, probe, rate, seconds, values
+from gridstone.declaration import Metric
+from gridstone.declaration.over_ranks import PLACES, enough, libraries, memories, tiers
 
-_LIBRARY = values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
-_TIER = values(["network" if elsewhere() else "node"], full=["node", "network"])
-_PAIR = mpi(lambda axes: axes["library"], lambda _: 2, lambda axes: axes["tier"])
+_LIBRARY, _MEMORY, _TIER, _ON_HOSTS = libraries(), memories(), tiers(), tiers(device=False)
+_PAIR = enough(2, "messages")
 _WINDOW = 64
 _LATENESS = observed(name="lateness", unit="s")
 
 
-def _send_both_ways(rank, *, bytes):
-    comm, peer = rank.comm, 1 - rank.rank
-    out, into = rank.pattern(bytes, rank.rank), rank.array(bytes)
+def _aware(memory):
+    return "aware" if memory == "device" else None
+
+
+def _send_both_ways(rank, *, bytes, memory):
+    comm, peer, place = rank.comm, 1 - rank.rank, rank.memory(memory)
+    out, into = place.holding(rank.pattern(bytes, rank.rank)), place.array(bytes)
     sent, received = [out, rank.MPI.BYTE], [into, rank.MPI.BYTE]
 
     def first():
@@ -31,8 +35,8 @@ def _send_both_ways(rank, *, bytes):
         step=second if rank.rank else first,
         aligned=False,
         operations=2,
-        poison=lambda: into.fill(0xEE),
-        verify=lambda: np.array_equal(into, rank.pattern(bytes, peer)),
+        poison=lambda: place.fill(into, 0xEE),
+        verify=lambda: np.array_equal(place.read(into), rank.pattern(bytes, peer)),
     )
 
 
@@ -40,22 +44,26 @@ def _send_both_ways(rank, *, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    memory=_MEMORY,
     tier=_TIER,
     bytes=pow2("1", "16MiB", per_octave=1, quick=1, full=4),
     measures=[seconds(), bandwidth(), _LATENESS],
-    needs=[_PAIR],
+    needs=_PAIR,
+    together=PLACES,
     fits="piecewise",
 )
-def latency(mpi, *, library, tier, bytes):
-    """Half a round trip of blocking sends and receives between two ranks."""
-    return mpi.work(_send_both_ways, library=library, tier=tier, ranks=2, axes={"bytes": bytes}, work=bytes)
+def latency(mpi, *, library, memory, tier, bytes):
+    """Half a round trip of blocking sends and receives between two ranks, in host or in device memory."""
+    axes = {"bytes": bytes, "memory": memory}
+    return mpi.work(_send_both_ways, library=library, tier=tier, gpu=_aware(memory), ranks=2, axes=axes, work=bytes)
 
 
-def _windows(rank, *, bytes, direction, count):
+def _windows(rank, *, bytes, direction, count, memory="host"):
     comm, peer, request = rank.comm, 1 - rank.rank, rank.MPI.Request
     sends, receives = direction == "both" or rank.rank == 0, direction == "both" or rank.rank == 1
-    out = [[rank.pattern(bytes, rank.rank), rank.MPI.BYTE]] * count
-    into = rank.array(bytes * count)
+    place = rank.memory(memory)
+    out = [[place.holding(rank.pattern(bytes, rank.rank)), rank.MPI.BYTE]] * count
+    into = place.array(bytes * count)
     slots = [[into[i * bytes : (i + 1) * bytes], rank.MPI.BYTE] for i in range(count)]
     nothing = np.zeros(0, dtype=np.uint8)
 
@@ -66,13 +74,14 @@ def _windows(rank, *, bytes, direction, count):
         comm.Sendrecv(nothing, peer, 2, nothing, peer, 2)  # all have arrived
 
     def verify():
-        return all(np.array_equal(slot[0], rank.pattern(bytes, peer)) for slot in slots)
+        arrived = place.read(into).reshape(count, bytes)
+        return bool((arrived == rank.pattern(bytes, peer)).all())
 
     return rank.Program(
         step=step,
         aligned=False,
         operations=count,
-        poison=lambda: into.fill(0xEE),
+        poison=lambda: place.fill(into, 0xEE),
         verify=verify if receives else None,
     )
 
@@ -81,28 +90,30 @@ def _windows(rank, *, bytes, direction, count):
     None,
     runner="on_mpi",
     library=_LIBRARY,
+    memory=_MEMORY,
     tier=_TIER,
     direction=["one", "both"],
     bytes=pow2("1KiB", "4MiB", per_octave=1, every=2, quick=1, full=2),
     measures=[bandwidth(), seconds()],
-    needs=[_PAIR],
+    needs=_PAIR,
+    together=PLACES,
 )
-def stream(mpi, *, library, tier, direction, bytes):
+def stream(mpi, *, library, memory, tier, direction, bytes):
     """Bandwidth of messages of `bytes` with many under way, one way or both; both ways count the bytes of both."""
     count = max(2, min(_WINDOW, (16 << 20) // bytes))
     ways = 2 if direction == "both" else 1
-    axes = {"bytes": bytes, "direction": direction, "count": count}
-    return mpi.work(_windows, library=library, tier=tier, ranks=2, axes=axes, work=ways * bytes)
+    axes = {"bytes": bytes, "direction": direction, "count": count, "memory": memory}
+    return mpi.work(_windows, library=library, tier=tier, gpu=_aware(memory), ranks=2, axes=axes, work=ways * bytes)
 
 
 @probe(
     None,
     runner="on_mpi",
     library=_LIBRARY,
-    tier=_TIER,
+    tier=_ON_HOSTS,
     bytes=values([8, 64, 512, 4096], quick=[8], full=[1, 8, 64, 256, 512, 1024, 4096, 16384], open=True, unit="B"),
     measures=rate(unit="message/s"),
-    needs=[_PAIR],
+    needs=_PAIR,
 )
 def message_rate(mpi, *, library, tier, bytes):
     """Messages per second one way, 64 under way at a time."""
@@ -141,13 +152,13 @@ def _hidden(rank, *, bytes):
     None,
     runner="on_mpi",
     library=_LIBRARY,
-    tier=_TIER,
+    tier=_ON_HOSTS,
     bytes=values([4 << 10, 64 << 10, 1 << 20, 4 << 20], quick=[1 << 20], open=True, unit="B"),
     measures=[
         observed(name="overlap", unit="1", better="higher"),
         observed(name="time", unit="s"),
     ],
-    needs=[_PAIR],
+    needs=_PAIR,
 )
 def overlap(mpi, *, library, tier, bytes):
     """The share of an exchange that goes on while the rank computes without calling MPI: 1 all of it, 0 none.
@@ -156,3 +167,73 @@ def overlap(mpi, *, library, tier, bytes):
     is the exchange alone.
     """
     return mpi.work(_hidden, library=library, tier=tier, ranks=2, axes={"bytes": bytes}, work=bytes, least_s=0.0)
+
+
+_FORMS = content.folder("bench") / "datatype.py"  # the layouts are those that packing is measured over
+_METHODS = ["one_shot", "device", "staged"]
+_NO_COPY = "nothing is copied between host and device"
+
+
+def _strided(rank, *, method, bytes, block, stride):
+    exchange = content.load_module(content.folder("runners") / "mpi_strided.py")
+    form = content.load_module(_FORMS).box(bytes, block, stride, 2)
+    return exchange.round_trips(rank, form, method)
+
+
+def _phase(name, absent=_NO_COPY):
+    """Seconds of one phase on the first rank, where the method has it."""
+
+    def reduce(samples):
+        if f"time_{name}" not in samples.observed:
+            raise Unavailable(absent)
+        return samples.observed[f"time_{name}"]
+
+    return Metric(name=f"time_{name}", unit="s", better="lower", reduce=reduce)
+
+
+def _packing_rate(samples):
+    return samples.work / samples.observed["time_pack"]
+
+
+@probe(
+    None,
+    runner="on_mpi",
+    library=_LIBRARY,
+    memory=["device"],
+    tier=values(["gpu", "node"]),
+    method=_METHODS,
+    bytes=values(
+        [4 << 10, 32 << 10, 256 << 10, 2 << 20, 16 << 20],
+        quick=[4 << 10, 2 << 20],
+        full=[1 << 10 << i for i in range(16)],
+        open=True,
+        unit="B",
+    ),
+    block=values([8, 64, 512, 4096], quick=[64, 512], full=[4**i for i in range(7)], open=True, unit="B"),
+    stride=values([1024, 8192], quick=[1024], full=[128, 512, 1024, 4096, 8192], open=True, unit="B"),
+    measures=[
+        seconds(),
+        bandwidth(),
+        *(_phase(name) for name in ("pack", "exchange", "unpack", "copy")),
+        Metric(name="bandwidth_pack", unit="B/s", better="higher", reduce=_packing_rate),
+    ],
+    needs=[
+        *enough(2, lambda axes: "messages" if axes["method"] == "device" else "kernels"),
+        gpu_memory(lambda axes: 4 * axes["bytes"] // axes["block"] * axes["stride"]),
+    ],
+    where=lambda library, memory, tier, method, bytes, block, stride: (
+        block < stride and bytes % block == 0 and bytes >= 2 * block and bytes // block * stride <= 1 << 28
+    ),
+    fits="send",
+    budget=0.5,
+)
+def strided(mpi, *, library, memory, tier, method, bytes, block, stride):
+    """Blocks in one rank's GPU memory packed, sent, received and unpacked in the other's; half a round trip.
+
+    `one_shot`: a kernel packs into page-locked host memory, MPI sends that, a kernel unpacks from there. `device`:
+    packed in device memory, which a CUDA-aware MPI sends. `staged`: packed in device memory, copied to the host, sent,
+    copied back. Phases are those of the first rank, `time_exchange` what is left of half a round trip.
+    """
+    axes = {"method": method, "bytes": bytes, "block": block, "stride": stride}
+    gpu = "aware" if method == "device" else "beside"
+    return mpi.work(_strided, library=library, tier=tier, gpu=gpu, ranks=2, axes=axes, work=bytes)

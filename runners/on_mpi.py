@@ -92,9 +92,9 @@ class Mpi:
         program: a function of the declaration's file, called on each rank as program(rank, **axes); it returns a
         `rank.Program` (mpi_rank.py). tier: `gpu`, ranks of one host on one GPU, `node`, ranks of one host, or
         `network`, spread over hosts. gpu: None, ranks without one; `beside`, each has a GPU, of which MPI knows
-        nothing; `aware`, MPI is given its memory. work: units of the metric that one operation does. also: further amounts of one operation, whose rates are observed under these
-        names. each: every operation is a sample of its own; else a sample is the median of as many operations as fill
-        `least_s`.
+        nothing; `aware`, MPI is given its memory. work: units of the metric that one operation does. also: further
+        amounts of one operation, whose rates are observed under these names. each: every operation is a sample of its
+        own; else a sample is the median of as many operations as fill `least_s`.
 
         Samples hold, per operation, the seconds of the rank that took longest; observed are `imbalance`, how much
         less the fastest rank took, `lateness`, by which each rank began after the median one (one value per sample

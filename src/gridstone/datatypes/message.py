@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridstone.datatypes import host
-from gridstone.datatypes.device import extent, prepared
+from gridstone.datatypes.device import prepared
 from gridstone.datatypes.method import chosen
 from gridstone.datatypes.staging import copied, pinned, pointer, settled, whole_span
 from gridstone.datatypes.strided import Strided

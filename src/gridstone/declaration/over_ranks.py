@@ -48,7 +48,9 @@ def rank_counts(cores: int, full: Sequence[int] = (2, 3, 4, 8, 16, 32, 64)) -> A
     )
 
 
-def enough(ranks: Callable[[Axes], float] | int, ability: Callable[[Axes], str | None] | str | None = None) -> list[Need]:
+def enough(
+    ranks: Callable[[Axes], float] | int, ability: Callable[[Axes], str | None] | str | None = None
+) -> list[Need]:
     """Ranks of the cell's library at its tier; with an ability, GPUs for them that MPI can do this with.
 
     ranks: how many, or a function of the axes. ability: as in `mpi_on_gpu`; a word stands for itself in cells whose

@@ -64,7 +64,7 @@ def _exchanged(comm: Any, cp: Any, sent: list[Any], kind: Any) -> bool:
         comm.Recv(message, peer)
         comm.Send(sent, peer)
     cp.cuda.Device().synchronize()
-    return int(into[0].get()) == 7
+    return bool(into[:1].get()[0] == 7)
 
 
 def _datatypes(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
@@ -77,7 +77,7 @@ def _collectives(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
     cp.cuda.Device().synchronize()
     comm.Allreduce([one, mpi.INT], [total, mpi.INT])
     cp.cuda.Device().synchronize()
-    return int(total[-1].get()) == 2 * comm.Get_size()
+    return bool(total[-1:].get()[0] == 2 * comm.Get_size())
 
 
 def _pack(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
@@ -86,7 +86,7 @@ def _pack(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:
     cp.cuda.Device().synchronize()
     vector.Pack(mine, packed, 0, comm)
     cp.cuda.Device().synchronize()
-    return int(packed[-1].get()) == 7
+    return bool(packed[-1:].get()[0] == 7)
 
 
 _TRIED = {"messages": _messages, "datatypes": _datatypes, "collectives": _collectives, "pack": _pack}

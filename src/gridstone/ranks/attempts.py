@@ -82,7 +82,9 @@ def ended(code: int | None, text: str) -> str:
     """How mpiexec ended, in words, from its exit code (None: it did not) and what was printed."""
     if code is None:
         return f"hung for {_PATIENCE_S} s"
-    numbers = [int(number) for number in _SIGNAL.findall(text)] + [number for number in (-code, code - 128) if number > 0]
+    numbers = [int(number) for number in _SIGNAL.findall(text)] + [
+        number for number in (-code, code - 128) if number > 0
+    ]
     known = {one.value: one.name for one in signal.Signals}
     if signal.SIGALRM in numbers:
         return f"hung for {attempt.LONGEST_S} s"

@@ -1,7 +1,8 @@
 """Stands in for CuPy on host memory, for tests without a GPU: what gridstone's ranks use of it, and no more.
 
 Kernels that pack are replaced by the host's packing, on the addresses that the kernels would be given. It is found
-where this folder is on PYTHONPATH. GRIDSTONE_STAND_IN says what the GPUs are called, one name per GPU, with commas.
+where this folder is on PYTHONPATH. GRIDSTONE_STAND_IN says what the GPUs are called, one name per GPU, with commas;
+GRIDSTONE_STAND_IN_FAULT which signal ends who tries a collective, or `wrong`.
 """
 
 import ctypes
@@ -47,6 +48,11 @@ def zeros(shape, dtype=np.float64):
 
 
 def full(shape, value, dtype=np.float64):
+    if dtype is int32:  # what is tried of collectives: a library that does not know device memory ends here
+        fault = os.environ.get("GRIDSTONE_STAND_IN_FAULT", "")
+        if fault.isdecimal():
+            os.kill(os.getpid(), int(fault))
+        value = -1 if fault else value
     return np.full(shape, value, dtype=dtype).view(ndarray)
 
 
