@@ -184,6 +184,10 @@ FACTS = {
     "packages": {"numpy": "2.5"},
     "gpu_processes": [],
     "tools": {"nvdisasm": {"path": None, "missing": "nvdisasm is missing"}, "headers": {"path": "/h", "missing": None}},
+    "mpi": [
+        {"library": "mpich", "mpiexec": "/m/bin/mpiexec", "gpu_memory": {"messages": None, "pack": "MPI_Pack ends"}},
+        {"library": "openmpi", "mpiexec": "/o/bin/mpiexec", "gpu_memory": None},
+    ],
     "runs": {"folder": "/runs", "free_bytes": 1 << 40},
 }
 

