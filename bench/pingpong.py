@@ -195,6 +195,12 @@ def _packing_rate(samples):
     return samples.work / samples.observed["time_pack"]
 
 
+def _of_zero_copy(samples):
+    if "time_zero_copy" not in samples.observed:
+        raise Unavailable("packs into device memory")
+    return samples.observed["time_zero_copy"] / samples.observed["time_pack"]
+
+
 @probe(
     None,
     runner="on_mpi",
@@ -216,6 +222,7 @@ def _packing_rate(samples):
         bandwidth(),
         *(_phase(name) for name in ("pack", "exchange", "unpack", "copy")),
         Metric(name="bandwidth_pack", unit="B/s", better="higher", reduce=_packing_rate),
+        Metric(name="zero_copy_share", unit="1", better="higher", reduce=_of_zero_copy),
     ],
     needs=[
         *enough(2, lambda axes: "messages" if axes["method"] == "device" else "kernels"),
@@ -233,6 +240,7 @@ def strided(mpi, *, library, memory, tier, method, bytes, block, stride):
     `one_shot`: a kernel packs into page-locked host memory, MPI sends that, a kernel unpacks from there. `device`:
     packed in device memory, which a CUDA-aware MPI sends. `staged`: packed in device memory, copied to the host, sent,
     copied back. Phases are those of the first rank, `time_exchange` what is left of half a round trip.
+    `zero_copy_share` is the rate of one-shot packing over that of contiguous bytes into the same host memory.
     """
     axes = {"method": method, "bytes": bytes, "block": block, "stride": stride}
     gpu = "aware" if method == "device" else "beside"

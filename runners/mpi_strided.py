@@ -11,9 +11,9 @@ import numpy as np
 
 from gridstone import datatypes
 from gridstone.datatypes.device import prepared
-from gridstone.datatypes.strided import Strided
+from gridstone.datatypes.strided import Strided, strided
 
-_GAP = 0xEE
+_GAP, _TURNS = 0xEE, 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,16 @@ def copies(legs: Sequence[Leg]) -> list[Callable[[], object]]:
     return [one.copy for one in legs if one.copy is not None]
 
 
+def zero_copy(rank: Any, form: Strided, memory: Any, packed: Any) -> float:
+    """Seconds in which the first rank's GPU writes as many contiguous bytes into host memory, while the others wait."""
+    taken = [0.0]
+    if rank.rank == 0:
+        plain = prepared(strided(0, form.size), memory, packed, "pack", stream=rank.gpu.stream)
+        taken = [timed(rank.gpu, [plain]) for _ in range(_TURNS)]
+    rank.comm.Barrier()
+    return float(np.median(taken))
+
+
 def round_trips(rank: Any, form: Strided, method: str) -> Any:
     """The program of a rank that sends the blocks of its memory to the other one, and gets as many back."""
     comm, peer, gpu, now = rank.comm, 1 - rank.rank, rank.gpu, time.perf_counter
@@ -71,6 +81,8 @@ def round_trips(rank: Any, form: Strided, method: str) -> Any:
     source, target = gpu.holding(mine), gpu.array(room, _GAP)
     out, into = leg(gpu, form, source, "pack", method), leg(gpu, form, target, "unpack", method)
     sent, received = [out.wire, rank.MPI.BYTE], [into.wire, rank.MPI.BYTE]
+
+    yardstick = {"time_zero_copy": zero_copy(rank, form, source, out.packed)} if method == "one_shot" else {}
 
     def send() -> tuple[float, float]:
         packing = timed(gpu, [out.move])
@@ -95,7 +107,7 @@ def round_trips(rank: Any, form: Strided, method: str) -> Any:
         phases = {"time_pack": packing, "time_unpack": unpacking}
         if method == "staged":
             phases["time_copy"] = first + second
-        return {**phases, "time_exchange": max(0.0, each_way - sum(phases.values()))}
+        return {**phases, "time_exchange": max(0.0, each_way - sum(phases.values())), **yardstick}
 
     def verify() -> bool:
         wanted = np.full(room, _GAP, dtype=np.uint8)

@@ -15,6 +15,7 @@ _TIME = Scale(label="time of the slowest rank", unit="s", log=True)
 
 def section(rows):
     native = measured(rows, "collective/native", "bandwidth_bus")
+    native = native.assign(memory=native["memory"].fillna("host") if "memory" in native else "host")
     barrier = best(measured(rows, "collective/barrier", "time"))
     claims = []
     top = best(native[native["collective"] == "allreduce"]) if len(native) else None
@@ -40,7 +41,9 @@ def _native(native):
     for library in sorted(native["library"].unique()) if len(native) else ():
         chosen = _most(native[native["library"] == library])
         svg = lines(
-            series(chosen, x="bytes", by=["collective"]),
+            series(
+                chosen, x="bytes", by=["collective"] if chosen["memory"].nunique() == 1 else ["collective", "memory"]
+            ),
             x=_BYTES,
             y=_BUS,
             alt=f"Bus bandwidth of the collectives of {library} over their size",

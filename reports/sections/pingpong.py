@@ -1,20 +1,24 @@
-"""Messages between two ranks: latency, bandwidth, message rate and overlap."""
+"""Messages between two ranks: latency, bandwidth, message rate and overlap; strided blocks from GPU to GPU."""
 
 from gridstone.figure import Dot, Scale, dots, lines
-from gridstone.report import Panel, Section, amount, best, label, listing, measured, percent, series
+from gridstone.report import Panel, Section, amount, best, label, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes
 
 FAMILY = "pingpong"
 ORDER = 140
-PROBES = ("pingpong/latency", "pingpong/stream", "pingpong/message_rate", "pingpong/overlap")
+PROBES = tuple(f"pingpong/{name}" for name in "latency stream message_rate overlap strided".split())
 
 _BYTES = Scale(label="bytes of a message", unit="B", log=True)
-_WHO = ["library", "tier"]
+_WHO = ["library", "tier", "memory"]
+_METHODS = ("one_shot", "device", "staged")
+_LARGE, _WIDE = 16 << 20, 128  # what a rate of packing is judged by: less is the launch, narrower the sectors
+_ENOUGH = 0.85
 
 
 def section(rows):
-    time = measured(rows, "pingpong/latency", "time")
-    stream = measured(rows, "pingpong/stream", "bandwidth")
+    time = _placed(measured(rows, "pingpong/latency", "time"))
+    stream = _placed(measured(rows, "pingpong/stream", "bandwidth"))
+    strided = measured(rows, "pingpong/strided", "time")
     quickest, widest = best(time), best(stream)
     claims = []
     if quickest is not None:
@@ -24,8 +28,77 @@ def section(rows):
         claims.append(f"a stream of them reaches {amount(widest['value'], 'B/s')}{way}")
     return Section(
         heading="Between two ranks, " + listing(claims) if claims else "No message of this run is ok",
-        panels=(*_latency(time), *_stream(stream), *_rate(rows), *_overlap(rows)),
+        lead=" ".join(filter(None, (_between_gpus(time), _fastest(strided), _one_shot(rows)))),
+        panels=(*_latency(time), *_stream(stream), *_strided(strided), *_rate(rows), *_overlap(rows)),
     )
+
+
+def _placed(rows):
+    """Rows from before there was a choice are of host memory."""
+    return rows.assign(memory=rows["memory"].fillna("host") if "memory" in rows else "host")
+
+
+def _between_gpus(time):
+    """What a message between device memories costs beside one between host memories."""
+    words = []
+    for tier, where in (("gpu", "on one GPU"), ("node", "on two GPUs")):
+        quickest = best(time[(time["memory"] == "device") & (time["tier"] == tier)]) if len(time) else None
+        if quickest is not None:
+            words.append(f"{amount(quickest['value'], 's')} {where}")
+    return f"A message between device memories takes at least {listing(words)}." if words else ""
+
+
+def _fastest(strided):
+    """How often each method is the fastest, over the layouts that all of them were measured for."""
+    good = trusted(strided) if len(strided) else strided
+    if good.empty or good["method"].nunique() < 2:
+        return ""
+    words = []
+    for tier, where in (("gpu", "on one GPU"), ("node", "between two GPUs")):
+        keys = ["library", "bytes", "block", "stride"]
+        table = good[good["tier"] == tier].pivot_table(index=keys, columns="method", values="value", aggfunc="min")
+        table = table.dropna()
+        if len(table):
+            counts = table.idxmin(axis=1).value_counts()
+            shares = [f"{label({'m': name})} for {percent(count / len(table))}" for name, count in counts.items()]
+            words.append(f"{where} {listing(shares)}")
+    return f"Of the layouts of strided blocks, the fastest method is {'; '.join(words)}." if words else ""
+
+
+def _one_shot(rows):
+    """One-shot packing against contiguous bytes written into the same host memory, over large and wide layouts."""
+    share = measured(rows, "pingpong/strided", "zero_copy_share", method="one_shot")
+    share = trusted(share) if len(share) else share
+    large = share[(share["bytes"] >= _LARGE) & (share["block"] >= _WIDE)] if len(share) else share
+    if large.empty:
+        return ""
+    low, high = float(large["value"].min()), float(large["value"].max())
+    verdict = "at least" if low >= _ENOUGH else "not everywhere"
+    return (
+        f"One-shot packing of {amount(_LARGE, 'B')} and more in blocks of {_WIDE} B and more runs at {percent(low)} to "
+        f"{percent(high)} of the zero-copy rate, {verdict} the {percent(_ENOUGH)} wanted."
+    )
+
+
+def _strided(strided):
+    if strided.empty:
+        return []
+    panels = []
+    for tier, where in (("gpu", "ranks on one GPU"), ("node", "ranks on two GPUs")):
+        chosen = strided[strided["tier"] == tier]
+        if chosen.empty:
+            continue
+        block, stride = (chosen[axis].mode().iloc[0] for axis in ("block", "stride"))
+        chosen = chosen[(chosen["block"] == block) & (chosen["stride"] == stride)]
+        svg = lines(
+            series(chosen, x="bytes", by=["method", "library"], first=_METHODS),
+            x=_BYTES,
+            y=Scale(label="time from blocks to blocks", unit="s", log=True),
+            alt=f"Time to send strided blocks by method, {where}",
+        )
+        layout = f"blocks of {format_bytes(int(block))}, {format_bytes(int(stride))} apart"
+        panels.append(Panel(svg=svg, caption=f"Packed, sent and unpacked: {layout}, {where}."))
+    return panels
 
 
 def _latency(time):

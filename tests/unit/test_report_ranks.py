@@ -23,6 +23,19 @@ def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
         "pingpong/stream": [
             ({**PLACE, "direction": d, "bytes": n}, "bandwidth", "B/s", 1e10) for d in ("one", "both") for n in sizes
         ],
+        "pingpong/strided": [
+            (
+                {"library": "mpich", "memory": "device", "tier": tier, "method": method, "bytes": n, "block": 512, "stride": 1024},
+                metric,
+                unit,
+                value,
+            )
+            for tier in ("gpu", "node")
+            for n in (*sizes, 1 << 24)
+            for method, latency, rate in (("one_shot", 1e-5, 2e10), ("device", 2e-4, 2e11), ("staged", 3e-5, 1.5e10))
+            for metric, unit, value in (("time", "s", latency + n / rate), ("zero_copy_share", "1", 0.9))
+            if metric == "time" or method == "one_shot"
+        ],
         "pingpong/message_rate": [({**PLACE, "bytes": 8}, "rate", "message/s", 1e6)],
         "pingpong/overlap": [({**PLACE, "bytes": 1 << 20}, "overlap", "1", 0.5)],
         "collective/native": [
@@ -73,7 +86,7 @@ def _section(name: str, rows: pd.DataFrame) -> Any:
 @pytest.mark.parametrize(
     ("name", "heading", "panels"),
     [
-        ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 4),
+        ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 6),
         ("collective", "Among ranks, an all-reduce of 4 ranks reaches 5", 3),
         ("datatype", "A kernel packs blocks of ", 4),
     ],
@@ -84,6 +97,16 @@ def test_a_section_claims_what_the_rows_say(tmp_path: Path, name: str, heading: 
         assert found.heading.startswith(heading), found.heading
     assert len(found.panels) == panels
     assert all(panel.svg.startswith("<svg") and panel.caption for panel in found.panels)
+
+
+def test_methods_of_sending_blocks_are_weighed(tmp_path: Path) -> None:
+    lead = _section("pingpong", _rows(tmp_path, "pingpong")).lead
+    assert "the fastest method is on one GPU one shot for 80" in lead, lead
+    assert "between two GPUs one shot for 80" in lead
+    assert "of the zero-copy rate, at least the 85" in lead
+    device = [(({**PLACE, "memory": "device", "bytes": 8}), "time", "s", 8e-5)]
+    rows = select(write_run(tmp_path / "device", {"pingpong/latency": device})).rows
+    assert _section("pingpong", rows).lead.startswith("A message between device memories takes at least 8")
 
 
 def test_the_crossing_of_algorithms_is_told(tmp_path: Path) -> None:
