@@ -13,6 +13,7 @@ from gridstone import content
 from gridstone.report.runs import select
 
 PLACE = {"library": "mpich", "tier": "node"}
+STRIDED = {"library": "mpich", "memory": "device", "block": 512, "stride": 1024}
 LAYOUT = {"direction": "pack", "stride": 1024, "dims": 2}
 
 
@@ -25,7 +26,7 @@ def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
         ],
         "pingpong/strided": [
             (
-                {"library": "mpich", "memory": "device", "tier": tier, "method": method, "bytes": n, "block": 512, "stride": 1024},
+                {**STRIDED, "tier": tier, "method": method, "bytes": n},
                 metric,
                 unit,
                 value,
