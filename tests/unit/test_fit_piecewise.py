@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,3 +58,17 @@ def test_three_sizes_are_needed_and_enough() -> None:
     (only,) = regimes(np.array([1.0, 2.0, 4.0]), np.array([3.0, 3.0, 3.0]))
     assert only.bandwidth == math.inf
     assert only.latency == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("library", "eager", "rendezvous"), [("mpich", 6889, 8192), ("openmpi", 3444, 4096)])
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_the_switch_of_a_library_is_found_in_what_was_measured(
+    library: str, eager: int, rendezvous: int, every: int
+) -> None:
+    lines = (Path(__file__).parent / "pingpong.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines if line.startswith(f"{library},")][::every]
+    size, seconds = (np.array([float(row[i]) for row in rows]) for i in (1, 2))
+    found = regimes(size, seconds)
+    below, above = size[size <= eager].max(), size[size >= rendezvous].min()
+    (switch,) = [i for i, one in enumerate(found[1:]) if below < one.low < above]
+    assert found[switch + 1].latency > 2 * found[switch].latency

@@ -91,7 +91,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> HardwareModel:
 
 
 def test_messages_follow_their_protocols(model: HardwareModel) -> None:
-    law = model.function("collective_time").law(collective="send", algorithm="native", memory="host", **PLACE)
+    law = model.function("collective_time").law(collective="send", algorithm="native", **PLACE)
     first, last = law.parameters["protocols"][0], law.parameters["protocols"][-1]
     assert first["latency"] == pytest.approx(LATENCY, rel=0.1)
     assert last["bandwidth"] == pytest.approx(RENDEZVOUS, rel=0.1)

@@ -57,8 +57,7 @@ def send_time(
         collective="send",
         library=library,
         bytes=bytes,
-        tier="gpu" if on_gpu and colocated else "node",
-        memory="device" if on_gpu else "host",
+        tier=("gpu" if colocated else "gpus") if on_gpu else "node",
         extrapolate=extrapolate,
     )
     return one_after_other(*parts, message)
