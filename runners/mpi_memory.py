@@ -46,8 +46,8 @@ class DeviceMemory:
 
     def array(self, size: int, fill: int = 0) -> Any:
         """`size` bytes (uint8) of device memory, all of them `fill`."""
-        made = self.cp.full(size, fill, dtype=np.uint8)
-        self.stream.synchronize()
+        made = self.cp.empty(size, dtype=np.uint8)
+        self.fill(made, fill)
         return made
 
     def holding(self, values: Any) -> Any:

@@ -36,7 +36,13 @@ class ndarray(np.ndarray):  # noqa: N801
 
 
 def asarray(values):
-    return np.array(values).view(ndarray)
+    made = np.array(values).view(ndarray)
+    if made.dtype == np.int32:  # what is tried of collectives: a library that does not know device memory ends here
+        fault = os.environ.get("GRIDSTONE_STAND_IN_FAULT", "")
+        if fault.isdecimal():
+            os.kill(os.getpid(), int(fault))
+        made[...] = -1 if fault else made
+    return made
 
 
 def empty(shape, dtype=np.float64):
@@ -48,11 +54,6 @@ def zeros(shape, dtype=np.float64):
 
 
 def full(shape, value, dtype=np.float64):
-    if dtype is int32:  # what is tried of collectives: a library that does not know device memory ends here
-        fault = os.environ.get("GRIDSTONE_STAND_IN_FAULT", "")
-        if fault.isdecimal():
-            os.kill(os.getpid(), int(fault))
-        value = -1 if fault else value
     return np.full(shape, value, dtype=dtype).view(ndarray)
 
 
