@@ -229,10 +229,10 @@ def _of_zero_copy(samples):
         gpu_memory(lambda axes: 4 * axes["bytes"] // axes["block"] * axes["stride"]),
     ],
     where=lambda library, memory, tier, method, bytes, block, stride: (
-        block < stride and bytes % block == 0 and bytes >= 2 * block and bytes // block * stride <= 1 << 28
+        block < stride and bytes % block == 0 and bytes >= 2 * block and bytes // block * stride <= 1 << 26
     ),
     fits="send",
-    budget=0.5,
+    budget=0.25,
 )
 def strided(mpi, *, library, memory, tier, method, bytes, block, stride):
     """Blocks in one rank's GPU memory packed, sent, received and unpacked in the other's; half a round trip.
