@@ -169,14 +169,14 @@ def overlap(mpi, *, library, tier, bytes):
     return mpi.work(_hidden, library=library, tier=tier, ranks=2, axes={"bytes": bytes}, work=bytes, least_s=0.0)
 
 
-_FORMS = content.folder("bench") / "datatype.py"  # the layouts are those that packing is measured over
+_LAYOUTS = content.folder("runners") / "layouts.py"  # those that packing is measured over
 _METHODS = ["one_shot", "device", "staged"]
 _NO_COPY = "nothing is copied between host and device"
 
 
 def _strided(rank, *, method, bytes, block, stride):
     exchange = content.load_module(content.folder("runners") / "mpi_strided.py")
-    form = content.load_module(_FORMS).box(bytes, block, stride, 2)
+    form = content.load_module(_LAYOUTS).box(bytes, block, stride, 2)
     return exchange.round_trips(rank, form, method)
 
 

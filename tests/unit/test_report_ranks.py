@@ -49,6 +49,21 @@ def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
             for a, latency, rate in (("ring", 6e-6, 1e10), ("tree", 2e-6, 3e9), ("star", 4e-6, 1e9))
             for n in sizes
         ],
+        "halo/exchange": [
+            (
+                {"library": "mpich", "memory": memory, "method": method, "tier": tier, "ranks": 2, "count": count},
+                f"time{phase}",
+                "s",
+                seconds * count,
+            )
+            for memory, method, tier, seconds in (
+                ("host", "packed", "node", 2e-4),
+                ("device", "one_shot", "gpu", 1e-5),
+                ("device", "staged", "gpu", 2e-5),
+            )
+            for count in (16, 64)
+            for phase in ("", "_pack", "_exchange", "_unpack")
+        ],
         "collective/barrier": [({**PLACE, "ranks": 2}, "time", "s", 1e-6)],
         "collective/ring": [
             ({**PLACE, "direction": "one", "ranks": 4, "bytes": n}, "bandwidth_bus", "B/s", 5e9) for n in sizes
@@ -90,6 +105,7 @@ def _section(name: str, rows: pd.DataFrame) -> Any:
         ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 6),
         ("collective", "Among ranks, an all-reduce of 4 ranks reaches 5", 3),
         ("datatype", "A kernel packs blocks of ", 4),
+        ("halo", "2 ranks on one GPU exchange the halo of a cube of 64 cells a side in 64", 2),
     ],
 )
 def test_a_section_claims_what_the_rows_say(tmp_path: Path, name: str, heading: str, panels: int) -> None:
@@ -110,6 +126,13 @@ def test_methods_of_sending_blocks_are_weighed(tmp_path: Path) -> None:
     assert _section("pingpong", rows).lead.startswith("A message between device memories takes at least 8")
 
 
+def test_a_halo_between_gpus_is_counted_where_it_was_right(tmp_path: Path) -> None:
+    lead = _section("halo", _rows(tmp_path, "halo")).lead
+    assert lead == "4 of 4 kinds of exchange between GPU memories left every value where it belongs."
+    lead = _section("halo", _rows(tmp_path / "bad", "halo", status="unverified")).lead
+    assert lead.startswith("0 of 4")
+
+
 def test_the_crossing_of_algorithms_is_told(tmp_path: Path) -> None:
     lead = _section("collective", _rows(tmp_path, "collective")).lead
     assert lead == (
@@ -122,7 +145,7 @@ def test_a_probe_alone_makes_its_section(tmp_path: Path, probe: str) -> None:
     assert _section(probe.split("/")[0], _rows(tmp_path, probe)).heading
 
 
-@pytest.mark.parametrize("name", ["pingpong", "collective", "datatype"])
+@pytest.mark.parametrize("name", ["pingpong", "collective", "datatype", "halo"])
 def test_cells_that_are_not_ok_are_drawn_and_claim_nothing(tmp_path: Path, name: str) -> None:
     found = _section(name, _rows(tmp_path, name, status="unverified"))
     assert found.panels
