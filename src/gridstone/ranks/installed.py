@@ -5,6 +5,7 @@ Read from the environment and the file system alone, so that a need can be judge
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
@@ -89,8 +90,14 @@ class Installation:
 
 def installations(environment: Mapping[str, str] = os.environ) -> dict[str, Installation]:
     """The MPI libraries by name, the first of each: in the folders of GRIDSTONE_MPI, beside Python, on the PATH."""
+    named, path = environment.get("GRIDSTONE_MPI", ""), environment.get("PATH", "")
+    return dict(_installations(named, path, sys.prefix))
+
+
+@functools.cache  # asked for every cell of ranks
+def _installations(named: str, path: str, python: str) -> Mapping[str, Installation]:
     found: dict[str, Installation] = {}
-    for prefix in _prefixes(environment):
+    for prefix in _prefixes(named, path, python):
         for library in LIBRARIES:
             libmpi = _first(p for name in _SONAMES[library] for p in _shared(prefix, name))
             mpiexec = _first(p for name in _STARTERS[library] if os.access(p := prefix / "bin" / name, os.X_OK))
@@ -129,11 +136,10 @@ def absent(library: str, have: Sequence[str]) -> str:
     return f"no {library} with its mpiexec{others} (pip install {library}, or name its folder in GRIDSTONE_MPI)"
 
 
-def _prefixes(environment: Mapping[str, str]) -> Iterator[Path]:
-    named = environment.get("GRIDSTONE_MPI", "")
+def _prefixes(named: str, path: str, python: str) -> Iterator[Path]:
     yield from (Path(part) for part in named.split(os.pathsep) if part)
-    yield Path(sys.prefix)
-    for folder in environment.get("PATH", "").split(os.pathsep):
+    yield Path(python)
+    for folder in path.split(os.pathsep):
         if folder and any((Path(folder) / name).exists() for names in _STARTERS.values() for name in names):
             yield Path(folder).resolve().parent
 
