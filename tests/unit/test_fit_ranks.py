@@ -42,7 +42,11 @@ def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
     grid = list(itertools.product([2, 4, 8], geometric(64, 1 << 20, 1)))
     names = ("allreduce", "allgather", "reduce_scatter")
     return {
-        "pingpong/latency": [({**PLACE, "bytes": n}, "time", "s", message(n)) for n in geometric(1, 1 << 22, 1)],
+        "pingpong/latency": [
+            ({"library": "mpich", "memory": memory, "tier": tier, "bytes": n}, "time", "s", added + message(n))
+            for memory, tier, added in (("host", "node", 0.0), ("device", "gpu", 2e-4), ("device", "node", 8e-5))
+            for n in geometric(1, 1 << 22, 1)
+        ],
         "collective/native": [
             ({**place, "collective": name, "ranks": r, "bytes": n}, "time", "s", over_ranks(r, n, factor))
             for place, factor in ((PLACE, 1.0), (FAR, 10.0))
@@ -98,6 +102,12 @@ def test_messages_follow_their_protocols(model: HardwareModel) -> None:
     assert law.parameters["switches"] == [pytest.approx(SWITCH * 2**0.5, rel=0.01)]
     found = model.collective_time(collective="send", library="mpich", bytes=3000)
     assert found.value == pytest.approx(message(3000), rel=0.05)
+
+
+@pytest.mark.parametrize(("tier", "added"), [("gpu", 2e-4), ("gpus", 8e-5)])
+def test_messages_in_device_memory_have_tiers_of_their_own(model: HardwareModel, tier: str, added: float) -> None:
+    found = model.collective_time(collective="send", library="mpich", tier=tier, bytes=3000)
+    assert found.value == pytest.approx(added + message(3000), rel=0.05)
 
 
 @pytest.mark.parametrize(("algorithm", "factor"), [("native", 1.0), ("ring", 1.1), ("tree", 1.4)])

@@ -29,11 +29,10 @@ def collective_time(
     collective: `send` (one message between two ranks, half a round trip), `allreduce`, `allgather`,
     `reduce_scatter`, `broadcast`, `alltoall`, `reduce`, `barrier` (takes no bytes), or `ring` (a message to the
     neighbour; algorithm `one` or `both` ways round). bytes: the larger of what a rank gives and gets. library:
-    `mpich` or `openmpi` for host memory, `nccl` for GPUs. tier: `node`, ranks of one host, or `network`, one per host;
-    GPUs of one host are joined by `nvlink`, `pcie` or `node`; device memory over MPI is `gpu` (all ranks on one), `gpus`
-    (one each) or `network_gpus`. algorithm: `native`, the library's own choice; an
-    all-reduce also as `ring`, `star` or `tree` of sends. protocol: with NCCL and algorithm `ring` or `tree`, the one
-    that it is told to use (`LL`, `LL128`, `Simple`).
+    `mpich`, `openmpi` or `nccl`. tier: `node`, ranks of one host, or `network`, one per host; GPUs of one host are
+    joined by `nvlink`, `pcie` or `node`; device memory over MPI is `gpu` (all ranks on one), `gpus` (one each) or
+    `network_gpus`. algorithm: `native`, the library's own choice; an all-reduce also as `ring`, `star` or `tree` of
+    sends. protocol: with NCCL and algorithm `ring` or `tree`, the one that it is told to use (`LL`, `LL128`, `Simple`).
 
     per_node: an all-reduce of `ranks` hosts with that many ranks each, composed of what was measured of both
     tiers: reduce-scatter within the hosts (over the tier `within`), all-reduce of the parts between them, all-gather

@@ -50,7 +50,7 @@ def send_time(
     ]
     if method == "staged":
         ways = (("device", "host"), ("host", "device"))
-        parts += [transfer_time(model, src=a, dst=b, bytes=bytes, extrapolate=extrapolate) for a, b in ways]  # type: ignore[arg-type]
+        parts += [transfer_time(model, src=a, dst=b, bytes=bytes, extrapolate=extrapolate) for a, b in ways]
     on_gpu = method == "device"
     message = collective_time(
         model,
