@@ -64,7 +64,7 @@ def _fastest(crew: Crew, probe: Probe, **axes: Any) -> float:
 @asserts_times
 def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
     latency = _probe("pingpong", "latency")
-    times = np.array([_fastest(network, latency, bytes=size) for size in SIZES])
+    times = np.array([_fastest(network, latency, memory="host", bytes=size) for size in SIZES])
     found = regimes(np.array(SIZES, dtype=float), times)
     assert found[0].latency == pytest.approx(DELAY, rel=0.10)
     assert found[-1].bandwidth == pytest.approx(RATE / 8, rel=0.10)
@@ -84,7 +84,7 @@ def test_star_and_ring_cross_where_the_link_says(network: Crew) -> None:
 @pytest.mark.parametrize(
     ("family", "name", "axes"),
     [
-        ("pingpong", "latency", {}),
+        ("pingpong", "latency", {"memory": "host"}),
         *(("collective", "allreduce", {"algorithm": a, "ranks": 4}) for a in ("star", "ring")),
     ],
 )
@@ -97,6 +97,9 @@ def test_ranks_on_several_hosts_give_right_results(network: Crew, family: str, n
 
 def test_hosts_are_told_apart(network: Crew, tmp_path: Path) -> None:
     failure = network.visit(
-        cell(_probe("pingpong", "latency"), {"library": "mpich", "tier": "node", "bytes": 8}, "source"), 1
+        cell(
+            _probe("pingpong", "latency"), {"library": "mpich", "memory": "host", "tier": "node", "bytes": 8}, "source"
+        ),
+        1,
     )
     assert getattr(failure, "reason", "") == "needs 2 ranks on one host, there are 1"
