@@ -92,7 +92,7 @@ def test_the_advice_is_the_fastest_method(model: HardwareModel, size: int) -> No
     found = advise.send(model, bytes=size, block=64, stride=1024, colocated=True)
     assert found.choice == min(LAWS, key=lambda method: LAWS[method](*layout))
     assert len(found.ranking) == 3
-    assert found.because[0].startswith(f"{found.choice} is ")
+    assert found.because[0].endswith(f" times as much as {found.choice}")
     assert "on points held out" in found.because[1]
     form = strided(0, 64, [(size // 64, 1024)])
     on_gpu = type("OnGpu", (), {"__cuda_array_interface__": {}})()
@@ -105,14 +105,14 @@ def test_what_was_not_measured_is_composed_and_left_out(model: HardwareModel) ->
     assert found.value == pytest.approx(2 * (5e-6 + (1 << 16) / 40e9) + 1e-6 + (1 << 16) / 10e9, rel=0.05)
     advice = advise.send(model, bytes=1 << 16, block=64, stride=1024)
     assert [option.name for option in advice.ranking] == ["one_shot"]
-    assert any(reason.startswith("device was not weighed") for reason in advice.because)
+    assert any("device" in reason and "not weighed" in reason for reason in advice.because)
     with pytest.raises(OutOfDomain, match="block=8192"):
         model.send_time(bytes=1 << 16, block=8192, stride=8192, colocated=True)
     with pytest.raises(UsageError, match="method=mpi is not one of one_shot, device, staged"):
         model.send_time(bytes=1 << 16, block=64, stride=1024, method="mpi")
     with pytest.raises(UsageError, match="stride is at least block"):
         advise.send(model, bytes=1024, block=64, stride=32)
-    with pytest.raises(UsageError, match="there is nothing to choose among: one_shot was not weighed"):
+    with pytest.raises(UsageError, match="there is nothing to choose among: one_shot"):
         advise.send(model, bytes=1 << 40, block=64, stride=1024)
 
 

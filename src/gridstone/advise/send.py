@@ -35,12 +35,7 @@ def send(
     lost = _regret(model, colocated, library)
     if lost is not None:
         reasons.insert(0, f"choosing so cost {lost:.1%} more than the best method on points held out")
-    advice = weighed(options, reasons)
-    if len(advice.ranking) > 1:
-        first, second = advice.ranking[:2]
-        ahead = float(second.cost.value) / float(first.cost.value)
-        return weighed(options, [f"{first.name} is {ahead:.2f} times as fast as {second.name}", *reasons])
-    return advice
+    return weighed(options, reasons)
 
 
 def _regret(model: HardwareModel, colocated: bool, library: str) -> float | None:

@@ -77,7 +77,7 @@ def _tiers(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
 def _places(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
     """The rows of each library and tier that occur; device memory is a tier of its own."""
     parts = []
-    if "memory" in rows:
+    if {"memory", "tier"} <= set(rows.columns):
         rows = rows.assign(tier=rows["tier"].where(rows["memory"] != "device", rows["tier"].map(ON_DEVICE)))
     for library in words(rows, "library"):
         of_library = rows[rows["library"] == library]
