@@ -94,7 +94,7 @@ class _AtOnce:
 
 def at_once(peers: Any, *, ranks: int, footprint: int, row_bytes: int, vector: int) -> Work:
     """Rows of a page-locked table of `footprint` bytes, read in place by the first `ranks` GPUs, each its own rows."""
-    table = _tables.table(peers.gpu(0), "pinned", footprint)
+    table = _tables.table(peers.gpu(0), footprint, "pinned")
     sides = [_Side(peers.gpu(place), table, footprint, row_bytes, vector) for place in range(ranks)]
     clock = _AtOnce(sides=sides)
     for side in sides:  # the driver loads a kernel at its first launch, and waits for the stream to do so

@@ -24,6 +24,7 @@ _LINE = 128
 _MIB = 1 << 20
 _TIMED = 1024  # loads that tell hits from misses in one sample
 _SMALL = 4 * _MIB  # an array that lies in L2 as a whole
+_WALKS = 0.03  # of loads, how many at most also wait for a translation, which says nothing of L2
 _APART = 1.2  # far hits over near ones: where the groups are closer, L2 has no two halves
 
 
@@ -79,6 +80,7 @@ def limits(stored: Any, misses: Any) -> Limits:
     stored from there and have no near copy. misses: of loads just after a flush. Raises Unavailable where the two
     overlap.
     """
+    stored = stored[stored <= np.quantile(stored, 1 - _WALKS)]
     near, far = split_in_two(stored)
     first_miss = float(np.quantile(misses, 0.05))
     two_halves = np.median(far) > _APART * np.median(near)
@@ -92,6 +94,7 @@ def limits(stored: Any, misses: Any) -> Limits:
 def measured_limits(gpu: Any) -> Limits:
     """The limits as the SM of the cell's kernel sees them now."""
     lines = Lines(gpu, _SMALL)
+    lines.latencies()  # of other lines: the pages are translated, the kernel is loaded
     stored = lines.latencies()
     gpu.flush_l2()
     return limits(stored, lines.latencies())
