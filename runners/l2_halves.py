@@ -73,18 +73,17 @@ class Limits:
         return {"hit_share": float((taken < self.hit).mean()), "near_share": float((taken < self.near).mean())}
 
 
-def limits(stored: Any, misses: Any) -> Limits:
+def limits(hits: Any, misses: Any) -> Limits:
     """The limits between groups of loads, from loads that hit and loads that miss.
 
-    stored: cycles of loads of lines that all SMs have just stored: of those that belong to the far half, half were
-    stored from there and have no near copy. misses: of loads just after a flush. Raises Unavailable where the two
-    overlap.
+    hits: cycles of loads of lines that lie in either half. misses: of loads just after a flush. Raises Unavailable
+    where the two overlap.
     """
-    stored = stored[stored <= np.quantile(stored, 1 - _WALKS)]
-    near, far = split_in_two(stored)
-    first_miss = float(np.quantile(misses, 0.05))
+    hits = hits[hits <= np.quantile(hits, 1 - _WALKS)]
+    near, far = split_in_two(hits)
+    first_miss = float(np.quantile(misses, 0.1))
     two_halves = np.median(far) > _APART * np.median(near)
-    last_hit = float(np.quantile(far if two_halves else stored, 0.95))
+    last_hit = float(np.quantile(far if two_halves else hits, 0.9))
     if last_hit >= first_miss:
         raise Unavailable("hits of L2 and misses take as long as each other here")
     hit = (last_hit + first_miss) / 2
@@ -94,10 +93,11 @@ def limits(stored: Any, misses: Any) -> Limits:
 def measured_limits(gpu: Any) -> Limits:
     """The limits as the SM of the cell's kernel sees them now."""
     lines = Lines(gpu, _SMALL)
+    lines.sweep("all")
     lines.latencies()  # of other lines: the pages are translated, the kernel is loaded
-    stored = lines.latencies()
+    hits = lines.latencies()
     gpu.flush_l2()
-    return limits(stored, lines.latencies())
+    return limits(hits, lines.latencies())
 
 
 def capacity(gpu: Any, *, footprint: int, pattern: str) -> Work:

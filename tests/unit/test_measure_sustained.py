@@ -36,7 +36,7 @@ class PaperGpu:
         busy = max(0.0, until - self.busy_since)
         return 120 * (until - busy) + 760 * min(busy, 0.5) + 700 * max(0.0, busy - 0.5)
 
-    def watch(self) -> Reading:
+    def watch(self, *, energy: bool = False) -> Reading:
         known = math.floor(self.now * 10) / 10
         power = self.joules(self.now) - self.joules(self.now - 1)
         return reading(self.joules(known) if self.counter else None, power if self.sensor else None)
@@ -46,7 +46,7 @@ class PaperGpu:
         for _ in range(round(count * self.launch_s / 0.004)):
             self.now += 0.004
             for trail in self.trails:
-                trail.note(self.now, self.watch())
+                trail.note(self.now, self.watch(energy=True))
         self.launches += count
         return Samples(
             seconds=np.full(count, self.launch_s), cycles=np.ones(count), sm_hz=np.full(count, 1.5e9), work=1e14
@@ -83,8 +83,8 @@ def test_power_is_the_slope_of_the_energy_counter_once_the_cap_holds(
     known = power[np.isfinite(power)]
     assert known == pytest.approx(700, rel=0.01)
     assert np.median(known) == pytest.approx(700, rel=0.001)
-    assert power.size - known.size <= 2 * max(1, round(0.1 / launch_s))  # what ended after the counter's last step
-    assert gpu.now - gpu.busy_since > 1.5 + 1.2  # not before two equal half seconds, and a window after them
+    assert power.size - known.size <= max(3, round(0.3 / launch_s))  # what ended after the counter's last step
+    assert gpu.now - gpu.busy_since > 1.5 + 1.5  # not before two equal half seconds, and a window after them
 
 
 def test_without_a_counter_the_mean_power_of_the_sensor_stands_in(
@@ -100,7 +100,7 @@ def test_a_gpu_that_tells_nothing_of_its_power_is_not_waited_for(
 ) -> None:
     gpu = PaperGpu(counter=False, sensor=False)
     samples = taken(gpu, monkeypatch)
-    assert np.isnan(samples.observed["power"]).all() and samples.seconds.size >= 5
+    assert np.isnan(samples.observed["power"]).all() and samples.seconds.size >= 4
     assert gpu.now - gpu.busy_since < 2
 
 
@@ -112,7 +112,7 @@ def test_power_never_steady_is_sampled_in_the_end(on_paper: None, monkeypatch: p
 
 
 def test_energy_belongs_to_the_moment_at_which_it_was_first_seen() -> None:
-    trail = Trail(lambda: None)
+    trail = Trail(lambda *, energy=False: None)
     for moment, joules in ((0.0, 10.0), (0.05, 10.0), (0.1, 80.0), (0.15, 80.0), (0.2, 130.0)):
         trail.note(moment, reading(joules))
     assert trail.power(0.0, 0.1) == pytest.approx(700)
@@ -124,7 +124,7 @@ def test_energy_belongs_to_the_moment_at_which_it_was_first_seen() -> None:
 def test_the_thread_follows_until_the_block_ends() -> None:
     seen: list[int] = []
 
-    def watch() -> Reading:
+    def watch(*, energy: bool = False) -> Reading:
         seen.append(len(seen))
         return reading(float(len(seen)))
 
@@ -137,7 +137,7 @@ def test_the_thread_follows_until_the_block_ends() -> None:
 
 
 def test_a_host_has_no_power() -> None:
-    with Trail(lambda: None) as trail:
+    with Trail(lambda *, energy=False: None) as trail:
         while not trail.dark:
             pass
     assert not trail.steady() and math.isnan(trail.power(0, 1))

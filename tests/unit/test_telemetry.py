@@ -26,6 +26,7 @@ def paper(**answers: Any) -> SimpleNamespace:
             "nvmlDeviceGetCurrentClocksEventReasons",
             "nvmlDeviceGetClockInfo",
             "nvmlDeviceGetPowerUsage",
+            "nvmlDeviceGetFieldValues",
             "nvmlDeviceGetTemperature",
             "nvmlDeviceGetTotalEnergyConsumption",
         )
@@ -40,7 +41,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Any:
         api = paper(**answers)
         monkeypatch.setattr(telemetry, "nvml", lambda: api)
         monkeypatch.setattr(nvml, "nvml", lambda: api)
-        return Telemetry("GPU-0").read()
+        return Telemetry("GPU-0").read(energy=True)
 
     return of
 
@@ -59,3 +60,10 @@ def test_what_a_driver_does_not_support_is_none(read: Any) -> None:
     found = read()
     assert found.power_w is found.energy_j is found.sm_mhz is found.temperature_c is None
     assert found.throttle == frozenset()
+
+
+def test_the_averaged_power_is_asked_for_as_a_field(read: Any) -> None:
+    field = SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=698_200))
+    assert read(nvmlDeviceGetFieldValues=[field], nvmlDeviceGetPowerUsage=1).power_w == 698.2
+    field.nvmlReturn = 3
+    assert read(nvmlDeviceGetFieldValues=[field], nvmlDeviceGetPowerUsage=700_000).power_w == 700.0

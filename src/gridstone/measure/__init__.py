@@ -1,7 +1,8 @@
 """How a number is taken: samples, the state of the GPU beside them, and the verdict on each."""
 
 from gridstone.measure.finish import finishing
-from gridstone.measure.sampling import Taken, Watch, is_sustained, join, take
+from gridstone.measure.sampling import Taken, is_sustained, join, take
+from gridstone.measure.trail import Watch
 from gridstone.measure.verdict import Code, failed, rows, values
 
 __all__ = ["Code", "Taken", "Watch", "failed", "finishing", "is_sustained", "join", "rows", "take", "values"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,15 +11,13 @@ import numpy as np
 from gridstone.clock import Work
 from gridstone.declaration import Samples, Value
 from gridstone.device import Reading
-from gridstone.measure.trail import Trail
+from gridstone.measure.trail import Trail, Watch
 
 _BURST_REST_S = 0.02
 _EQUILIBRIUM_S = 5.0  # at most
-_WINDOW_S = 1.2  # a dozen steps of the energy counter
-_STRETCH_S = 0.1  # of launches that share one value of power: about a step of the counter
+_STRETCH_S = 0.3  # of launches that share one value of power: a few steps of the energy counter
+_WINDOW_S = 1.5  # five such stretches, of the last of which the counter has not told yet
 _MOST_IN_A_STRETCH = 60
-
-Watch = Callable[[], Reading | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ def take(work: Work, count: int, watch: Watch, axes: Mapping[str, Value]) -> Tak
     first = work.clock.take(1)
     readings = [watch()]
     if is_sustained(axes):
-        samples = _at_equilibrium(work, count, watch, first, readings)
+        samples = _at_equilibrium(work, watch, first, readings)
     elif axes.get("regime") == "burst":
         samples = _bursts(work, count, watch, readings)
     else:
@@ -79,8 +77,8 @@ def _bursts(work: Work, count: int, watch: Watch, readings: list[Reading | None]
     return join(collected)
 
 
-def _at_equilibrium(work: Work, count: int, watch: Watch, first: Samples, readings: list[Reading | None]) -> Samples:
-    """At least `count` samples of more than a second without a pause, once the power drawn has become steady.
+def _at_equilibrium(work: Work, watch: Watch, first: Samples, readings: list[Reading | None]) -> Samples:
+    """Samples of more than a second without a pause, once the power drawn has become steady.
 
     Each has the mean power of the stretch of launches that it belongs to; NaN in the last one, whose end the energy
     counter has not told of yet, and where the GPU tells nothing of its power.
@@ -93,7 +91,7 @@ def _at_equilibrium(work: Work, count: int, watch: Watch, first: Samples, readin
         while not (trail.steady() or trail.dark) and time.perf_counter() - start < _EQUILIBRIUM_S:
             work.clock.take(batch)
         begin = now = time.perf_counter()
-        while len(stretches) * batch < count or now - begin < _WINDOW_S:
+        while now - begin < _WINDOW_S:
             samples = work.clock.take(batch)
             before, now = now, time.perf_counter()
             stretches.append((before, now, samples))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
@@ -21,10 +21,16 @@ _STEADY_S = 0.5  # the length of each of two stretches whose means are compared
 _STEADY = 0.01
 
 
+class Watch(Protocol):
+    """Reads the state of a GPU, the energy that it has drawn too if that is asked for; None on a host."""
+
+    def __call__(self, *, energy: bool = False) -> Reading | None: ...
+
+
 class Trail:
     """Readings of `watch` from a thread of its own, while the `with` block runs. dark: they tell nothing of power."""
 
-    def __init__(self, watch: Callable[[], Reading | None]) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._moments: list[float] = []
         self._joules: list[float] = []
@@ -75,7 +81,7 @@ class Trail:
 
     def _follow(self) -> None:
         while not self._over.wait(_EVERY_S):
-            reading = self._watch()
+            reading = self._watch(energy=True)
             if reading is None:
                 self.dark = True
                 return

@@ -101,7 +101,7 @@ def _probe(job: Job) -> Probe:
 
 def _watch(start: Start) -> Watch:
     if not start.on_gpu or start.machine.gpu is None:
-        return lambda: None
+        return lambda *, energy=False: None
     return Telemetry(start.machine.gpu.uuid).read
 
 
