@@ -1,0 +1,86 @@
+"""The claims of the standard profile on the machine code of every kernel, judged by processes beside the tests."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from gridstone.compile import Binary, Verdict, check_all, compile_kernel
+from gridstone.declaration import Contract
+from gridstone.plan.catalogue import load_probes
+from gridstone.plan.source import kernel_path
+
+TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
+_BATCH = 32
+_YIELDING = 5  # niceness: the tests that run meanwhile come first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One kernel for one target, and what it has to hold."""
+
+    source: Path
+    defines: tuple[tuple[str, str], ...]
+    arch: str
+    contracts: tuple[Contract, ...]
+
+
+def cases() -> dict[Case, str]:
+    """The distinct claims of the standard profile, each under a name to read."""
+    found: dict[Case, str] = {}
+    for probe in load_probes():
+        source = kernel_path(probe)
+        if source is None:
+            continue
+        for axes in probe.points("standard"):
+            defines = probe.defines(axes)
+            words = "-".join([probe.name, *(f"{k}={v}" for k, v in defines.items())])
+            for arch in TARGETS:
+                contracts = probe.contracts(arch, axes)
+                if contracts is not None:
+                    case = Case(
+                        source=source,
+                        defines=tuple(sorted(defines.items())),
+                        arch=arch,
+                        contracts=tuple(contracts),
+                    )
+                    found.setdefault(case, f"{words}-{arch}")
+    return found
+
+
+class Judges:
+    """Processes that compile and judge cases, batches of one target each; the verdict of a case when it is there."""
+
+    def __init__(self, asked: Iterable[Case], cache: str) -> None:
+        count = len(os.sched_getaffinity(0))
+        self._pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(cache,))
+        self._verdicts: dict[Case, Future[dict[Case, Verdict]]] = {}
+        ordered = sorted(asked, key=lambda case: TARGETS.index(case.arch))
+        for _, group in itertools.groupby(ordered, key=lambda case: case.arch):
+            of_target = list(group)
+            for at in range(0, len(of_target), _BATCH):
+                batch = of_target[at : at + _BATCH]
+                self._verdicts |= dict.fromkeys(batch, self._pool.submit(_judged, batch))
+
+    def __getitem__(self, case: Case) -> Verdict:
+        return self._verdicts[case].result()[case]
+
+    def close(self) -> None:
+        """Drop what is not judged yet."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _begin(cache: str) -> None:
+    os.nice(_YIELDING)
+    os.environ["GRIDSTONE_CACHE"] = cache
+
+
+def _judged(batch: list[Case]) -> dict[Case, Verdict]:
+    built = [compile_kernel(case.source, dict(case.defines), case.arch) for case in batch]
+    claims: list[tuple[Binary, tuple[Contract, ...]]] = [(b, c.contracts) for b, c in zip(built, batch, strict=True)]
+    return dict(zip(batch, check_all(claims), strict=True))
