@@ -93,7 +93,7 @@ def limits(hits: Any, misses: Any) -> Limits:
 def measured_limits(gpu: Any) -> Limits:
     """The limits as the SM of the cell's kernel sees them now."""
     lines = Lines(gpu, _SMALL)
-    lines.sweep("all")
+    gpu.memset(lines.memory, 0)  # whole lines, by all SMs: each lies in the half that it belongs to
     lines.latencies()  # of other lines: the pages are translated, the kernel is loaded
     hits = lines.latencies()
     gpu.flush_l2()

@@ -13,9 +13,8 @@ from gridstone.clock import Work
 
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
-_HEATING = 1 << 30  # bytes that are read beside the products
-_ROUNDS = 60_000  # some 20 to 30 ms
-_FIRST, _AGAIN = 40, 2  # launches that draw power, ahead of the first sweep's and of any other launch
+_SIDE = 8192  # of the square matrices whose products draw all the power that the chip may: 1.5 ms each
+_FIRST, _AGAIN = 900, 40  # products ahead of the first launch, until the power cap holds, and ahead of any other
 
 
 def shift(gpu: Any, *, method: str) -> Work:
@@ -70,7 +69,7 @@ class _Clock:
 
     def __init__(self, gpu: Any) -> None:
         self._gpu, self._seen = gpu, []
-        self._memory, self._sink = None, gpu.alloc(4)
+        self._matrices: Any = None
 
     def plain(self, launch: Any) -> Any:
         """What the launch returns."""
@@ -85,13 +84,19 @@ class _Clock:
     def heated(self, launch: Any) -> Any:
         """The same right behind launches that draw all the power they can."""
         times = _AGAIN
-        if self._memory is None:
-            self._memory, times = self._gpu.alloc(_HEATING), _FIRST
-            self._gpu.memset(self._memory, 0x3A)
-        args = [self._memory, np.uint64(_HEATING // 16), np.uint32(_ROUNDS), self._sink]
+        if self._matrices is None:
+            self._matrices, times = self._random(), _FIRST
         for _ in range(times):
-            self._gpu.support("heat.cu", "heat", self._gpu.multiprocessors, 1024, args)
+            self._gpu.cp.matmul(*self._matrices[:2], out=self._matrices[2])
         return self.plain(launch)
+
+    def _random(self) -> Any:
+        """Two matrices of normal numbers and room for their product, in half precision."""
+        cp = self._gpu.cp
+        halves = [self._gpu.alloc(2 * _SIDE**2).view(np.float16).reshape(_SIDE, _SIDE) for _ in range(3)]
+        for matrix in halves[:2]:
+            matrix[:] = cp.random.standard_normal((_SIDE, _SIDE), dtype=np.float32)
+        return halves
 
     def hz(self) -> float:
         """The median SM clock during the launches since the last call."""
