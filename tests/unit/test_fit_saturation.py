@@ -22,7 +22,7 @@ from gridstone.fit.saturation import SCHEDULERS, Saturation, saturation
 from gridstone.model import HardwareModel, OutOfDomain, load
 from gridstone.model.artifact import nearest
 
-REFERENCE = Path(__file__).parents[2] / "results/reference/nvidia-h100/20261125T215823Z-vm-cd2b"
+REFERENCE = next((Path(__file__).parents[2] / "results/reference/nvidia-h100").glob("*/power")).parent
 WARPS, CHAINS = (1, 2, 4, 8, 16, 32), (1, 2, 4, 8)
 
 laws = st.builds(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridstone.fit.cells import Sought, cells, points, usable
-from gridstone.fit.form import fitted, folds
-from gridstone.model.interpolate import covers, evaluate
+from gridstone.fit.form import choose, folds, shaped
+from gridstone.model.interpolate import covers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
 
 NAME = "send_time"
-FORM = "time over log stride, block and bytes, for each method; regret of the fastest one by held-out points"
+FORM = "a call, its bytes and its blocks, or a curve over log stride, block and bytes; regret of the fastest method"
 PROBES = ("pingpong/strided",)
 AXES = ("stride", "block", "bytes")
+_CANDIDATES = ("terms", "terms*loglog", "loglog")
+# Exponents of stride, block and bytes in what a message may spend its time on: the calls, its bytes, its blocks.
+_TERMS = ((0, 0, 0), (0, 0, 1), (0, -1, 1))
 _FOLDS = 10
 
 
@@ -41,7 +44,8 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 axes=AXES,
                 unit="s",
                 cells=table,
-                candidates=("loglog",),
+                candidates=_CANDIDATES,
+                terms=_TERMS,
                 parameters={} if lost is None else {"regret": lost},
             )
             for method, table in tables.items()
@@ -53,7 +57,7 @@ def regret(tables: Mapping[str, Table]) -> dict[str, Any] | None:
     """What is lost by taking, at points held out, the method that the other points say is fastest.
 
     tables: by method, (n, d + 1) with coordinates and time. Points that all methods have are dealt into ten folds; a
-    fold is predicted by interpolation in the logarithms between the points of the others, where they surround it. The
+    fold is predicted by the law of the others, in the form that they choose, where they surround it. The
     regret of a point is the measured time of the method chosen over that of the fastest one, less 1. Returns mean, most
     (the largest), wrong (the share of points where another method was faster) and points (how many); None where
     nothing can be held out or there is one method only.
@@ -71,7 +75,7 @@ def regret(tables: Mapping[str, Table]) -> dict[str, Any] | None:
             continue
         at = np.array(out)
         inside = np.logical_and.reduce([covers(rest, at, np.inf) for rest in rests])
-        predicted = np.array([evaluate(fitted(rest, "loglog")[1], at, "loglog") for rest in rests])
+        predicted = np.array([_law(rest, at) for rest in rests])
         for point, choice in zip(at[inside], predicted.argmin(axis=0)[inside], strict=True):
             measured = [one[tuple(point)] for one in times]
             lost.append(measured[choice] / min(measured) - 1)
@@ -79,3 +83,8 @@ def regret(tables: Mapping[str, Table]) -> dict[str, Any] | None:
         return None
     wrong = float(np.mean(np.array(lost) > 0))
     return {"mean": float(np.mean(lost)), "most": float(max(lost)), "wrong": wrong, "points": len(lost)}
+
+
+def _law(rest: Table, at: Table) -> Table:
+    candidate = choose(rest, _CANDIDATES, terms=_TERMS)
+    return shaped(rest, candidate, terms=_TERMS).at(at)
