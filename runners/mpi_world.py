@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import secrets
 import selectors
@@ -22,7 +21,7 @@ from gridstone import content, ranks
 from gridstone.declaration import Unavailable
 
 _here = Path(__file__)
-_rank = content.load_module(_here.with_name("mpi_rank.py"))
+_rank, _wires = (content.load_module(_here.with_name(f"{name}.py")) for name in ("mpi_rank", "wire"))
 PLACEMENT = _rank.PLACEMENT
 _PR_SET_PDEATHSIG = 1
 _START_S = 25.0  # of the 60 that a runner may take, for two libraries
@@ -45,7 +44,7 @@ class World:
         """more: further variables of their environment."""
         self.library, self.size = installation.library, size
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
-        self._peers: dict[int, _Peer] = {}
+        self._peers: dict[int, Any] = {}
         self._broken = False
         token = secrets.token_hex(16)
         away = ranks.elsewhere()
@@ -139,10 +138,10 @@ class World:
                 missing = [n for n in range(self.size) if n not in self._peers]
                 raise RankFailed(self._told(f"{_named(missing)} did not start within {_START_S:g} s"))
             try:
-                wire, _ = listener.accept()
+                connected, _ = listener.accept()
             except TimeoutError:
                 continue
-            peer = _Peer(wire)
+            peer = _wires.Wire(connected)
             hello = peer.hear(until)
             if hello is None or not secrets.compare_digest(str(hello.get("token", "")), token):
                 peer.close()  # not one of ours, or it died while MPI started: mpiexec will say so
@@ -179,13 +178,13 @@ class World:
                 f"mpi4py loads {found} where {self.library} was asked for: set MPI4PY_LIBMPI or reinstall it"
             )
 
-    def _answers(self, asked: dict[int, _Peer]) -> list[dict[str, Any]]:
+    def _answers(self, asked: dict[int, Any]) -> list[dict[str, Any]]:
         """What each of them answers, in order; the first that fails is what went wrong."""
         answers: dict[int, dict[str, Any]] = {}
         until = time.monotonic() + _STALL_S
         with selectors.DefaultSelector() as ready:
             for number, peer in asked.items():
-                ready.register(peer.wire, selectors.EVENT_READ, (number, peer))
+                ready.register(peer.socket, selectors.EVENT_READ, (number, peer))
             while len(answers) < len(asked):
                 left = until - time.monotonic()
                 if left <= 0:
@@ -201,7 +200,7 @@ class World:
                     if "error" in answer:
                         raise RankFailed(f"rank {number} of {len(asked)}: {answer['error']}")
                     answers[number] = answer
-                    ready.unregister(peer.wire)
+                    ready.unregister(peer.socket)
         return [answers[number] for number in asked]
 
     def _told(self, what: str) -> str:
@@ -214,40 +213,6 @@ class World:
         lines = [line.strip() for line in text.splitlines() if any(c.isalnum() for c in line)]
         telling = [line for line in lines if "rror" in line or "signal" in line.lower()] or lines
         return f"{what}: {telling[-1][:_MOST]}" if telling else what
-
-
-class _Peer:
-    """The socket to one rank."""
-
-    def __init__(self, wire: socket.socket) -> None:
-        self.wire, self.hello = wire, {}  # type: ignore[var-annotated]
-        self._rest = b""
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def say(self, words: dict[str, Any]) -> None:
-        self.wire.settimeout(None)
-        self.wire.sendall(json.dumps(words).encode() + b"\n")
-
-    def hear(self, until: float) -> dict[str, Any] | None:
-        """The next line; None where the rank hung up, or has not said all of it by then."""
-        while b"\n" not in self._rest:
-            self.wire.settimeout(max(0.01, until - time.monotonic()))
-            try:
-                more = self.wire.recv(1 << 16)
-            except OSError:
-                return None
-            if not more:
-                return None
-            self._rest += more
-        line, self._rest = self._rest.split(b"\n", 1)
-        try:
-            found = json.loads(line)
-        except ValueError:
-            return None
-        return found if isinstance(found, dict) else None
-
-    def close(self) -> None:
-        self.wire.close()
 
 
 def _die_with_parent() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 
 class Wire:
-    """One end of the socket."""
+    """One end of the socket. hello: what the other end has said of itself, for whoever keeps it there."""
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
+        self.hello: dict[str, Any] = {}
         self._rest = b""
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
