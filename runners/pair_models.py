@@ -14,7 +14,7 @@ from gridstone.clock import Work
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
 _SIDE = 8192  # of the square matrices whose products draw all the power that the chip may: 1.5 ms each
-_FIRST, _AGAIN = 900, 40  # products ahead of the first launch, until the power cap holds, and ahead of any other
+_FIRST, _AGAIN = 500, 40  # products ahead of the first launch, until the power cap holds, and ahead of any other
 
 
 def shift(gpu: Any, *, method: str) -> Work:
