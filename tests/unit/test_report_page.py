@@ -222,6 +222,10 @@ def test_runs_of_another_machine_are_named_and_not_mixed_in(tmp_path: Path) -> N
     selection = select(tmp_path)
     assert selection.rows["run_id"].tolist() == ["r2"]
     assert selection.left_out == ("r1",)
+    together = select(tmp_path, all_cards=True)
+    assert together.rows["run_id"].tolist() == ["r2", "r1"] and not together.left_out
+    page = Page(render(tmp_path, all_cards=True).read_text(encoding="utf-8"))
+    assert "from 2 runs of 2 cards of this model: r2, r1" in page.text
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

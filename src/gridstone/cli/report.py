@@ -13,6 +13,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; report.html in RUN without it.")
     ] = None,
+    all_cards: Annotated[
+        bool, typer.Option("--all-cards", help="Take in the runs of every GPU of the newest run's model.")
+    ] = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -22,7 +25,7 @@ def report(
     """
     from gridstone.report import render
 
-    page = render(runs, out)
+    page = render(runs, out, all_cards=all_cards)
     if as_json:
         from gridstone.cli.output import print_json
 

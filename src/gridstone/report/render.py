@@ -18,14 +18,14 @@ from gridstone.report.verdict import counts, headline, remarks, troubles
 from gridstone.store import write_atomically
 
 
-def render(run: Path, output: Path | None = None) -> Path:
+def render(run: Path, output: Path | None = None, *, all_cards: bool = False) -> Path:
     """Write the report of a run, or of the newest machine's runs in a folder, and return its path.
 
-    The default is `report.html` in `run`. Raises StoreError where there are no results or the file cannot be
-    written.
+    The default is `report.html` in `run`. all_cards: every GPU of the newest run's model is that machine. Raises
+    StoreError where there are no results or the file cannot be written.
     """
     target = output or (run if run.is_dir() else run.parent) / "report.html"
-    text = page(select(run))
+    text = page(select(run, all_cards=all_cards))
     write_atomically(target, lambda path: _write(path, text))
     return target
 
@@ -65,6 +65,7 @@ def page(selection: Selection) -> str:
         records=[provenance(one) for one in selection.infos],
         runs=[str(one.get("run_id", "")) for one in selection.infos],
         left_out=selection.left_out,
+        cards=selection.cards,
         style=Markup((reports / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=_digest(script),

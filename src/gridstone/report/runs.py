@@ -16,26 +16,29 @@ if TYPE_CHECKING:
 class Selection:
     """rows: one per cell and metric, the newest, without samples. axes: by probe, in the order of declaration.
 
-    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines.
+    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines. cards: how many GPUs
+    of one model they are of.
     """
 
     rows: pd.DataFrame
     axes: dict[str, list[str]]
     infos: tuple[dict[str, Any], ...]
     left_out: tuple[str, ...] = ()
+    cards: int = 1
 
 
-def select(path: Path) -> Selection:
+def select(path: Path, *, all_cards: bool = False) -> Selection:
     """Rows and run.json of a run or of a folder of runs. Raises StoreError where nothing can be read.
 
     In a folder of runs, a page is about one machine (a GPU's UUID, or else a host): the one of the newest run. Runs
-    of other machines are named, not mixed in.
+    of other machines are named, not mixed in. all_cards: GPUs of that model are one machine.
     """
     rows = load(path).drop(columns="samples")
     axes: dict[str, list[str]] = rows.attrs.pop("axes", {})  # pandas would copy attributes with every selection
     by_run = rows.groupby("run_id")
     latest = by_run["t_utc"].max().sort_values(ascending=False, kind="stable")
-    owner = by_run["device_uuid"].first().fillna(by_run["host"].first())
+    card = by_run["device_uuid"].first()
+    owner = (by_run["device"].first() if all_cards else card).fillna(by_run["host"].first())
     kept = [run for run in latest.index if owner[run] == owner[latest.index[0]]]
     order = rows["run_id"].map({run: rank for rank, run in enumerate(kept)})
     shown = rows.assign(_order=order).dropna(subset="_order").sort_values("_order", kind="stable")
@@ -45,6 +48,7 @@ def select(path: Path) -> Selection:
         axes=axes,
         infos=tuple(_infos(path, kept)),
         left_out=tuple(str(run) for run in latest.index if run not in kept),
+        cards=max(1, int(card[kept].nunique())),
     )
 
 
