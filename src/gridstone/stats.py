@@ -1,4 +1,4 @@
-"""Medians, their intervals, and when to stop visiting a cell. Pure functions of arrays."""
+"""Medians and means, their intervals, and when to stop visiting a cell. Pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GROWTH = 1.5  # of the number of visits from one look at the interval to the ne
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A median with its 95 % interval over `n` samples, in the unit of the samples."""
+    """A median, or a mean, with its 95 % interval over `n` samples, in the unit of the samples."""
 
     value: float
     lo: float
@@ -30,8 +30,10 @@ class Estimate:
         return (self.hi - self.lo) / 2 / abs(self.value)
 
 
-def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """Median of all samples, and its 95 % interval from a hierarchical percentile bootstrap.
+def estimate(
+    *visits: ArrayLike, processes: Sequence[int] = (), mean: bool = False, seed: int = 0, resamples: int = RESAMPLES
+) -> Estimate:
+    """Median of all samples, or with `mean` their mean, and its 95 % interval from a hierarchical percentile bootstrap.
 
     visits: the samples of each visit to the cell. processes: which process made each visit; one made all by default.
     What one process or one set-up has in common, such as where its queues or its memory lie, makes its samples alike:
@@ -46,12 +48,14 @@ def estimate(*visits: ArrayLike, processes: Sequence[int] = (), seed: int = 0, r
     if not made:
         raise ValueError("no finite sample")
     pooled = np.concatenate([visit for group in made.values() for visit in group])
-    median = float(np.median(pooled))
     if pooled.min() == pooled.max():
-        return Estimate(value=median, lo=median, hi=median, n=int(pooled.size))
-    resampled = np.median(pooled[_drawn(list(made.values()), resamples, np.random.default_rng(seed))], axis=1)
+        same = float(pooled[0])
+        return Estimate(value=same, lo=same, hi=same, n=int(pooled.size))
+    middle = np.mean if mean else np.median
+    value = float(middle(pooled))
+    resampled = middle(pooled[_drawn(list(made.values()), resamples, np.random.default_rng(seed))], axis=1)
     lo, hi = np.quantile(resampled, (0.025, 0.975))
-    return Estimate(value=median, lo=min(float(lo), median), hi=max(float(hi), median), n=int(pooled.size))
+    return Estimate(value=value, lo=min(float(lo), value), hi=max(float(hi), value), n=int(pooled.size))
 
 
 def _drawn(

@@ -80,6 +80,11 @@ def format_si(value: float, unit: str) -> str:
     return f"{rounded:.4g} {unit}"
 
 
+def adds_up(unit: str) -> bool:
+    """Whether the mean of samples is the quantity, as of watts and joules: what swings costs its mean."""
+    return unit == "W" or unit.startswith("J")
+
+
 def timed(unit: str) -> bool:
     """Whether a quantity in this unit has time in it: `B/s`, `s/hop`, `W` and `J/flop` have, `cycle/hop` has not."""
     above, _, below = unit.partition("/")

@@ -83,3 +83,10 @@ def test_shares_do_not_drift_and_an_interval_that_said_so_is_taken_back() -> Non
     for row, one in zip(rows, found, strict=True):
         expected = estimate(*np.split(np.array(row.samples), [3, 6]), processes=row.processes)
         assert (one["drift"], one["lo"], one["hi"]) == (None, expected.lo, expected.hi)
+
+
+def test_watts_of_an_earlier_version_are_brought_to_their_mean() -> None:
+    rows = [replace(cell(i, 700.0, 640.0, metric="power"), unit="W") for i in range(5)]
+    once = widened(table(rows))
+    assert once.column("value").to_pylist() == pytest.approx([680.0] * 5)
+    assert widened(once).equals(once)

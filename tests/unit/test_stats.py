@@ -170,3 +170,9 @@ def test_two_runs_of_six_processes_seldom_have_intervals_apart() -> None:
 
     apart = sum(relative_gap(run(), run()) > 0 for _ in range(100))
     assert apart <= 10
+
+
+def test_of_what_swings_the_mean_may_be_asked_for() -> None:
+    found = estimate([590.0, 780.0, 730.0, 700.0], [640.0, 733.0, 681.0, 746.0], processes=[1, 2], mean=True)
+    assert found.value == pytest.approx(700.0)
+    assert found.lo <= found.value <= found.hi and found.hi - found.lo > 0

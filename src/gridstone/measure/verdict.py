@@ -17,6 +17,7 @@ from gridstone.measure.sampling import Taken, join
 from gridstone.measure.throttling import amiss, slowed
 from gridstone.stats import estimate, finite
 from gridstone.store import Row
+from gridstone.units import adds_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def _row(
         return replace(blank, status="skipped", reason=str(unsaid))
     if not any(x.size for x in taken):
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
-    found = estimate(*taken, processes=processes)
+    found = estimate(*taken, processes=processes, mean=adds_up(metric.unit))
     limit_of = cell.probe.limits.get(metric.name)
     limit = limit_of(machine, cell.axes, samples) if limit_of else None
     row = replace(

@@ -12,6 +12,7 @@ from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Unavailable
 from gridstone.measure import Code, failed, join, rows, values
 from gridstone.stats import Stopping, estimate, finite
+from gridstone.units import adds_up
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Failure, Outcome, Visit
 
@@ -124,10 +125,13 @@ class Gathering:
         return [visit.process for visit in self._visits]
 
     def _width(self) -> float:
-        """Half the interval of the first metric over its median; infinite where no sample could be formed."""
-        found = values(self.cell.probe.metrics[0], [visit.taken for visit in self._visits])
-        some = any(x.size for x in found)
-        return estimate(*found, processes=self._processes, resamples=_FOR_A_LOOK).relative_width if some else math.inf
+        """Half the interval of the first metric over its value; infinite where no sample could be formed."""
+        metric = self.cell.probe.metrics[0]
+        found = values(metric, [visit.taken for visit in self._visits])
+        if not any(x.size for x in found):
+            return math.inf
+        mean = adds_up(metric.unit)
+        return estimate(*found, processes=self._processes, mean=mean, resamples=_FOR_A_LOOK).relative_width
 
     def _code(self) -> Code:
         compiled = self.compiled
