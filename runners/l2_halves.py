@@ -24,7 +24,6 @@ _LINE = 128
 _MIB = 1 << 20
 _TIMED = 1024  # loads that tell hits from misses in one sample
 _SMALL = 4 * _MIB  # an array that lies in L2 as a whole
-_WALKS = 0.03  # of loads, how many at most also wait for a translation, which says nothing of L2
 _APART = 1.2  # far hits over near ones: where the groups are closer, L2 has no two halves
 
 
@@ -79,11 +78,10 @@ def limits(hits: Any, misses: Any) -> Limits:
     hits: cycles of loads of lines that lie in either half. misses: of loads just after a flush. Raises Unavailable
     where the two overlap.
     """
-    hits = hits[hits <= np.quantile(hits, 1 - _WALKS)]
     near, far = split_in_two(hits)
-    first_miss = float(np.quantile(misses, 0.1))
+    first_miss = float(np.quantile(misses, 0.05))
     two_halves = np.median(far) > _APART * np.median(near)
-    last_hit = float(np.quantile(far if two_halves else hits, 0.9))
+    last_hit = float(np.quantile(far if two_halves else hits, 0.95))
     if last_hit >= first_miss:
         raise Unavailable("hits of L2 and misses take as long as each other here")
     hit = (last_hit + first_miss) / 2

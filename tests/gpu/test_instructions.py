@@ -119,8 +119,7 @@ def test_a_burst_is_what_the_interval_implies_at_the_clock_that_was_seen(
     (row,) = chosen.to_dict("records")
     gpu = discover().gpu
     assert gpu is not None
-    implied = limit * gpu.multiprocessors * row["sm_mhz"] * 1e6
-    assert row["value"] == pytest.approx(implied, rel=0.015)  # a launch alone takes a microsecond of 0.15 ms
+    assert row["value"] == pytest.approx(limit * gpu.multiprocessors * row["sm_mhz"] * 1e6, rel=0.01)
 
 
 @pytest.mark.usefixtures("hopper")
