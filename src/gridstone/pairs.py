@@ -99,7 +99,7 @@ def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Add
 def half_widths(model: Additive, table: Table) -> Additive:
     """Half the 95 % interval of each parameter of a model, from the residuals of the table that it was fitted to.
 
-    Of n pairs with k things on each side, n - 2 k + 1 degrees of freedom are left; a level is known within s / sqrt(n),
+    Outliers, which the fit left out, are left out here too. Of n pairs with k things on each side, n - 2 k + 1 degrees of freedom are left; a level is known within s / sqrt(n),
     an effect within s / sqrt(m) of the m pairs of its thing (Scheffe, "The Analysis of Variance", two-way layout). NaN
     for a group so small that none is left.
     """
@@ -107,7 +107,8 @@ def half_widths(model: Additive, table: Table) -> Additive:
     level, a, b = (np.full(model.level.size, np.nan) for _ in range(3))
     for members in groups(table.source, table.destination):
         inside, index = np.isin(table.source, members), np.array(members)
-        s, d, left = table.source[inside], table.destination[inside], residual[inside]
+        kept = _usual(residual[inside])
+        s, d, left = table.source[inside][kept], table.destination[inside][kept], residual[inside][kept]
         freedom = left.size - 2 * index.size + 1
         if freedom < 1:
             continue
@@ -220,10 +221,14 @@ def _fit(i: Ints, j: Ints, y: Floats, size: int) -> tuple[float, Floats, Floats]
     """Level, source effects and destination effects of one group whose things are 0 to size - 1."""
     centre = float(np.median(y))
     residual = _least_absolute(i, j, y - centre, size)
-    spread = max(1.4826 * float(np.median(np.abs(residual))), _LEAST_SPREAD)
-    kept = np.abs(residual) <= _OUTLYING * spread
-    a, b = _least_squares(i, j, y - centre, kept.astype(np.float64), size)
+    a, b = _least_squares(i, j, y - centre, _usual(residual).astype(np.float64), size)
     return centre + float(a.mean() + b.mean()), a - a.mean(), b - b.mean()
+
+
+def _usual(residual: Floats) -> NDArray[np.bool_]:
+    """Which pairs of a group are no outliers, from what the model leaves of them."""
+    spread = max(1.4826 * float(np.median(np.abs(residual))), _LEAST_SPREAD)
+    return np.asarray(np.abs(residual) <= _OUTLYING * spread)
 
 
 def _least_absolute(i: Ints, j: Ints, y: Floats, size: int) -> Floats:

@@ -118,6 +118,29 @@ def test_subroutines_are_gone_through_or_not_returned_from() -> None:
     assert reach(lambda i: barred(fast, [2]).after[i], [0]) == {0, 4, 5}
 
 
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [
+        ("@P0 IMMA.S8 R0, R4, R6, R0\nRET.REL.NODEC R2, 0x0", {4}),
+        ("@P0 RET.REL.NODEC R2, 0x0\nIMMA.S8 R0, R4, R6, R0\nRET.REL.NODEC R2, 0x0", set()),
+    ],
+)
+def test_what_a_condition_may_skip_is_not_always_run(body: str, sure: set[int]) -> None:
+    graph = flow(assembled(f"CALL.REL.NOINC 0x30\nFADD R0, R0, R1\nEXIT\n{body}"))
+    runs, doubtful = one_run(graph, 3)
+    assert set(runs) - doubtful == sure
+
+
+def test_conditional_calls_and_returns_go_both_ways_and_shared_returns_to_all() -> None:
+    both = flow(assembled("@P0 CALL.REL.NOINC 0x30\nFADD R0, R0, R1\nEXIT\n@P1 RET R2\nRET R2"))
+    through = entered(both, [0])
+    assert through.after[0] == (3, 1) and through.after[3] == (1, 4) and through.after[4] == (1,)
+    shared = flow(
+        assembled("CALL.REL.NOINC 0x40\nCALL.REL.NOINC 0x50\nFADD R0, R0, R1\nEXIT\nMOV R4, R5\nMOV R6, R7\nRET R2")
+    )
+    assert entered(shared, [0, 1]).after[6] == (1, 2)
+
+
 def test_a_call_to_a_computed_address_is_told() -> None:
     with pytest.raises(ValueError, match=r"CALL\.REL at 0x0 has no readable target"):
         called(flow(assembled("CALL.REL R4")), 0)

@@ -129,3 +129,18 @@ def test_groups_too_small_to_judge_are_left_out() -> None:
     strange = pairs.Table(source=np.array([2]), destination=np.array([3]), value=np.array([1.0]))
     with pytest.raises(ValueError, match="no pair in common"):
         pairs.compared(small, strange)
+
+
+def test_a_pair_that_is_left_out_of_the_fit_does_not_widen_what_is_known_of_the_others() -> None:
+    rng = np.random.default_rng(3)
+    source, destination = (side.ravel() for side in np.divmod(np.arange(256), 16))
+    apart = source != destination
+    source, destination = source[apart], destination[apart]
+    value = 190.0 + source * 0.5 + destination * 0.25 + rng.normal(0, 0.2, source.size)
+    widths = []
+    for gross in (0.0, 100.0):
+        value[7] += gross
+        table = pairs.Table(source=source, destination=destination, value=value.copy())
+        model = pairs.additive(table.source, table.destination, table.value)
+        widths.append(float(pairs.half_widths(model, table).level[0]))
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)

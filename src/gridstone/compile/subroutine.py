@@ -31,8 +31,9 @@ def one_run(graph: Flow, entry: int) -> tuple[Counter[int], frozenset[int]]:
     A loop in it counts as instructions that not every run has once.
     """
     own = reach(lambda i: graph.after[i], [entry])
-    ends = {i for i in own if not graph.after[i]}
-    always = {i for i in own if not _around(graph, entry, ends, i) and not _again(graph, i)}
+    ends = {i for i in own if not graph.after[i] or _is_return(graph.code[i])}  # a return may be conditional
+    once = {i for i in own if not _around(graph, entry, ends, i) and not _again(graph, i)}
+    always = {i for i in once if not graph.code[i].predicate or len(graph.after[i]) > 1}  # a branch runs, taken or not
     counted, doubtful = Counter(own), set(own - always)
     for call in (i for i in own if is_call(graph.code[i])):
         deeper, unsure = one_run(graph, called(graph, call))
@@ -54,12 +55,12 @@ def entered(graph: Flow, calls: Iterable[int]) -> Flow:
         seen.add(call)
         entry = called(graph, call)
         behind.setdefault(entry, set()).update(graph.after[call])
-        after[call] = (entry,)
+        after[call] = (entry, *(graph.after[call] if graph.code[call].predicate else ()))
         waiting.extend(i for i in reach(lambda i: graph.after[i], [entry]) if is_call(graph.code[i]))
     for entry, followers in behind.items():
         for i in reach(lambda i: graph.after[i], [entry]):
-            if graph.code[i].opcode.startswith("RET"):
-                after[i] = tuple(sorted(followers))
+            if _is_return(graph.code[i]):
+                after[i] = tuple(sorted({*after[i], *followers}))
     return replace(graph, after=tuple(after))
 
 
@@ -74,6 +75,10 @@ def barred(graph: Flow, calls: Iterable[int]) -> Flow:
                 waiting.append(i)
     after = tuple(() if i in closed else tuple(set(f) - closed) for i, f in enumerate(graph.after))
     return replace(graph, after=after)
+
+
+def _is_return(instruction: Instruction) -> bool:
+    return instruction.opcode.startswith("RET")
 
 
 def _around(graph: Flow, entry: int, ends: set[int], index: int) -> bool:
