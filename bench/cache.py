@@ -267,7 +267,6 @@ def l2_slices(gpu, *, count):
     where=lambda stride, count, **_: count * stride <= 16 << 30,
     needs=[gpu_memory(lambda axes: axes["count"] * axes["stride"] + 2 * _MIB)],
     sass={"sm_80+": _L2},
-    budget=1.0,
 )
 def tlb(gpu, *, stride, count, tier):
     """Latency past L1 over the number of pages, a load in each in turn: few translations or many, always many lines."""

@@ -99,7 +99,6 @@ def latency_pair(gpu, *, src_sm):
     ],
     sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
     needs=[_CLUSTERS],
-    budget=1.0,  # each sample is a sweep over all pairs
 )
 def latency_by_size(gpu, *, cluster_size):
     """Load latency between SMs by cluster size, and what the size adds to the same pairs of SMs."""

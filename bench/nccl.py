@@ -44,7 +44,12 @@ def _runner(name):
 
 
 def _slowest_link(machine, axes, samples):
-    """What the slowest link between the ranks carries one way, where all are on this host."""
+    """What the link between two ranks of this host carries one way.
+
+    Of more ranks it is no bound: each may send over all its links at once, and a switch may reduce by itself.
+    """
+    if axes.get("ranks", 2) > 2:
+        return None
     among = range(int(axes.get("ranks", 2)))
     known = [one for one in machine.links if one.src in among and one.dst in among]
     if axes["tier"] == "network" or not known or not all(one.bandwidth for one in known):
@@ -202,7 +207,10 @@ def beside(nccl, *, tier, split, blocks, ranks, bytes):
     budget=1.5,
 )
 def overlap(nccl, *, tier, chunks, ranks, bytes):
-    """A multiplication and the all-reduce of its result in `chunks` parts: their time together over the sum of both."""
+    """A multiplication and the all-reduce of its result in `chunks` parts: their time together over the sum of both.
+
+    The multiplication has 88 % of the SMs; NCCL takes what it wants, so that the two contend for some.
+    """
     return nccl.observe(
         _runner("nccl_beside").overlapped, tier=tier, ranks=ranks, axes={"bytes": bytes, "chunks": chunks}
     )

@@ -59,7 +59,8 @@ def _both_links(machine, axes, samples):
 def copy(peers, *, method, direction, src, dst, bytes):
     """A copy from the memory of GPU `src` to that of GPU `dst`: by a copy engine, or by SMs that read or write a peer.
 
-    Both ways at once count the bytes of both, and the pair once: the time is that until both are done.
+    Both ways at once count the bytes of both, and the pair once: the time is that until both are done,
+    with the waits of one GPU for the other in it, some 10 us, which rule small copies.
     """
     return _runner("peer_copies").copies(peers, src=src, dst=dst, method=method, direction=direction, size=bytes)
 

@@ -95,10 +95,10 @@ def _of_all_processes(gpu: Any, size: int) -> Table:
     Where the system or the driver knows no such memory it is `pinned` memory of this process, and its kind says so.
     Raises Unavailable where each process cannot have as much.
     """
-    memory = _shared.found(_NAME, size)
-    if memory is not None:
-        return _locked(memory)
     try:
+        memory = _shared.found(_NAME, size)
+        if memory is not None:
+            return _locked(memory)
         memory = _shared.made(_NAME, size, usable_cores())
         known = _locked(memory)
     except (OSError, RuntimeError) as error:

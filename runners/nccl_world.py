@@ -69,11 +69,6 @@ class World:
             self.close()
             raise
 
-    @property
-    def version(self) -> int:
-        """The version of NCCL that the ranks have loaded, such as 22809."""
-        return int(self._hellos[0]["nccl"])
-
     def members(self, count: int, tier: str) -> list[int]:
         """Ranks of one host by the places of their GPUs, or for tier `network` spread evenly over the hosts.
 

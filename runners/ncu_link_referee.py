@@ -58,8 +58,12 @@ CASES = _cases()
 _READ = "aperture_sysmem_op_read"
 SECTORS, REQUESTS = f"lts__t_sectors_{_READ}.sum", f"lts__t_requests_{_READ}.sum"
 FILLED, PCIE = "lts__d_sectors_fill_sysmem.sum", "pcie__read_bytes.sum"
-# Counts that have no counterpart of ours and say why others differ.
+_HEADER = 12  # bytes that PCIe moves for each request beside its sectors
+# Counts that have no counterpart of ours and say why others differ: L2 counts half of all lookups twice.
 WHY = (
+    SECTORS,
+    REQUESTS,
+    PCIE,
     f"lts__t_sectors_{_READ}_lookup_hit.sum",
     f"lts__t_sectors_{_READ}_lookup_miss.sum",
     f"lts__t_requests_{_READ}_lookup_hit.sum",
@@ -67,7 +71,7 @@ WHY = (
     "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum",
     "l1tex__t_sectors_pipe_lsu_mem_global_op_ld_lookup_hit.sum",
 )
-METRICS = (SECTORS, REQUESTS, FILLED, PCIE, *WHY)
+METRICS = (FILLED, *WHY)
 _DOUBTFUL = (PCIE, *WHY[-2:])  # what some machines list and yet do not count, so that ncu counts nothing at all
 
 
@@ -81,15 +85,14 @@ def compare(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, flo
         raise ValueError(f"ncu saw {len(theirs)} kernels, {len(ours)} were run")
     records = []
     for mine, counted in zip(ours, theirs, strict=True):
-        wanted: dict[str, tuple[float | None, str]] = {
-            "sectors": (mine["sectors"], SECTORS),
-            "requests": (mine["requests"], REQUESTS),
-            "sectors filled": (mine["sectors"], FILLED),
-            "bytes over PCIe": (32 * mine["sectors"], PCIE),
-            **{metric.removesuffix(".sum"): (None, metric) for metric in WHY},
+        filled, moved = counted.get(FILLED), counted.get(PCIE)
+        asked = None if filled is None or moved is None else (moved - 32 * filled) / _HEADER
+        wanted: dict[str, tuple[float | None, str, float | None]] = {
+            "sectors filled": (mine["sectors"], FILLED, filled),
+            "requests on the link": (mine["requests"], f"({PCIE} - 32 {FILLED}) / {_HEADER}", asked),
+            **{metric.removesuffix(".sum"): (None, metric, counted.get(metric)) for metric in WHY},
         }
-        for quantity, (count, metric) in wanted.items():
-            other = counted.get(metric)
+        for quantity, (count, metric, other) in wanted.items():
             ratio = None if other is None or count is None else other / count
             records.append(
                 {

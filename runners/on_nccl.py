@@ -86,7 +86,7 @@ class Nccl:
         Samples hold the seconds of one operation on the rank that took longest, out of as many in a row as fill
         `_LEAST_S`, by events on the device. Observed are `time_host`, how long the slowest host saw one operation take;
         `time_rank`, single operations on each rank, one value per operation and rank, rank by rank; `imbalance`, how
-        much less the fastest rank took for one; and `lateness`, by which each rank's host began after the median one.
+        much less the fastest rank took for one; and `lateness`, by which the last host began after the first.
         """
         world, members, name = self._joined(ranks, tier, algorithm, protocol, 0)
         return self._prepared(world, members, name, program, axes, _RankClock(world, members, work, also or {}))
@@ -194,7 +194,7 @@ class _RankClock:
             "time_host": (leave - enter).max(axis=0) / operations,
             "time_rank": single.T.ravel(),
             "imbalance": single.max(axis=0) - single.min(axis=0),
-            "lateness": (enter - np.median(enter, axis=0)).T.ravel(),
+            "lateness": np.ptp(enter, axis=0),
         }
         rates = {name: amount / seconds for name, amount in self._also.items()}
         return Samples(seconds=seconds, sm_hz=np.array(answers[0]["sm_hz"]), work=self._work, observed=observed | rates)

@@ -14,15 +14,15 @@ from gridstone.clock import Work
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
 _SIDE = 8192  # of the square matrices whose products draw all the power that the chip may: 1.5 ms each
-_FIRST, _AGAIN = 500, 40  # products ahead of the first launch, until the power cap holds, and ahead of any other
+_FIRST, _AGAIN = 500, 40  # products ahead of a sample's first launch, until the power cap holds, and of any other
 
 
 def shift(gpu: Any, *, method: str) -> Work:
     """Work that observes what a second sweep changes in the model of a first one.
 
     repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
-    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: a second of all the power that the
-    chip can draw goes ahead of the first launch, and a twentieth of a second ahead of any other.
+    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: most of a second of all the power that
+    the chip can draw goes ahead of the first launch of each sample, and a twentieth of a second ahead of any other.
     """
     usual, right = _sweeps.latest(gpu, method), []
     stamps = _Clock(gpu)
@@ -70,6 +70,7 @@ class _Clock:
     def __init__(self, gpu: Any) -> None:
         self._gpu, self._seen = gpu, []
         self._matrices: Any = None
+        self._cold = True
 
     def plain(self, launch: Any) -> Any:
         """What the launch returns."""
@@ -83,11 +84,11 @@ class _Clock:
 
     def heated(self, launch: Any) -> Any:
         """The same right behind launches that draw all the power they can."""
-        times = _AGAIN
         if self._matrices is None:
-            self._matrices, times = self._random(), _FIRST
-        for _ in range(times):
+            self._matrices = self._random()
+        for _ in range(_FIRST if self._cold else _AGAIN):
             self._gpu.cp.matmul(*self._matrices[:2], out=self._matrices[2])
+        self._cold = False
         return self.plain(launch)
 
     def _random(self) -> Any:
@@ -99,6 +100,7 @@ class _Clock:
         return halves
 
     def hz(self) -> float:
-        """The median SM clock during the launches since the last call."""
+        """The median SM clock during the launches since the last call, after which the chip is taken to be cold."""
+        self._cold = True
         seen, self._seen = self._seen, []
         return float(np.median(seen)) if seen else float("nan")

@@ -33,7 +33,7 @@ OPERATIONS(CVT_S32_F16_S32, u32, "r", 2, 112,
 #endif
 OPERATIONS(CVT_BF16_F32_BF16, u32, "r", 2, 112,
            "{\n\t.reg .b16 l, h;\n\t.reg .f32 t, u;\n\tcvt.u16.u32 l, %0;\n\t" WIDEN_BF16 "\n\tmov.b32 u, %1;\n\tcvt.rn.bf16x2.f32 %0, u, t;\n\t}")
-// Between the two halves formats there is a way of its own since sm_90, and one through float32 before.
+// Between the two formats of 16 bits there is a way of its own since sm_90, and one through float32 before.
 #if __CUDA_ARCH__ >= 900
 OPERATIONS(CVT_F16_BF16_F16, u32, "r", 2, 112,
            "{\n\t.reg .b16 l, h, t;\n\tmov.b32 {l, h}, %0;\n\tcvt.rn.bf16.f16 t, l;\n\tcvt.rn.f16.bf16 l, t;\n\t"

@@ -99,9 +99,9 @@ def additive(source: ArrayLike, destination: ArrayLike, value: ArrayLike) -> Add
 def half_widths(model: Additive, table: Table) -> Additive:
     """Half the 95 % interval of each parameter of a model, from the residuals of the table that it was fitted to.
 
-    Outliers, which the fit left out, are left out here too. Of n pairs with k things on each side, n - 2 k + 1 degrees of freedom are left; a level is known within s / sqrt(n),
-    an effect within s / sqrt(m) of the m pairs of its thing (Scheffe, "The Analysis of Variance", two-way layout). NaN
-    for a group so small that none is left.
+    Outliers, which the fit left out, are left out here too. Of n pairs with k things on each side, n - 2 k + 1 degrees
+    of freedom are left; a level is known within s / sqrt(n), an effect within s / sqrt(m) of the m pairs of its thing
+    (Scheffe, "The Analysis of Variance", two-way layout). NaN for a group so small that none is left.
     """
     residual = table.value - model.predict(table.source, table.destination)
     level, a, b = (np.full(model.level.size, np.nan) for _ in range(3))

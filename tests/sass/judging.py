@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
+import signal
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from gridstone.plan.source import kernel_path
 
 TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
 _BATCH = 32
+_PR_SET_PDEATHSIG = 1
 _YIELDING = 5  # niceness: the tests that run meanwhile come first
 
 
@@ -76,6 +79,7 @@ class Judges:
 
 
 def _begin(cache: str) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # else they wait for ever where the session is killed
     os.nice(_YIELDING)
     os.environ["GRIDSTONE_CACHE"] = cache
 

@@ -89,7 +89,7 @@ def test_collectives_are_right_and_their_times_are_those_of_every_rank(three: An
     assert samples.work == pytest.approx(BUS[collective](ranks) * size)
     single = samples.observed["time_rank"].reshape(-1, ranks)
     assert samples.observed["imbalance"] == pytest.approx(np.ptp(single, axis=1))
-    assert samples.observed["lateness"].size == 2 * ranks
+    assert samples.observed["lateness"].shape == (2,) and (samples.observed["lateness"] >= 0).all()
     assert samples.observed["bandwidth_algorithm"] == pytest.approx(size / samples.seconds)
     assert (samples.observed["time_host"] > 0).all()
     assert (samples.sm_hz == 1.5e9).all()

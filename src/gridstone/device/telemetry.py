@@ -8,7 +8,6 @@ from typing import Any
 from gridstone.device.nvml import ask, nvml
 
 # Names of the bits of nvmlClocksEventReasons (NVML API reference).
-_POWER_AVERAGE = 185  # a field of NVML (NVML_FI_DEV_POWER_AVERAGE)
 _REASONS = {
     0x0002: "applications_clocks",
     0x0004: "sw_power_cap",
@@ -19,6 +18,7 @@ _REASONS = {
     0x0080: "hw_power_brake",
     0x0100: "display_clocks",
 }
+_POWER_AVERAGE = 185  # a field of NVML (NVML_FI_DEV_POWER_AVERAGE)
 THROTTLING = frozenset({"sw_power_cap", "hw_slowdown", "sw_thermal", "hw_thermal", "hw_power_brake"})
 
 
