@@ -1,6 +1,6 @@
 """Writes the table of docs/instructions.md: what a run has of instructions, beside what others have published of them.
 
-    python reports/instruction_table.py results/reference/nvidia-h200
+    python reports/instruction_table.py results/reference/nvidia-h100
 
 The table is made of the facts that the report's sections state, so that page and report cannot differ.
 """
@@ -69,12 +69,17 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def main(run: Path, page: Path) -> None:
-    """Put the table of a run, or of a folder of runs, into the page."""
-    selection = select(run)
+    """Put the table of a run, or of a folder of runs on cards of one model, into the page.
+
+    Raises ValueError where they have nothing of it.
+    """
+    selection = select(run, all_cards=True)
     info = selection.infos[0] if selection.infos else {}
     device = card(selection.rows, info).title
     rows = selection.rows[selection.rows["probe"].str.split("/").str[0].isin(FAMILIES)]
     facts = [fact for one in chapters(rows, selection.axes, info) for fact in one.section.facts] if len(rows) else []
+    if not any(fact.quantity.startswith(QUANTITIES) for fact in facts):
+        raise ValueError(f"{run}: no cell of {', '.join(FAMILIES)} in it")
     page.write_text(put(page.read_text(encoding="utf-8"), table(facts, device)), encoding="utf-8")
 
 

@@ -21,8 +21,8 @@ def shift(gpu: Any, *, method: str) -> Work:
     """Work that observes what a second sweep changes in the model of a first one.
 
     repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
-    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: most of a second of all the power that
-    the chip can draw goes ahead of the first launch of each sample, and a twentieth of a second ahead of any other.
+    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: most of a second of all the power
+    that the chip can draw goes ahead of the first launch of each sample, a twentieth of a second ahead of any other.
     """
     usual, right = _sweeps.latest(gpu, method), []
     stamps = _Clock(gpu)

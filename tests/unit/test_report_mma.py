@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from gridstone.content import folder, load_module
+from gridstone.content import folder, load_module, root
 from gridstone.report.published import comparisons
 from gridstone.report.section import Fact
 
@@ -122,3 +124,10 @@ def test_the_page_has_a_place_for_it() -> None:
     if page is None:
         pytest.skip("needs a checkout")
     assert table.put(page.read_text(), "| x |")
+
+
+def test_the_page_on_instructions_has_the_table_of_the_reference_runs(tmp_path: Path) -> None:
+    page, copy = root() / "docs" / "instructions.md", tmp_path / "instructions.md"
+    copy.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    table.main(root() / "results" / "reference" / "nvidia-h100", copy)
+    assert copy.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command line: `gridstone list | run | show | doctor | compact | report | fit | ask`."""
+"""The command line: `gridstone list | run | show | doctor | compact | report | fit | ask | advise`."""
 
 from gridstone.cli.faults import main
 
