@@ -25,4 +25,5 @@ def blocks(pending: Sequence[Gathering]) -> Iterator[Sequence[Gathering]]:
 
 
 def _kind(one: Gathering) -> tuple[bool, bool]:
-    return one.cell.probe.on_all_gpus, is_sustained(one.cell.axes)
+    heats = is_sustained(one.cell.axes) or "throttled" in one.cell.axes.values()
+    return one.cell.probe.on_all_gpus, heats
