@@ -23,11 +23,16 @@ class Estimate:
     n: int
 
     @property
+    def half_width(self) -> float:
+        """Half the interval, in the unit of the samples."""
+        return (self.hi - self.lo) / 2
+
+    @property
     def relative_width(self) -> float:
         """Half the interval over the value: the `1 %` of a stopping rule; infinite for a zero value."""
         if self.value == 0:
             return 0.0 if self.hi == self.lo else float("inf")
-        return (self.hi - self.lo) / 2 / abs(self.value)
+        return self.half_width / abs(self.value)
 
 
 def estimate(
@@ -97,13 +102,14 @@ def relative_gap(a: tuple[float, float], b: tuple[float, float]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """When a cell has been visited enough: its interval is within `target`, or its budget is spent.
+    """When a cell has been visited enough: its interval is narrow, or its budget is spent.
 
     A run goes through its cells in several `passes`, each with new processes; the other numbers are for one pass.
-    A visit sets the cell up anew and takes `samples`. target: half-width of the 95 % interval of the median, over
-    the median. budget_s: seconds that one cell may take, set-up included. least and most: visits; a cell gets
-    fewer than the least only where they would take three budgets. The interval is looked at whenever the visits
-    have grown by half: a look at each would cost more than the visits, and stop on a lucky one.
+    A visit sets the cell up anew and takes `samples`. target: half-width of the 95 % interval, over the value, that is
+    narrow where a metric asks for none of its own. budget_s: seconds that one cell may take, set-up included. least
+    and most: visits; a cell gets fewer than the least only where they would take three budgets. The interval is
+    looked at whenever the visits have grown by half: a look at each would cost more than the visits, and stop on a
+    lucky one.
     """
 
     target: float = 0.01
@@ -113,11 +119,11 @@ class Stopping:
     most: int = 120
     passes: int = 2
 
-    def enough(self, visits: int, spent_s: float, width: Callable[[], float]) -> bool:
+    def enough(self, visits: int, spent_s: float, narrow: Callable[[], bool]) -> bool:
         """True when the cell is not to be visited again in this pass.
 
-        visits and spent_s: how many there were in this pass, and how long they took. width: computes half the
-        interval of all passes so far over its median.
+        visits and spent_s: how many there were in this pass, and how long they took. narrow: looks whether the
+        intervals of all passes so far are.
         """
         if visits == 0:
             return False
@@ -125,7 +131,7 @@ class Stopping:
             return True
         if visits < self.least:
             return False
-        return spent_s >= self.budget_s or (_look_at(visits) and width() <= self.target)
+        return spent_s >= self.budget_s or (_look_at(visits) and narrow())
 
 
 def _look_at(count: int) -> bool:

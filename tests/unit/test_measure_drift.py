@@ -17,7 +17,9 @@ from gridstone.store.schema import table
 
 def cell(number: int, first: float, second: float | None, metric: str = "time", value: float | None = None) -> Row:
     samples = [first] * 6 if second is None else [first] * 6 + [second] * 3
-    middle = float(np.median(samples)) if value is None else value
+    visits = [3, 3] if second is None else [3, 3, 3]
+    processes = list(range(1, 1 + len(visits)))
+    found = estimate(*np.split(samples, np.cumsum(visits)[:-1]), processes=processes)
     return Row(
         run_id="r",
         probe="copy/device",
@@ -27,13 +29,13 @@ def cell(number: int, first: float, second: float | None, metric: str = "time", 
         better="lower",
         axes={"bytes": number},
         status="ok",
-        value=middle,
-        lo=middle * 0.999,
-        hi=middle * 1.001,
-        n=len(samples),
+        value=found.value if value is None else value,
+        lo=found.lo,
+        hi=found.hi,
+        n=found.n,
         samples=samples,
-        visits=[3, 3] if second is None else [3, 3, 3],
-        processes=[1, 2] if second is None else [1, 2, 3],
+        visits=visits,
+        processes=processes,
         passes=[2] if second is None else [2, 1],
     )
 
@@ -58,6 +60,35 @@ def test_passes_that_agree_leave_intervals_as_they_are() -> None:
 def test_a_few_cells_at_a_step_do_not_speak_for_all() -> None:
     rows = [cell(i, 1.0, 1.5 if i < 5 else 1.0) for i in range(100)]
     assert widened(table(rows)).column("drift").to_pylist() == [0.0] * 100
+
+
+def visited(number: int, rng: np.random.Generator, *, processes: float, moments: float) -> Row:
+    """A cell of two passes of three processes, with these standard deviations between processes and moments."""
+    levels = np.repeat(1 + rng.normal(0, moments / np.sqrt(2), 2), 3) + rng.normal(0, processes, 6)
+    samples = np.repeat(levels, 3).tolist()
+    made = {"samples": samples, "visits": [3] * 6, "processes": list(range(6)), "passes": [3, 3]}
+    return replace(cell(number, 1.0, 1.0, value=float(np.median(samples))), **made)
+
+
+@pytest.mark.parametrize("processes", [0.001, 0.02])
+def test_what_processes_differ_by_is_no_drift(processes: float) -> None:
+    rng = np.random.default_rng(2)
+    rows = [visited(i, rng, processes=processes, moments=0.0) for i in range(400)]
+    assert widened(table(rows)).column("drift").to_pylist()[0] < 1.5 * 0.4 * processes
+
+
+@pytest.mark.parametrize("processes", [0.0, 0.01, 0.05])
+def test_drift_is_found_beside_what_processes_differ_by(processes: float) -> None:
+    rng = np.random.default_rng(3)
+    rows = [visited(i, rng, processes=processes, moments=0.05) for i in range(400)]
+    assert widened(table(rows)).column("drift").to_pylist()[0] == pytest.approx(1.5 * 0.05, rel=0.2)
+
+
+def test_a_pass_of_one_process_cannot_tell_what_processes_differ_by() -> None:
+    rng = np.random.default_rng(4)
+    rows = [visited(i, rng, processes=0.05, moments=0.0) for i in range(400)]
+    alone = [replace(row, processes=[1, 1, 1, 2, 2, 2]) for row in rows]
+    assert widened(table(alone)).column("drift").to_pylist()[0] > 0.05
 
 
 def test_metrics_are_kept_apart_and_one_pass_says_nothing() -> None:

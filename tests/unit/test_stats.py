@@ -75,15 +75,15 @@ def test_the_gap_is_relative_to_the_larger() -> None:
 RULE = Stopping(target=0.01, budget_s=1.0, least=3, most=6)
 
 
-def narrow() -> float:
-    return 0.005
+def narrow() -> bool:
+    return True
 
 
-def wide() -> float:
-    return 0.02
+def wide() -> bool:
+    return False
 
 
-def never() -> float:
+def never() -> bool:
     raise AssertionError("the interval is computed for nothing")
 
 

@@ -14,21 +14,26 @@ Better = Literal["lower", "higher"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A column of results. `reduce` turns the raw samples of a cell into one value per sample."""
+    """A column of results. `reduce` turns the raw samples of a cell into one value per sample.
+
+    within: the half-width of the interval, in `unit`, that a cell is visited for, as long as its budget lasts. Without
+    it a probe's first metric is visited for a share of its value, which the profile sets, and the others are not.
+    """
 
     name: str
     unit: str
     better: Better
     reduce: Callable[[Samples], Array]
+    within: float | None = None
 
     def called(self, name: str) -> Metric:
         """The same metric under a name with a suffix, for a cell that has several."""
         return replace(self, name=name)
 
 
-def cycles(*, per: str, name: str = "latency", better: Better = "lower") -> Metric:
+def cycles(*, per: str, name: str = "latency", better: Better = "lower", within: float | None = None) -> Metric:
     """SM cycles per unit of work: the slope of the in-kernel clock over two chain lengths."""
-    return Metric(name=name, unit=f"cycle/{per}", better=better, reduce=lambda s: s.cycles)
+    return Metric(name=name, unit=f"cycle/{per}", better=better, reduce=lambda s: s.cycles, within=within)
 
 
 def seconds(*, name: str = "time", better: Better = "lower") -> Metric:
@@ -61,6 +66,6 @@ def per_clock(*, unit: str, name: str = "throughput") -> Metric:
     return Metric(name=name, unit=unit, better="higher", reduce=lambda s: s.work / (s.cycles * s.multiprocessors))
 
 
-def observed(*, name: str, unit: str, better: Better = "lower") -> Metric:
+def observed(*, name: str, unit: str, better: Better = "lower", within: float | None = None) -> Metric:
     """A value that the probe itself reads off its output, by this name."""
-    return Metric(name=name, unit=unit, better=better, reduce=lambda s: s.observed[name])
+    return Metric(name=name, unit=unit, better=better, reduce=lambda s: s.observed[name], within=within)

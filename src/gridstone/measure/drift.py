@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from gridstone.stats import estimate
 from gridstone.units import adds_up, timed
 
 _READ = ["metric", "unit", "value", "lo", "hi", "drift", "samples", "visits", "passes", "processes"]
 _OFTEN = 0.9
-_OFTEN_OF_NORMAL = 1.645  # the 90 % quantile of the magnitude of a normal deviate, in standard deviations
 # A value rests on two moments, so 0.98 standard deviations of their difference are its 95 % interval. Two runs lie
 # further apart in time than two passes of one, and what drifts has moved by half as much again.
 _REACH = 1.5
@@ -24,20 +24,19 @@ def widened(results: pa.Table) -> pa.Table:
     """The results of one probe with `drift` filled in, and with no interval narrower than it.
 
     A machine drifts: its host has other guests, its links other traffic. One cell cannot tell, as it has two moments
-    only, but the cells of a probe together can. For each metric, drift is the spread of the relative differences
-    between the passes over all cells, read off their 90 % quantile, so that a few cells at a step do not speak
-    for all. It is said of times and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values
+    only, but the cells of a probe together can. For each metric, drift is the standard deviation of the relative
+    difference between the passes beyond what the processes within a pass differ by, which the bootstrap knows
+    already. It is said of times and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values
     of one moment, does not drift with the machine. Doing it twice changes nothing.
     """
     rows = results.select(_READ).to_pylist()
     for row in rows:
-        if row["value"] is not None and adds_up(row["unit"]):  # an earlier version gave the median
+        widened_before = row["drift"] is not None
+        median_before = row["value"] is not None and adds_up(row["unit"])  # an earlier version gave no mean
+        if widened_before or median_before:
             row |= _from_samples(row)
     drift = _drift(rows)
     found = [None if row["value"] is None else drift.get(row["metric"]) for row in rows]
-    for row, moved in zip(rows, found, strict=True):
-        if moved is None and row["drift"] is not None:  # an earlier version said so: back to the samples
-            row |= _from_samples(row)
     lo, hi = _reached(rows, found, -1), _reached(rows, found, 1)
     value = [row["value"] for row in rows]
     for name, column in {"value": value, "lo": lo, "hi": hi, "drift": found}.items():
@@ -48,12 +47,49 @@ def widened(results: pa.Table) -> pa.Table:
 
 def _drift(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By metric, over the cells with two passes."""
-    apart: dict[str, list[float]] = {}
+    apart: dict[str, list[tuple[float, float, int]]] = {}
     for row in rows:
         if row["value"] and len(row["passes"]) > 1 and (timed(row["unit"]) or "cycle" in row["unit"]):
-            first, *_, last = _of_passes(row)
-            apart.setdefault(row["metric"], []).append(abs(last - first) / abs(row["value"]))
-    return {m: _REACH * float(np.quantile(found, _OFTEN)) / _OFTEN_OF_NORMAL for m, found in apart.items()}
+            apart.setdefault(row["metric"], []).append(_apart(row))
+    return {metric: _REACH * _between(*np.array(found).T) for metric, found in apart.items()}
+
+
+def _apart(row: Mapping[str, Any]) -> tuple[float, float, int]:
+    """How far the last pass lies from the first, its standard error by the processes within each, and its freedom.
+
+    Both are relative to the value. Where a pass has one process nothing tells what processes differ by, and the
+    whole difference is taken for the moments'.
+    """
+    first, *_, last = _levels(row)
+    freedom = len(first) + len(last) - 2
+    error = 0.0
+    if freedom:
+        within = sum(((levels - levels.mean()) ** 2).sum() for levels in (first, last)) / freedom
+        error = float(np.sqrt(within * (1 / len(first) + 1 / len(last))))
+    value = abs(row["value"])
+    return abs(last.mean() - first.mean()) / value, error / value, freedom
+
+
+def _between(differences: NDArray[Any], errors: NDArray[Any], freedom: NDArray[Any]) -> float:
+    """The standard deviation that, beside the errors, makes nine in ten differences as small as they should be.
+
+    That quantile, so that a few cells at a step do not speak for all. How small is by Student's distribution with
+    the freedom of the sum of both variances (Welch and Satterthwaite).
+    """
+    from scipy.optimize import brentq  # half a second to import, which only the end of a run needs
+    from scipy.special import stdtrit
+
+    def beyond(deviation: float) -> float:
+        variance = errors**2 + deviation**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effective = np.where(errors > 0, freedom * (variance / errors**2) ** 2, np.inf)
+            often = stdtrit(np.minimum(effective, 1e6), (1 + _OFTEN) / 2)
+            ratios = np.where(differences > 0, differences / (often * np.sqrt(variance)), 0.0)
+        return float(np.quantile(np.minimum(ratios, 1e6), _OFTEN)) - 1
+
+    if beyond(0.0) <= 0:
+        return 0.0
+    return float(brentq(beyond, 0.0, differences.max(), xtol=1e-12))
 
 
 def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
@@ -62,11 +98,17 @@ def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
     return {"value": found.value, "lo": found.lo, "hi": found.hi}
 
 
-def _of_passes(row: Mapping[str, Any]) -> list[float]:
-    """What each pass alone would have given."""
+def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
+    """For each pass, the middle of what each of its processes sampled."""
     middle = np.mean if adds_up(row["unit"]) else np.median
-    edges = np.cumsum([0, *row["visits"]])[np.cumsum([0, *row["passes"]])]
-    return [float(middle(row["samples"][a:b])) if b > a else row["value"] for a, b in itertools.pairwise(edges)]
+    visits = np.split(row["samples"], np.cumsum(row["visits"])[:-1])
+    processes = row["processes"] or [0] * len(visits)
+    for start, end in itertools.pairwise(np.cumsum([0, *row["passes"]])):
+        made: dict[int, list[Any]] = {}
+        for process, visit in zip(processes[start:end], visits[start:end], strict=True):
+            if len(visit):
+                made.setdefault(process, []).append(visit)
+        yield np.array([middle(np.concatenate(of_process)) for of_process in made.values()] or [row["value"]])
 
 
 def _reached(rows: Sequence[Mapping[str, Any]], drift: Sequence[float | None], sign: int) -> list[float | None]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gridstone.compile import Compiled
-from gridstone.declaration import Cell, Machine, Unavailable
+from gridstone.declaration import Cell, Machine, Metric, Unavailable
 from gridstone.measure import Code, failed, join, rows, values
 from gridstone.stats import Stopping, estimate, finite
 from gridstone.units import adds_up
@@ -52,7 +51,7 @@ class Gathering:
         now = self._visits[self._start :]
         start = time.perf_counter()
         try:
-            return self.stopping.enough(len(now), sum(visit.wall_s for visit in now), self._width)
+            return self.stopping.enough(len(now), sum(visit.wall_s for visit in now), self._narrow)
         except Unavailable:
             return True
         finally:
@@ -124,14 +123,21 @@ class Gathering:
     def _processes(self) -> list[int]:
         return [visit.process for visit in self._visits]
 
-    def _width(self) -> float:
-        """Half the interval of the first metric over its value; infinite where no sample could be formed."""
-        metric = self.cell.probe.metrics[0]
+    def _narrow(self) -> bool:
+        """Whether the intervals of the first metric and of all that say how narrow they should be are so."""
+        first, *others = self.cell.probe.metrics
+        return all(map(self._is_narrow, [first, *(metric for metric in others if metric.within is not None)]))
+
+    def _is_narrow(self, metric: Metric) -> bool:
+        """False where no sample could be formed. Raises Unavailable where the metric says nothing of the cell."""
         found = values(metric, [visit.taken for visit in self._visits])
         if not any(x.size for x in found):
-            return math.inf
+            return False
         mean = adds_up(metric.unit)
-        return estimate(*found, processes=self._processes, mean=mean, resamples=_FOR_A_LOOK).relative_width
+        known = estimate(*found, processes=self._processes, mean=mean, resamples=_FOR_A_LOOK)
+        if metric.within is not None:
+            return known.half_width <= metric.within
+        return known.relative_width <= self.stopping.target
 
     def _code(self) -> Code:
         compiled = self.compiled
