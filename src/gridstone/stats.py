@@ -93,13 +93,6 @@ def finite(samples: ArrayLike) -> NDArray[np.float64]:
     return x[np.isfinite(x)]
 
 
-def relative_gap(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """How far two intervals lie apart, over the larger magnitude; 0 where they touch or overlap."""
-    gap = max(a[0] - b[1], b[0] - a[1])
-    scale = max(abs(a[0]), abs(a[1]), abs(b[0]), abs(b[1]))
-    return max(0.0, gap / scale) if scale > 0 else 0.0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
     """When a cell has been visited enough: its interval is narrow, or its budget is spent.
