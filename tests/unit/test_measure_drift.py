@@ -62,16 +62,16 @@ def test_a_few_cells_at_a_step_do_not_speak_for_all() -> None:
     assert widened(table(rows)).column("drift").to_pylist() == [0.0] * 100
 
 
-def visited(number: int, rng: np.random.Generator, *, processes: float, moments: float) -> Row:
+def visited(number: int, rng: np.random.Generator, *, processes: float, moments: float, unit: str = "cycle") -> Row:
     """A cell of two passes of three processes, with these standard deviations between processes and moments."""
     levels = np.repeat(1 + rng.normal(0, moments / np.sqrt(2), 2), 3) + rng.normal(0, processes, 6)
     samples = np.repeat(levels, 3).tolist()
-    made = {"samples": samples, "visits": [3] * 6, "processes": list(range(6)), "passes": [3, 3]}
+    made = {"unit": unit, "samples": samples, "visits": [3] * 6, "processes": list(range(6)), "passes": [3, 3]}
     return replace(cell(number, 1.0, 1.0, value=float(np.median(samples))), **made)
 
 
 @pytest.mark.parametrize("processes", [0.001, 0.02])
-def test_what_processes_differ_by_is_no_drift(processes: float) -> None:
+def test_what_processes_differ_by_in_cycles_is_no_drift(processes: float) -> None:
     rng = np.random.default_rng(2)
     rows = [visited(i, rng, processes=processes, moments=0.0) for i in range(400)]
     assert widened(table(rows)).column("drift").to_pylist()[0] < 1.5 * 0.4 * processes
@@ -82,6 +82,12 @@ def test_drift_is_found_beside_what_processes_differ_by(processes: float) -> Non
     rng = np.random.default_rng(3)
     rows = [visited(i, rng, processes=processes, moments=0.05) for i in range(400)]
     assert widened(table(rows)).column("drift").to_pylist()[0] == pytest.approx(1.5 * 0.05, rel=0.2)
+
+
+def test_what_processes_differ_by_in_time_is_drift() -> None:
+    rng = np.random.default_rng(2)
+    rows = [visited(i, rng, processes=0.05, moments=0.0, unit="s") for i in range(400)]
+    assert widened(table(rows)).column("drift").to_pylist()[0] == pytest.approx(1.5 * 0.05 * np.sqrt(2 / 3), rel=0.2)
 
 
 def test_a_pass_of_one_process_cannot_tell_what_processes_differ_by() -> None:

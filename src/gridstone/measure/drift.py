@@ -25,9 +25,9 @@ def widened(results: pa.Table) -> pa.Table:
 
     A machine drifts: its host has other guests, its links other traffic. One cell cannot tell, as it has two moments
     only, but the cells of a probe together can. For each metric, drift is the standard deviation of the relative
-    difference between the passes beyond what the processes within a pass differ by, which the bootstrap knows
-    already. It is said of times and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values
-    of one moment, does not drift with the machine. Doing it twice changes nothing.
+    difference between the passes; of cycles, of what is left beyond the differences within a pass. It is said of times
+    and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values of one moment, does not drift
+    with the machine. Doing it twice changes nothing.
     """
     rows = results.select(_READ).to_pylist()
     for row in rows:
@@ -57,13 +57,15 @@ def _drift(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _apart(row: Mapping[str, Any]) -> tuple[float, float, int]:
     """How far the last pass lies from the first, its standard error by the processes within each, and its freedom.
 
-    Both are relative to the value. Where a pass has one process nothing tells what processes differ by, and the
-    whole difference is taken for the moments'.
+    Both are relative to the value. What processes differ by in cycles hangs on the cell, as on where its lines lie: its
+    own processes know, and the bootstrap has it already. In times it hangs on the machine, as on what a process has
+    of its links: all cells together know better than the six processes of one, which may agree by luck, so the whole
+    difference counts as the moments'. It does also where a pass has one process.
     """
     first, *_, last = _levels(row)
     freedom = len(first) + len(last) - 2
     error = 0.0
-    if freedom:
+    if freedom and not timed(row["unit"]):
         within = sum(((levels - levels.mean()) ** 2).sum() for levels in (first, last)) / freedom
         error = float(np.sqrt(within * (1 / len(first) + 1 / len(last))))
     value = abs(row["value"])
