@@ -23,6 +23,10 @@ VISITS, PASSES = PROFILES["quick"].least, PROFILES["quick"].passes
 PATIENCE_S = 60
 
 
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what it puts in the background deaf to them
+
+
 class Stage:
     """A folder with steady cells, one of whose visits hangs, and the runs of it."""
 
@@ -42,7 +46,13 @@ class Stage:
         )
         command = [sys.executable, "-m", "gridstone", "run", *options, "--no-report", "--json"]
         return subprocess.Popen(
-            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.out.parent
+            command,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.out.parent,
+            preexec_fn=_hear_interrupts,
         )
 
     def begin(self) -> subprocess.Popen[str]:
