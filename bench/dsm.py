@@ -1,12 +1,6 @@
 """Distributed shared memory: what the blocks of a cluster pay to reach into each other's shared memory."""
 
-from dataclasses import replace
-
-import numpy as np
-
 from gridstone import (
-    Metric,
-    Unavailable,
     bandwidth,
     compute_capability,
     content,
@@ -19,10 +13,8 @@ from gridstone import (
     seconds,
     values,
 )
-from gridstone.declaration import Need
 
 _CLUSTERS = compute_capability(9.0)
-_SLOTS = 18  # SMs of the largest GPC of sm_90
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
 _MOST_SHARED = 227 << 10  # of a block of sm_90
 _ACCESS = {"load": r"LD\.E\.64", "load_window": r"LD\.E", "atomic_add": r"ATOM\.E\.ADD\.STRONG\.GPU"}
@@ -46,101 +38,13 @@ def _runner(name):
     return content.load_module(content.folder("runners") / f"{name}.py")
 
 
-def _missing_sm(machine, axes):
-    if machine.gpu is None or axes["src_sm"] < machine.gpu.multiprocessors:
-        return None
-    return f"needs more than {axes['src_sm']} SMs, {machine.gpu.name} has {machine.gpu.multiprocessors}"
-
-
-def _of_slot(name, slot, unit):
-    """A value for the SM that is number `slot` of those which the source meets, in ascending order, itself included."""
-
-    def reduce(samples):
-        taken = samples.observed[f"{name}_{slot:02d}"]
-        if np.isposinf(taken).all():
-            raise Unavailable(f"this SM meets fewer than {slot + 1} SMs")
-        return taken
-
-    return Metric(name=f"{name}_{slot:02d}", unit=unit, better="lower", reduce=reduce)
-
-
-@probe(
-    "dsm/latency_pair.cu",
-    src_sm=values(range(132), open=True, low=0),
-    measures=[
-        observed(name="latency", unit="cycle/hop"),
-        observed(name="gpc", unit="1"),
-        *(_of_slot("latency", slot, "cycle/hop") for slot in range(_SLOTS)),
-        *(_of_slot("dst_sm", slot, "1") for slot in range(_SLOTS)),
-    ],
-    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
-    needs=[_CLUSTERS, Need(name="SM", missing=_missing_sm)],
-    where=lambda src_sm: src_sm >= 0,
-)
-def latency_pair(gpu, *, src_sm):
-    """Load latency from one SM to each SM that it meets in a cluster, clusters of 2 to 16, and which SMs these are."""
-    pairs = _runner("cupy_pairs")
-    sweep = pairs.latest(gpu, src_sm)
-    taken = pairs.observations(sweep, src_sm, _SLOTS)
-    return replace(gpu.observe(lambda: next(taken)), verify=lambda: sweep.right)
-
-
-@probe(
-    "dsm/latency_pair.cu",
-    cluster_size=values([2, 4, 8, 16], full=range(2, 17), open=True, low=2, high=16),
-    measures=[
-        observed(name="latency", unit="cycle/hop"),
-        observed(name="latency_least", unit="cycle/hop"),
-        observed(name="latency_most", unit="cycle/hop"),
-        observed(name="latency_effect", unit="cycle/hop"),
-        observed(name="p_value", unit="1", better="higher"),
-        observed(name="pairs", unit="1", better="higher"),
-        observed(name="clusters", unit="1", better="higher"),
-    ],
-    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
-    needs=[_CLUSTERS],
-)
-def latency_by_size(gpu, *, cluster_size):
-    """Load latency between SMs by cluster size, and what the size adds to the same pairs of SMs."""
-    clusters, pairs = _runner("cupy_cluster"), _runner("cupy_pairs")
-    held = clusters.fitting(gpu, size=cluster_size, block=1, shared=clusters.most_shared(gpu))
-    sizes = sorted({*pairs.SIZES, cluster_size}, reverse=True)
-    right = []
-
-    def observe():
-        sweep = pairs.sweep(gpu, sizes, rounds=1, waves=24)
-        right.append(sweep.right)
-        return {**pairs.summary(sweep, sizes, cluster_size), "clusters": held}
-
-    return replace(gpu.observe(observe), verify=lambda: all(right))
-
-
-@probe(
-    "dsm/latency_pair.cu",
-    method=values(["repeat", "sizes", "half", "throttled"], quick=["sizes"]),
-    measures=[
-        *(
-            observed(name=name, unit="cycle/hop")
-            for name in ("latency", "latency_source", "latency_destination", "interval")
-        ),
-        observed(name="within_share", unit="1", better="higher"),
-        observed(name="pairs", unit="1", better="higher"),
-        observed(name="clock", unit="Hz", better="higher"),
-    ],
-    sass={"sm_90+": loop(r"LD\.E\.64", count=16, clocked=True)},
-    needs=[_CLUSTERS],
-)
-def pair_model(gpu, *, method):
-    """What other placements, or a throttled chip, change in mu, in a(source) and in b(destination), at most."""
-    return _runner("pair_models").shift(gpu, method=method)
-
-
 @probe(
     "dsm/access.cu",
     function=list(_ACCESS),
     source=["remote", "own"],
     knobs=["function"],
-    measures=cycles(per="access"),
+    measures=cycles(per="access", within=0.5),
+    budget=0.2,
     sass={"sm_90+": loop(lambda axes: _ACCESS[axes["function"]], count=16, clocked=True)},
     needs=[_CLUSTERS],
 )
@@ -154,7 +58,8 @@ def access(gpu, *, function, source):
     function=list(_SIGNAL),
     bytes=values([4, 16, 1024, 16384], full=[4, 16, 256, 1024, 4096, 16384, 65536], unit="B"),
     knobs=["function"],
-    measures=cycles(per="round trip"),
+    measures=cycles(per="round trip", within=0.5),
+    budget=0.3,
     sass={"sm_90+": loop(lambda axes: _SIGNAL[axes["function"]])},
     needs=[_CLUSTERS],
     where=lambda function, bytes: (function == "bulk") == (bytes >= 16),
@@ -170,7 +75,8 @@ def round_trip(gpu, *, function, bytes):
     cluster_size=values([1, 2, 4, 8, 16], full=range(1, 17), low=1, high=16),
     threads=values([128, 1024], full=[32, 128, 256, 512, 1024]),
     knobs=["function", "cluster_size"],
-    measures=cycles(per="barrier"),
+    measures=cycles(per="barrier", within=0.5),
+    budget=0.2,
     sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
     needs=[_CLUSTERS],
     where=lambda function, cluster_size, threads: (function == "block") == (cluster_size == 1),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import numpy as np
 from gridstone import content, pairs
 from gridstone.declaration import Unavailable
 
-_clusters = content.load_module(Path(__file__).with_name("cupy_cluster.py"))
+_here = Path(__file__)
+_clusters = content.load_module(_here.with_name("cupy_cluster.py"))
+_sweeps = content.load_module(_here.with_name("pair_sweep.py"))
 
 # As the kernel has them.
 PAIR = np.dtype([(n, "u4") for n in ("source", "destination", "size", "short_cycles", "long_cycles", "end")])
@@ -21,62 +24,22 @@ _RING, _SHORT, _LONG = 32, 16, 80
 RESOLUTION = 1 / (_LONG - _SHORT)  # cycles per load: a chain takes whole cycles
 
 SIZES = (16, 8, 4, 2)
-_WAVES = 96  # over the size: how often the clusters of a launch change, so that launches of all sizes take alike
+_WAVES = 96  # over the size: how many launches of clusters of a size there are, so that all sizes take alike
+_FEW_WAVES = 16  # for a look at what the sizes differ by
+_COMING = 3  # times as many clusters as fit come and go ahead of those that measure
+_CALLED = 40  # times as many, where clusters only say which SMs meet
 _LEAVING_NS = 20_000
-_OFTEN = 6
 _ROUNDS = 8
-_MOST_SMS = 4096
+_MOST_GROUPS = 256
 
-
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
-    """Ordered pairs of SMs, in the order in which they were measured, each as often as its SMs met in a cluster.
-
-    latency: cycles per load from `source` to the shared memory of `destination`. size: of the cluster. groups: the SMs
-    that meet each other, which are those of a GPC. right: whether every walk ended where it must.
-    """
-
-    source: Any
-    destination: Any
-    size: Any
-    latency: Any
-    groups: Sequence[tuple[int, ...]]
-    right: bool
-
-    def group(self, sm: int) -> tuple[int, ...]:
-        """The SMs that an SM meets, itself included. Raises Unavailable for one that is in no cluster."""
-        for members in self.groups:
-            if sm in members:
-                return members
-        raise Unavailable(f"SM {sm} ran no block of any cluster")
-
-    def seen_from(self, sm: int) -> list[Any]:
-        """The latencies from an SM to each of its group, in the order of `group`."""
-        mine = self.source == sm
-        there, taken = self.destination[mine], self.latency[mine]
-        return [taken[there == other] for other in self.group(sm)]
-
-    def by_size(self, sizes: Sequence[int]) -> Any:
-        """Median latency of each ordered pair of different SMs (rows) in clusters of each size (columns), else NaN."""
-        apart = self.source != self.destination
-        pair = self.source[apart] * _MOST_SMS + self.destination[apart]
-        names, row = np.unique(pair, return_inverse=True)
-        table = np.full((names.size, len(sizes)), np.nan)
-        for column, size in enumerate(sizes):
-            chosen = self.size[apart] == size
-            rows, taken = row[chosen], self.latency[apart][chosen]
-            order = np.argsort(rows, kind="stable")
-            found, starts = np.unique(rows[order], return_index=True)
-            if found.size:
-                table[found, column] = [np.median(part) for part in np.split(taken[order], starts[1:])]
-        return table
-
-
-_latest: Sweep | None = None
+_latest: Any = None
 _served: set[Hashable] = set()
+_said: dict[tuple[int, ...], list[tuple[dict[int, dict[str, float]], bool]]] = {}
+_heard: Counter[Hashable] = Counter()
+_turns: Any = None
 
 
-def latest(gpu: Any, key: Hashable) -> Sweep:
+def latest(gpu: Any, key: Hashable) -> Any:
     """This process's last sweep, or a new one where `key` has had the last one already.
 
     One sweep measures the pairs of all SMs at once; a cell that is visited again gets another one.
@@ -89,6 +52,24 @@ def latest(gpu: Any, key: Hashable) -> Sweep:
     return _latest
 
 
+def said_by_size(gpu: Any, size: int, key: Hashable) -> tuple[dict[str, float], bool]:
+    """What this process's next sweep that `key` has not had says of a cluster size, and whether it went right.
+
+    Raises Unavailable where no two SMs met in a cluster of that size.
+    """
+    sizes = tuple(sorted({*SIZES, size}, reverse=True))
+    turn = _heard[sizes, key]
+    said = _said.setdefault(sizes, [])
+    if turn == len(said):
+        made = sweep(gpu, sizes, rounds=1, waves=_FEW_WAVES)
+        said.append((_sweeps.summaries(made, sizes), made.right))
+    _heard[sizes, key] += 1
+    summaries, right = said[turn]
+    if size not in summaries:
+        raise Unavailable(f"no two SMs met in a cluster of {size} blocks")
+    return summaries[size], right
+
+
 def sweep(
     gpu: Any,
     sizes: Sequence[int] = SIZES,
@@ -96,80 +77,113 @@ def sweep(
     *,
     waves: int = _WAVES,
     share: float = 1.0,
-    around: Callable[[Callable[[], Any]], Any] = lambda launch: launch(),
-) -> Sweep:
-    """Launches in clusters of the given sizes until every two SMs of a group have met often enough, or `rounds` times.
+    around: Callable[[Callable[[], Any]], Any] = lambda launches: launches(),
+) -> Any:
+    """A Sweep of clusters of the given sizes, until every two SMs of a group met often enough, or `rounds` times.
 
-    A size that the GPU does not hold is left out. waves: over the size, how often the clusters of a launch change.
-    share: of the clusters that fit, how many are there at once. around(launch): makes each launch, with what goes
-    before it. Raises Unavailable where the GPU holds clusters of none of the sizes.
+    Of the clusters of a GPC, one measures at a time: beside others that load, a load takes up to two cycles less. A
+    size that the GPU does not hold is left out. waves: over the size, how many launches of it there are in a round.
+    share: of the clusters that fit, how many measure; below one, none come and go ahead of them. around(launches):
+    makes the launches of one size, with what goes before them. Raises Unavailable where the GPU holds clusters of none
+    of the sizes.
     """
     shared, rng = _clusters.most_shared(gpu), np.random.default_rng()
-    fitting = {size: count for size in sizes if (count := _fitting(gpu, size, shared))}
+    fitting = {size: held for size in sizes if (held := _fitting(gpu, size, shared))}
     if not fitting:
         raise Unavailable("this GPU holds clusters of none of the sizes")
+    turns = in_turns(gpu, shared)
     taken: list[Any] = []
     right = True
     for _ in range(rounds):
-        for size, clusters in fitting.items():
-            times = max(2, waves // size)
-            once, launches = (clusters * times, 1) if share == 1.0 else (max(1, int(clusters * share)), times)
-            for _ in range(launches):
-                found, ended = around(lambda n=once, size=size: _launch(gpu, size, n, shared, rng))
-                taken.append(found)
-                right &= ended
+        for size, held in fitting.items():
+            count, coming = (held, _COMING * held) if share == 1.0 else (max(1, int(share * held)), 0)
+            launch = Launch(size=size, coming=coming, count=count, start=int(rng.integers(_RING)), shared=shared)
+            found = around(lambda launch=launch: launch.pairs(gpu, turns, max(2, waves // launch.size)))
+            taken.append(found)
+            right &= bool((found["end"] == launch.end).all())
         together = np.concatenate(taken)
-        if _complete(together):
+        source, destination = (together[name].astype(np.int64) for name in ("source", "destination"))
+        if _sweeps.complete(source, destination, turns.groups):
             break
-    source, destination = (together[name].astype(np.int64) for name in ("source", "destination"))
-    spent = together["long_cycles"].astype(np.float64) - together["short_cycles"]
-    return Sweep(
+    return _sweeps.Sweep(
         source=source,
         destination=destination,
         size=together["size"].astype(np.int64),
-        latency=spent / (_LONG - _SHORT),
-        groups=pairs.groups(source, destination),
+        latency=(together["long_cycles"].astype(np.float64) - together["short_cycles"]) / (_LONG - _SHORT),
+        groups=turns.groups,
         right=right,
     )
 
 
-def summary(sweep: Sweep, sizes: Sequence[int], size: int) -> dict[str, float]:
-    """What a sweep says of one cluster size: the latencies of its pairs, and what the size adds to the same pairs."""
-    table = sweep.by_size(sizes)
-    column = sizes.index(size)
-    seen = table[np.isfinite(table[:, column]), column]
-    effects, chance = pairs.level_effects(table)
-    return {
-        "latency": float(np.median(seen)),
-        "latency_least": float(seen.min()),
-        "latency_most": float(seen.max()),
-        "latency_effect": float(effects[column]),
-        "p_value": chance,
-        "pairs": float(seen.size),
-    }
+class Turns:
+    """With whom each SM takes turns, and whose turn it is, on the device."""
+
+    def __init__(self, groups: Sequence[tuple[int, ...]]) -> None:
+        self.groups = groups
+        self.group_of_sm = cp.asarray(_sweeps.taking_turns(groups))
+        self.taken = cp.zeros(2 * _MOST_GROUPS, dtype=cp.uint32)
 
 
-def observations(sweep: Sweep, sm: int, slots: int) -> Iterator[dict[str, float]]:
-    """For each time that an SM met its group: the latency to each member, its number, and the median over the others.
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Clusters of `size` blocks: `coming` come and go, and the `count` after them measure from `start` of the ring."""
 
-    A slot beyond the group is infinite, a member that was not met as often NaN.
-    """
-    members, seen = sweep.group(sm), sweep.seen_from(sm)
-    turn = 0
-    while True:
-        latency = np.full(max(slots, len(members)), np.inf)
-        latency[: len(members)] = [one[turn] if turn < one.size else np.nan for one in seen]
-        others = np.array([v for v, member in zip(latency, members, strict=False) if member != sm])
-        known = others[np.isfinite(others)]
-        numbers = np.full(latency.size, np.inf)
-        numbers[: len(members)] = members
-        yield {
-            "latency": float(np.median(known)) if known.size else float("nan"),
-            "gpc": float([m[0] for m in sweep.groups].index(members[0])),
-            **{f"latency_{slot:02d}": float(latency[slot]) for slot in range(slots)},
-            **{f"dst_sm_{slot:02d}": float(numbers[slot]) for slot in range(slots)},
-        }
-        turn += 1
+    size: int
+    coming: int
+    count: int
+    start: int
+    shared: int
+
+    @property
+    def end(self) -> int:
+        """Where every walk must end."""
+        place = self.start
+        for _ in range(2 * _SHORT + _LONG):
+            place = (5 * place + 3) % _RING
+        return place
+
+    def pairs(self, gpu: Any, turns: Turns, times: int) -> Any:
+        """All ordered pairs that so many launches measured, one launch after the other."""
+        found = [self._enqueue(gpu, turns)[1] for _ in range(times)]
+        taken = np.concatenate([one.get().view(PAIR) for one in found])
+        if taken["source"].max() >= _sweeps.MOST_SMS or taken["destination"].max() >= _sweeps.MOST_SMS:
+            raise RuntimeError(f"clusters of {self.size} blocks left no pairs")
+        return taken
+
+    def met(self, gpu: Any, turns: Turns) -> Any:
+        """The SMs of the clusters that came and went: a row per cluster."""
+        return self._enqueue(gpu, turns)[0].get().view(np.uint32).reshape(-1, self.size)
+
+    def _enqueue(self, gpu: Any, turns: Turns) -> tuple[Any, Any]:
+        met = cp.empty(4 * max(1, self.coming * self.size), dtype=cp.uint8)
+        found = cp.empty(max(1, self.count * self.size**2) * PAIR.itemsize, dtype=cp.uint8)
+        gpu.memset(found, 0xFF)
+        gpu.memset(turns.taken, 0)
+        seed = np.uint32(np.random.default_rng().integers(2**32))
+        numbers = [np.uint32(n) for n in (self.start, self.coming, _LEAVING_NS)]
+        _clusters.enqueue(
+            gpu,
+            clusters=self.coming + self.count,
+            size=self.size,
+            block=1,
+            args=[*numbers, seed, met, turns.group_of_sm, turns.taken, found],
+            shared=self.shared,
+        )
+        return met, found
+
+
+def in_turns(gpu: Any, shared: int) -> Turns:
+    """The groups of SMs that meet in clusters, which are the same for as long as this process lives."""
+    global _turns
+    if _turns is None:
+        nobody, together = Turns([]), []
+        for size in SIZES:
+            if held := _fitting(gpu, size, shared):
+                called = Launch(size=size, coming=_CALLED * held, count=0, start=0, shared=shared)
+                met = called.met(gpu, nobody).astype(np.int64)
+                together.append(np.stack([np.repeat(met[:, 0], size), met.ravel()]))
+        _turns = Turns(pairs.groups(*np.concatenate(together, axis=1)))
+    return _turns
 
 
 def _fitting(gpu: Any, size: int, shared: int) -> int:
@@ -177,35 +191,3 @@ def _fitting(gpu: Any, size: int, shared: int) -> int:
         return int(_clusters.fitting(gpu, size=size, block=1, shared=shared))
     except Unavailable:
         return 0
-
-
-def _launch(gpu: Any, size: int, clusters: int, shared: int, rng: Any) -> tuple[Any, bool]:
-    """All ordered pairs of so many clusters, and whether each walk ended where it must."""
-    found = cp.empty(clusters * size * size * PAIR.itemsize, dtype=cp.uint8)
-    gpu.memset(found, 0xFF)
-    start = int(rng.integers(_RING))
-    seed = np.uint32(rng.integers(2**32))
-    _clusters.enqueue(
-        gpu,
-        clusters=clusters,
-        size=size,
-        block=1,
-        args=[np.uint32(start), np.uint32(_LEAVING_NS), seed, found],
-        shared=shared,
-    )
-    gpu.synchronize()
-    taken = found.get().view(PAIR)
-    if taken["source"].max() >= _MOST_SMS or taken["destination"].max() >= _MOST_SMS:
-        raise RuntimeError(f"clusters of {size} blocks left no pairs")
-    end = start
-    for _ in range(2 * _SHORT + _LONG):
-        end = (5 * end + 3) % _RING
-    return taken, bool((taken["end"] == end).all())
-
-
-def _complete(taken: Any) -> bool:
-    """Whether every two SMs of a group met at least so often."""
-    source, destination = taken["source"].astype(np.int64), taken["destination"].astype(np.int64)
-    wanted = sum(len(members) ** 2 for members in pairs.groups(source, destination))
-    _, count = np.unique(source * _MOST_SMS + destination, return_counts=True)
-    return bool(count.size == wanted and count.min() >= _OFTEN)

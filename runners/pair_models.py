@@ -14,7 +14,7 @@ from gridstone.clock import Work
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
 _SIDE = 8192  # of the square matrices whose products draw all the power that the chip may: 1.5 ms each
-_FIRST, _AGAIN = 500, 40  # products ahead of a sample's first launch, until the power cap holds, and of any other
+_FIRST, _AGAIN = 400, 16  # products ahead of the first launches, until the power cap holds, and of any others
 
 
 def shift(gpu: Any, *, method: str) -> Work:
@@ -22,7 +22,7 @@ def shift(gpu: Any, *, method: str) -> Work:
 
     repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
     as many clusters at once as fit, so that GPCs are filled otherwise. throttled: most of a second of all the power
-    that the chip can draw goes ahead of the first launch of each sample, a twentieth of a second ahead of any other.
+    that the chip can draw goes ahead of the first launches, some hundredths of a second ahead of any others.
     """
     usual, right = _sweeps.latest(gpu, method), []
     stamps = _Clock(gpu)
@@ -37,13 +37,14 @@ def shift(gpu: Any, *, method: str) -> Work:
             around=stamps.heated if method == "throttled" else stamps.plain,
         )
         right.append(usual.right and other.right)
-        one, two = (_apart(sweep) for sweep in (usual, other))
-        found = pairs.compared(one, two, resolution=_sweeps.RESOLUTION)
+        found = pairs.compared(usual.apart(), other.apart(), resolution=_sweeps.RESOLUTION)
         return {
             "latency": found.level,
             "latency_source": found.source,
             "latency_destination": found.destination,
-            "interval": found.interval,
+            "interval_level": found.interval_level,
+            "interval_effect": found.interval_effect,
+            "interval_change": found.interval_change,
             "within_share": found.within,
             "pairs": float(found.pairs),
             "clock": stamps.hz(),
@@ -53,43 +54,32 @@ def shift(gpu: Any, *, method: str) -> Work:
     return replace(work, verify=lambda: all(right))
 
 
-def _apart(sweep: Any) -> pairs.Table:
-    """The median latency of each ordered pair of different SMs."""
-    apart = sweep.source != sweep.destination
-    size = int(max(sweep.source.max(), sweep.destination.max())) + 1
-    names, row = np.unique(sweep.source[apart] * size + sweep.destination[apart], return_inverse=True)
-    order = np.argsort(row, kind="stable")
-    starts = np.searchsorted(row[order], np.arange(1, names.size))
-    medians = np.array([np.median(part) for part in np.split(sweep.latency[apart][order], starts)])
-    return pairs.Table(source=names // size, destination=names % size, value=medians)
-
-
 class _Clock:
-    """Launches with a stamp of the SM's clocks before and after each, and power drawn ahead of it or not."""
+    """Launches with a stamp of the SM's clocks before and after them, and power drawn ahead of them or not."""
 
     def __init__(self, gpu: Any) -> None:
         self._gpu, self._seen = gpu, []
         self._matrices: Any = None
         self._cold = True
 
-    def plain(self, launch: Any) -> Any:
-        """What the launch returns."""
+    def plain(self, launches: Any) -> Any:
+        """What the launches return."""
         self._gpu.bench.stamp(0)
-        found = launch()
+        found = launches()
         self._gpu.bench.stamp(1)
         before, after = self._gpu.bench.stamps(2)
         if before["smid"] == after["smid"] and after["g0"] > before["g0"]:
             self._seen.append((int(after["c0"]) - int(before["c0"])) / (int(after["g0"]) - int(before["g0"])) * 1e9)
         return found
 
-    def heated(self, launch: Any) -> Any:
-        """The same right behind launches that draw all the power they can."""
+    def heated(self, launches: Any) -> Any:
+        """The same right behind products that draw all the power they can."""
         if self._matrices is None:
             self._matrices = self._random()
         for _ in range(_FIRST if self._cold else _AGAIN):
             self._gpu.cp.matmul(*self._matrices[:2], out=self._matrices[2])
         self._cold = False
-        return self.plain(launch)
+        return self.plain(launches)
 
     def _random(self) -> Any:
         """Two matrices of normal numbers and room for their product, in half precision."""
@@ -100,7 +90,6 @@ class _Clock:
         return halves
 
     def hz(self) -> float:
-        """The median SM clock during the launches since the last call, after which the chip is taken to be cold."""
-        self._cold = True
+        """The median SM clock during the launches since the last call."""
         seen, self._seen = self._seen, []
         return float(np.median(seen)) if seen else float("nan")

@@ -55,12 +55,13 @@ def unmoved(rows):
 
 
 def changes(rows):
-    """What a second sweep changes in the model, beside the interval of its parameters."""
+    """What a second sweep changes in the model, beside the intervals of the model's own parameters."""
     names = {
         "latency": "level",
         "latency_source": "a source",
         "latency_destination": "a destination",
-        "interval": "interval of an effect",
+        "interval_level": "interval of a level",
+        "interval_effect": "interval of an effect",
     }
     entries = [
         Dot(
@@ -68,7 +69,7 @@ def changes(rows):
             value=row["value"],
             lo=row["lo"],
             hi=row["hi"],
-            group="interval" if metric == "interval" else "change",
+            group="interval" if metric.startswith("interval") else "change",
             flawed=row["status"] != "ok",
         )
         for method in _METHODS
@@ -78,7 +79,10 @@ def changes(rows):
     if not entries:
         return []
     svg = dots(entries, x=Scale(label="cycles", start=0), alt="What a second sweep changes in the model of pairs")
-    caption = "The largest change of each kind of parameter in a second sweep, and half the 95 % interval of an effect."
+    caption = (
+        "The largest change of each kind of parameter in a second sweep, on the pairs that both have, and half the 95 "
+        "% intervals of the parameters themselves."
+    )
     return [Panel(svg=svg, caption=caption)]
 
 

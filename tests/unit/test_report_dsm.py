@@ -68,7 +68,7 @@ def other_cells() -> Cells:
                 axes = {"function": function, "pattern": pattern, "cluster_size": size, "bytes": bytes}
                 yield "dsm/write_throughput", axes, [truth("bandwidth_sm", "B/cycle", 20.0 - size, "higher")]
     for method, mhz in (("repeat", 1980), ("sizes", 1980), ("throttled", 1500)):
-        shifts = {"latency": 0.01, "latency_source": 0.02, "latency_destination": 0.03, "interval": 0.04}
+        shifts = {"latency": 0.01, "latency_source": 0.02, "latency_destination": 0.03, "interval_level": 0.04}
         truths = [truth(name, "cycle/hop", shift) for name, shift in shifts.items()]
         truths += [truth("within_share", "1", 0.97, "higher"), truth("clock", "Hz", mhz * 1e6, "higher")]
         yield "dsm/pair_model", {"method": method}, truths
