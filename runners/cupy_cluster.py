@@ -13,12 +13,10 @@ from cuda.bindings import driver
 from cuda.core import LaunchConfig, launch
 
 from gridstone import content
-from gridstone.clock import CycleClock, Work
+from gridstone.clock import Work
 from gridstone.declaration import Samples, Unavailable
 
-_PLACES = 16  # of clusters, over which the samples of a chain are means
-
-_averages = content.load_module(Path(__file__).with_name("averages.py"))
+_placed = content.load_module(Path(__file__).with_name("placed_chains.py"))
 
 
 def most_shared(gpu: Any) -> int:
@@ -89,39 +87,25 @@ def chain(
 ) -> Work:
     """A chain in one cluster, timed by the SM of the thread that writes the Stamp, as a slope over two lengths.
 
-    What it takes depends on the SMs that it runs on, so each sample is the mean over places all over the GPU: clusters
-    are launched that fill it, and one after the other works while the rest leave at once.
+    Clusters are launched that fill the GPU, and one of them works while the rest leave at once (placed_chains.py).
     The kernel's last three parameters, the number of the cluster that works, the length and the Stamp, are added to
     args. expect(length): the `result` of a launch. compiled: the kernel says itself how large its cluster is.
     verify(): what else there is to check.
     """
     held = min(fitting(gpu, size=size, block=block, shared=shared), gpu.multiprocessors // size)
-    places = np.unique(np.linspace(0, held - 1, _PLACES).astype(np.uint32))
-    launched: list[int] = []
-    launches = 0
-    right: list[bool] = []
 
-    def run(length: int, slot: int) -> None:
-        nonlocal launches
-        chosen = places[launches // 2 % places.size]  # both lengths of a pair in the same place
-        launches += 1
-        launched.append(length)
-        passed = [*args, chosen, np.uint32(length), gpu.bench.slot(slot)]
+    def run(place: int, length: int, stamp: int) -> None:
+        passed = [*args, np.uint32(place), np.uint32(length), stamp]
         if compiled:
             config = LaunchConfig(grid=held * size, block=block, shmem_size=shared)
             launch(gpu.core_stream, config, gpu.kernel, *map(_argument, passed))
         else:
             enqueue(gpu, clusters=held, size=size, block=block, args=passed, shared=shared)
 
-    def stamps(count: int) -> Any:
-        taken = gpu.bench.stamps(count)
-        right.append([int(v) for v in taken["result"]] == [expect(length) for length in launched])
-        launched.clear()
-        return taken
-
-    clock = CycleClock(launch=run, stamps=stamps, lengths=lengths, multiprocessors=gpu.multiprocessors)
-    one = Work(clock=clock, poison=poison, verify=lambda: all(right) and (verify is None or verify()))
-    return _averages.averaged(one, places.size)
+    work: Work = _placed.chain(
+        gpu, launch=run, lengths=lengths, expect=expect, places=held, poison=poison, verify=verify
+    )
+    return work
 
 
 def fill(

@@ -10,17 +10,30 @@ import numpy as np
 from gridstone import content
 from gridstone.clock import Work
 
-_chains = content.load_module(Path(__file__).with_name("known_chains.py"))
+_here = Path(__file__)
+_chains = content.load_module(_here.with_name("known_chains.py"))
+_placed = content.load_module(_here.with_name("placed_chains.py"))
+_clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _LINE = 128
-_BITS = 13  # 8192 lines, a contiguous MiB: L2 spreads it over all its slices alike
+_LINES = 64  # of a launch of a barrier of blocks: with those of a launch per SM, L2 spreads them over all its slices
 
 
 def fence(gpu: Any, *, stores: bool) -> Work:
-    """Work of contention/fence: the last store of a chain must be seen."""
-    memory = gpu.alloc(16 * _LINE).view(np.uint32)
+    """Work of contention/fence, on one SM at a time: the last store of a chain must be seen."""
+    memory, shared = gpu.alloc(16 * _LINE).view(np.uint32), _clusters.most_shared(gpu)
     gpu.memset(memory, 0)
-    work: Work = _chains.chain(
-        gpu, args=lambda length: [memory], ends=lambda length: length - 1 if stores else 0, lengths=(32, 1056)
+    gpu.allow(gpu.kernel, shared)  # so that each SM has one block
+
+    def launch(place: int, length: int, stamp: int) -> None:
+        args = [memory, np.uint32(place), np.uint32(length), stamp]
+        gpu.enqueue(gpu.kernel, gpu.multiprocessors, 1, args, shared)
+
+    work: Work = _placed.chain(
+        gpu,
+        launch=launch,
+        lengths=(16, 48),
+        expect=lambda length: length - 1 if stores else 0,
+        places=gpu.multiprocessors,
     )
     return work
 
@@ -40,14 +53,25 @@ def barrier(gpu: Any, *, function: str, warps: int) -> Work:
 
 
 def grid_barrier(gpu: Any, *, count: int) -> Work:
-    """Work of contention/grid_barrier: each counts on the next line, so that all of them are in a sample."""
-    arrived, passed = gpu.alloc(_LINE << _BITS), 0
+    """Work of contention/grid_barrier: each SM is in each part once in a sample, on lines that no other launch uses.
+
+    Blocks are dealt to SMs in one order, from one GPC after the other; it may begin with another GPC the next time. The
+    blocks that meet lie spread over that order, and the next launch has the next ones: so a sample is the same wherever
+    the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are.
+    """
+    grid, shared = gpu.multiprocessors, _clusters.most_shared(gpu)
+    arrived, passed = gpu.alloc(grid * _LINES * _LINE), [0] * grid
     gpu.memset(arrived, 0)
+    gpu.allow(gpu.kernel, shared)  # so that each SM has one block
+    factor = pow(_placed.spread(grid), -1, grid)  # of the block, for its turn
 
-    def args(length: int) -> list[Any]:
-        nonlocal passed
-        first, passed = passed, passed + length
-        return [arrived, np.uint32(_BITS), np.uint32(first)]
+    def launch(place: int, length: int, stamp: int) -> None:
+        lines = arrived[place * _LINES * _LINE : (place + 1) * _LINES * _LINE]
+        numbers = [np.uint32(n) for n in (_LINES.bit_length() - 1, passed[place], count, factor, place, length)]
+        passed[place] += length
+        gpu.enqueue(gpu.kernel, grid, 1, [lines, *numbers, stamp], shared)
 
-    work: Work = _chains.chain(gpu, args=args, ends=lambda length: length, lengths=(64, 64 + (1 << _BITS)), grid=count)
+    work: Work = _placed.chain(
+        gpu, launch=launch, lengths=(_LINES, 2 * _LINES), expect=lambda length: length, places=grid
+    )
     return work

@@ -1,6 +1,8 @@
-// Measures: cycles from a signal to another block of the cluster until its answer is seen, by the way that carries both.
-// Could fool it: an answer seen before its signal (each waits for the number, or the phase, of its round); data that did
-// not come along (the last ones are compared).
+// Measures: cycles from a signal to another block of the cluster until its answer is seen, by the way that carries
+// both.
+// Could fool it: an answer seen before its signal (each waits for the number, or the phase, of its round); data that
+// did not come along (the last ones are compared); rounds that keep step with the loops that wait for them (each begins
+// after another pause, and the clock is read around it alone).
 // SASS: one ST, ST.ASYNC, bulk copy or arrival at a remote mbarrier per iteration, in the loop between the clock reads.
 #include "clock.cuh"
 #include "cluster.cuh"
@@ -10,6 +12,7 @@ extern __shared__ __align__(128) unsigned char memory[];  // the mbarrier, the w
 #define BARRIER 0
 #define WORD 16
 #define BUFFER 128
+#define FIRST 4  // rounds that bring the code into the instruction cache
 
 // Has the phase of that parity ended? Waits for a while in hardware.
 __device__ __forceinline__ bool ended(unsigned barrier, unsigned parity) {
@@ -69,8 +72,17 @@ __device__ __forceinline__ unsigned receive(unsigned own, unsigned round, unsign
     return word;
 }
 
-// Clusters of two blocks, of which number `chosen` works, one thread of each block. `data`: the `bytes` of the buffer; `arrived` gets what came back. result: the sum of
-// the words that rank 0 received.
+// Pass some cycles, other ones for each `mixed`; returns what only they can make.
+__device__ __forceinline__ unsigned pause(unsigned mixed) {
+    unsigned x = mixed;
+#pragma unroll 1
+    for (unsigned left = mixed >> 26; left; --left) asm volatile("mad.lo.u32 %0, %0, %0, 1;" : "+r"(x));
+    return x;
+}
+
+// Clusters of two blocks, of which number `chosen` works, one thread of each block. `data`: the `bytes` of the buffer;
+// `arrived` gets what came back. result: the sum of the words that rank 0 received. c1 - c0: the cycles of all rounds
+// but the first ones, without the pauses between them and without what reading the clock twice takes.
 extern "C" __global__ void probe(const uint4* data, uint4* arrived, unsigned bytes, unsigned chosen, unsigned rounds,
                                  Stamp* out) {
     if (cluster_id() != chosen) return;
@@ -92,22 +104,33 @@ extern "C" __global__ void probe(const uint4* data, uint4* arrived, unsigned byt
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");  // the bulk copy reads what was just written
     __syncthreads();
     cluster_sync();
-    if (threadIdx.x == 0) {
-        if (rank == 1) receive(own, 1, bytes);
-        u64 sum = 0;
+    const unsigned last = FIRST + rounds;
+    if (threadIdx.x == 0 && rank == 1) {
+        receive(own, 1, bytes);
+#pragma unroll 1
+        for (unsigned round = 1; round < last; ++round) {
+            send(own, other, round, bytes, rank);
+            receive(own, round + 1, bytes);
+        }
+        send(own, other, last, bytes, rank);
+    } else if (threadIdx.x == 0) {
+        u64 sum = 0, spent = 0;
         const u64 g0 = globaltimer_now();
         const u64 c0 = clock_after(sum);
+        unsigned mixed = (unsigned)(c0 ^ g0) * 0x9e3779b1u;
 #pragma unroll 1
-        for (unsigned round = 1; round <= rounds; ++round) {
+        for (unsigned round = 1; round <= last; ++round) {
+            mixed = mixed * 1664525u + 1013904223u;  // Press et al., "Numerical Recipes", 7.1
+            const u64 before = clock_after(pause(mixed));
             send(own, other, round, bytes, rank);
-            sum += receive(own, round + rank, bytes);
+            const unsigned word = receive(own, round, bytes);
+            const u64 after = clock_after(word);
+            const u64 trip = after - before - (clock_after(word) - after);
+            if (round > FIRST) spent += trip;
+            sum += word;
         }
-        const u64 c1 = clock_after(sum);
         const u64 g1 = globaltimer_now();
-        if (rank == 0) {
-            send(own, other, rounds + 1, bytes, rank);  // rank 1 waits for one signal more
-            *out = Stamp{c0, c1, g0, g1, sum, smid(), 0};
-        }
+        *out = Stamp{c0, c0 + spent, g0, g1, sum, smid(), 0};
     }
     __syncthreads();
     cluster_sync();

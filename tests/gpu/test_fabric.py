@@ -14,7 +14,8 @@ Measure = Callable[..., pd.DataFrame]
 pytestmark = pytest.mark.timeout(900)  # the standard profile of four families is in the first test
 
 FAMILIES = ("dsm", "tma", "cache", "contention")
-OF_THE_PROCESS = ("contention/fence_system",)  # a process has its own value, a tenth from the next one's
+# A CUDA context has its own values: half the GPCs are up to 150 cycles further from something than the other half.
+OF_THE_CONTEXT = ("contention/fence_system",)
 NOTHING_TO_BE_HAD = "this SM meets fewer than"
 
 
@@ -35,7 +36,7 @@ def test_every_cell_is_verified_and_within_its_limit(fabric: pd.DataFrame) -> No
 
 def test_every_latency_is_known_within_half_a_cycle(fabric: pd.DataFrame) -> None:
     latencies = fabric[fabric["unit"].str.startswith("cycle") & fabric["value"].notna()]
-    latencies = latencies[~latencies["probe"].isin(OF_THE_PROCESS)]
+    latencies = latencies[~latencies["probe"].isin(OF_THE_CONTEXT)]
     half = (latencies["hi"] - latencies["lo"]) / 2
     wide = latencies.assign(half=half)[half > 0.5].groupby(["probe", "metric"])["half"].describe()
     assert wide.empty, wide.to_string()
@@ -52,11 +53,11 @@ def test_the_pairs_of_sms_are_additive(fabric: pd.DataFrame) -> None:
 def test_neither_placement_nor_throttling_moves_the_pair_model(fabric: pd.DataFrame, method: str) -> None:
     found = {
         metric: measured(fabric, "dsm/pair_model", metric, method=method)["value"].iloc[0]
-        for metric in ("latency", "interval", "within_share", "pairs", "clock")
+        for metric in ("latency", "interval_level", "within_share", "pairs")
     }
     assert found["pairs"] > 0
-    assert found["latency"] <= found["interval"]
-    assert found["within_share"] >= 0.9  # of 95 % intervals
+    assert found["latency"] <= found["interval_level"]
+    assert found["within_share"] >= 0.95
 
 
 def test_the_throttled_sweep_ran_at_a_lower_clock(fabric: pd.DataFrame) -> None:

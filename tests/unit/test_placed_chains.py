@@ -1,0 +1,76 @@
+"""Chains at one place at a time: a sample is the mean over all places, at each of which both lengths run."""
+
+from __future__ import annotations
+
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gridstone.clock import STAMP
+from gridstone.content import folder, load_module
+
+HZ = 2e9
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    return load_module(folder("runners") / "placed_chains.py")
+
+
+class Gpu:
+    """A GPU whose chains take 100 + place cycles a step and 40 to begin; the time between launches is a millisecond."""
+
+    multiprocessors = 8
+
+    def __init__(self) -> None:
+        self.bench = SimpleNamespace(slot=lambda number: number, stamps=self.stamps)
+        self.memory = np.zeros(64, STAMP)
+        self.places: list[int] = []
+        self.now = 0.0
+        self.fault = 0
+
+    def launch(self, place: int, length: int, slot: int) -> None:
+        self.places.append(place)
+        self.now += 1e-3
+        begin, spent = round(self.now * HZ), 40 + length * (100 + place)
+        self.memory[slot] = (begin, begin + spent, round(self.now * 1e9), 0, length + self.fault, place, 0)
+
+    def stamps(self, count: int) -> np.ndarray:
+        return self.memory[:count].copy()
+
+
+def test_a_sample_is_the_mean_over_all_places(module: ModuleType) -> None:
+    gpu = Gpu()
+    work = module.chain(gpu, launch=gpu.launch, lengths=(16, 80), expect=lambda length: length, places=12)
+    taken = work.clock.take(3)
+    visited = np.array(gpu.places).reshape(3, 12, 2)
+    assert (visited[..., 0] == visited[..., 1]).all()  # both lengths at one place
+    assert [sorted(sample) for sample in visited[..., 0].tolist()] == 3 * [list(range(12))]
+    assert taken.cycles == pytest.approx(3 * [100 + 5.5])
+    assert taken.sm_hz == pytest.approx(HZ) and taken.seconds == pytest.approx(taken.cycles / HZ)
+    assert work.verify()
+
+
+def test_a_wrong_result_at_any_place_is_told(module: ModuleType) -> None:
+    gpu = Gpu()
+    work = module.chain(gpu, launch=gpu.launch, lengths=(16, 80), expect=lambda length: length, places=3)
+    gpu.fault = 1
+    work.clock.take(1)
+    gpu.fault = 0
+    work.clock.take(1)
+    assert not work.verify()
+    right = module.chain(gpu, launch=gpu.launch, lengths=(16, 80), expect=lambda n: n, places=3, verify=lambda: False)
+    right.clock.take(1)
+    assert not right.verify()
+
+
+@pytest.mark.parametrize("places", [1, 2, 66, 78, 108, 114, 132, 148])
+def test_turns_lie_evenly_over_all_places(module: ModuleType, places: int) -> None:
+    step = module.spread(places)
+    assert sorted(turn * step % places for turn in range(places)) == list(range(places))
+    for few in (4, 8, 32):
+        if few <= places // 2:
+            taken = np.sort(np.arange(few) * step % places)
+            gaps = np.diff([*taken, taken[0] + places])
+            assert gaps.max() <= 3 * places / few
