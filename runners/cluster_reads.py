@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
 _WORD = 0xFFFFFFFF
+_ONE_SIDED = ("all_to_one", "broadcast")
 
 
 def workers(pattern: str, size: int) -> int:
@@ -17,21 +18,16 @@ def workers(pattern: str, size: int) -> int:
 
 
 @functools.cache
-def reads(pattern: str, size: int, warps: int, rounds: int) -> NDArray[np.uint64]:
+def reads(pattern: str, size: int, warps: int, rounds: int) -> Words:
     """How often each warp of each rank reads from each rank, in even and in odd rounds: (2, rank, warp, from rank)."""
-    counts = np.zeros((2, size, warps, size), np.uint64)
-    hops = _hops(pattern, size, warps, rounds)
-    for rank in range(size):
-        if pattern in ("all_to_one", "broadcast") and (rank == 0) != (pattern == "all_to_one"):
-            continue
-        fixed = {"pair": rank ^ 1, "ring": (rank + 1) % size, "broadcast": 0}.get(pattern)
-        for parity in (0, 1):
-            rows = hops[parity::2]
-            for warp in range(warps):
-                if fixed is None:
-                    counts[parity, rank, warp] = np.bincount((rank + rows[:, warp]) % size, minlength=size)
-                else:
-                    counts[parity, rank, warp, fixed] = len(rows)
+    working = [rank for rank in range(size) if pattern not in _ONE_SIDED or (rank == 0) == (pattern == "all_to_one")]
+    ranks, hops = np.array(working)[:, None, None], _hops(pattern, size, warps, rounds)
+    fixed = {"pair": ranks ^ 1, "ring": (ranks + 1) % size, "broadcast": 0 * ranks}.get(pattern)
+    there = np.broadcast_to((ranks + hops) % size if fixed is None else fixed, (ranks.size, rounds, warps))
+    counts = np.zeros((2, size, warps, size), np.uint32)
+    place = (ranks * warps + np.arange(warps)) * size + there
+    for parity in (0, 1):
+        counts[parity] = np.bincount(place[:, parity::2].ravel(), minlength=counts[0].size).reshape(counts[0].shape)
     return counts
 
 
@@ -40,12 +36,11 @@ def sums(words: Words, factors: Words, *, pattern: str, size: int, threads: int,
 
     words: what a block holds for a factor of one, in the order of its bytes. factors: of each block.
     """
-    per_thread = words.reshape(unroll, threads, -1).sum(axis=(0, 2), dtype=np.uint64) & _WORD
-    swapped = per_thread.reshape(-1, 2, 32)[:, ::-1].ravel()  # in odd rounds the warps of a pair change places
-    counts = reads(pattern, size, threads // 32, rounds)
-    clusters = factors.reshape(-1, size).astype(np.uint64)
-    even, odd = (np.repeat(np.einsum("rwt,ct->crw", part, clusters) & _WORD, 32, axis=2) for part in counts)
-    return ((even * per_thread + odd * swapped) & _WORD).astype(np.uint32).reshape(-1, threads)
+    per_thread = words.reshape(unroll, threads, -1).sum(axis=(0, 2), dtype=np.uint32).reshape(-1, 32)
+    swapped = per_thread.reshape(-1, 2, 32)[:, ::-1].reshape(-1, 32)  # in odd rounds warps of a pair change places
+    counts, clusters = reads(pattern, size, threads // 32, rounds), factors.reshape(-1, size)
+    even, odd = ((clusters @ part.reshape(-1, size).T).reshape(-1, threads // 32, 1) for part in counts)
+    return (even * per_thread + odd * swapped).reshape(-1, threads)
 
 
 def _hops(pattern: str, size: int, warps: int, rounds: int) -> NDArray[np.int64]:

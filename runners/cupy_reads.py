@@ -13,7 +13,7 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _reads = content.load_module(_here.with_name("cluster_reads.py"))
-_BYTES = 12_000_000  # that each block reads per launch, so that a launch takes some 400 us
+_BYTES = 8_000_000  # that each block reads per launch, so that a launch takes some 300 us
 
 
 def work(gpu: Any, *, pattern: str, cluster_size: int, vector: int, unroll: int, warps: int) -> Work:

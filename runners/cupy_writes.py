@@ -13,7 +13,7 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _writes = content.load_module(_here.with_name("cluster_writes.py"))
-_LAPS = 16
+_LAPS = 8
 
 
 def work(gpu: Any, *, function: str, pattern: str, cluster_size: int, bytes: int) -> Work:
