@@ -1,4 +1,5 @@
-// Measures: how fast keys are counted into bins that lie in each block's shared memory, spread over a cluster's, or in L2.
+// Measures: how fast keys are counted into bins that lie in each block's shared memory, spread over a cluster's, or in
+// L2.
 // Could fool it: counts that are lost or counted twice (all bins are compared); blocks that are not resident at once.
 // SASS: 8 atomics without return per iteration: of shared memory (ATOMS), generic (ATOM) or of global memory (REDG).
 #include "cluster.cuh"
@@ -18,8 +19,10 @@ __device__ __forceinline__ void count(unsigned key, unsigned bins, unsigned shar
 #endif
 }
 
-// keys: `quads` times four, a multiple of two per thread of each block. total: `bins` counts, zero before. Each block of a cluster has 2^share_bits of the bins.
-extern "C" __global__ void probe(const uint4* keys, unsigned quads, unsigned bins, unsigned share_bits, unsigned* total) {
+// keys: `quads` times four, a multiple of two per thread of each block. total: `bins` counts, zero before. Each block
+// of a cluster has 2^share_bits of the bins.
+extern "C" __global__ void probe(const uint4* keys, unsigned quads, unsigned bins, unsigned share_bits,
+                                 unsigned* total) {
     const unsigned own = shared_address(counts), share = 1u << share_bits;
 #if !defined(METHOD_GLOBAL)
     for (unsigned i = threadIdx.x; i < share; i += blockDim.x) counts[i] = 0;

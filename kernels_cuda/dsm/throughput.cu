@@ -1,6 +1,7 @@
 // Measures: bytes per clock that the SMs of clusters read out of each other's shared memory, all warps at work.
-// Could fool it: the own block's memory behind the address, or another one than meant (what each block holds is a multiple of
-// its own odd factor, and sums are compared); clusters that wait for others to end (each block stamps its stretch).
+// Could fool it: the own block's memory behind the address, or another one than meant (what each block holds is a
+// multiple of its own odd factor, and sums are compared); clusters that wait for others to end (each block stamps its
+// stretch).
 // SASS: UNROLL generic LD of VECTOR bytes per iteration.
 #include "clock.cuh"
 #include "cluster.cuh"
@@ -33,7 +34,7 @@ extern __shared__ __align__(1024) unsigned staged[];
     }
 #endif
 
-// The rank that a warp reads from in one round; `hop` goes round 1 to size - 1. bench/dsm.py has the same.
+// The rank that a warp reads from in one round; `hop` goes round 1 to size - 1. runners/cluster_reads.py has the same.
 __device__ __forceinline__ unsigned target(unsigned rank, unsigned size, unsigned warp, unsigned round, unsigned hop) {
 #if defined(PATTERN_PAIR)
     return rank ^ 1;

@@ -1,6 +1,7 @@
-// Measures: bytes per clock that the SMs of clusters write into each other's shared memory: by stores, st.async, bulk copies.
-// Could fool it: writes still under way at the end (each lap ends with a barrier of the cluster, or when the mbarrier has
-// counted every byte); a write that went elsewhere (what each block holds at the end is summed up and compared).
+// Measures: bytes per clock that the SMs of clusters write into each other's shared memory: by stores, st.async, bulk
+// copies.
+// Could fool it: writes still under way at the end (each lap ends with a barrier of the cluster, or when the mbarrier
+// has counted every byte); a write that went elsewhere (what each block holds at the end is summed up and compared).
 // SASS: UNROLL ST (.64, .128) or STAS per iteration, or one UBLKCP.S.S.
 #include "clock.cuh"
 #include "cluster.cuh"
@@ -66,15 +67,16 @@ __device__ __forceinline__ void expect(unsigned barrier, unsigned bytes) {
 __device__ __forceinline__ void wait(unsigned barrier, unsigned parity) {
     asm volatile(
         "{\n\t.reg .pred done;\n"
-        "again:\n\tmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n\t@!done bra again;\n\t}" ::"r"(
-            barrier),
+        "again:\n\tmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n\t"
+        "@!done bra again;\n\t}" ::"r"(barrier),
         "r"(parity)
         : "memory");
 }
 
-// `laps` of `rounds` (a multiple of UNROLL). In a round, each thread writes one place of its rank's slot in another block's
-// inbox, in four rounds four places: of stores to one the assembler leaves the last. By bulk copies, one thread of the block fills that slot. A block receives `received` bytes a lap from those that
-// write, less than 2^20. sums[block * THREADS + thread]: its words of the whole inbox.
+// `laps` of `rounds` (a multiple of UNROLL). In a round, each thread writes one place of its rank's slot in another
+// block's inbox, in four rounds four places: of stores to one the assembler leaves the last. By bulk copies, one thread
+// of the block fills that slot. A block receives `received` bytes a lap from those that write, less than 2^20.
+// sums[block * THREADS + thread]: its words of the whole inbox.
 extern "C" __global__ void __launch_bounds__(THREADS)
     probe(unsigned seed, unsigned laps, unsigned rounds, unsigned received, unsigned* sums, Stamp* out) {
     const unsigned rank = cluster_rank(), size = cluster_size(), thread = threadIdx.x, warp = thread / 32;
@@ -110,8 +112,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             for (unsigned round = 0; round < rounds; ++round) {
                 const unsigned there = target(rank, size, 0, round);
                 asm volatile(
-                    "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                        mapped(own + rank * SLOT, there)),
+                    "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes"
+                    " [%0], [%1], %2, [%3];" ::"r"(mapped(own + rank * SLOT, there)),
                     "r"(outbox), "r"(SLOT), "r"(mapped(barrier, there))
                     : "memory");
             }

@@ -8,7 +8,7 @@ constexpr int READINGS = 16;    // some hundred cycles in all
 constexpr int PATIENCE = 4096;  // readings within which a timer of steps of 1 us has moved on
 
 // The cycle counter and the timer of one moment: of the readings that saw the timer step on, the one with the least
-// cycles around it. c0 is the middle of those, c1 the counter behind it: 2 (c1 - c0) is how far both may be apart.
+// cycles around it. c0 is the middle of those cycles, c1 their end: the two clocks were read within 2 (c1 - c0).
 extern "C" __global__ void stamp(Stamp* out) {
     u64 narrowest = ~0ull, cycles = 0, time = 0, last = globaltimer_now();
     bool stepped = false;
