@@ -103,6 +103,7 @@ def latency_by_size(gpu, *, cluster_size):
     ],
     sass=_LOADS,
     needs=[_CLUSTERS],
+    budget=0.3,
 )
 def pair_model(gpu, *, method):
     """What other placements, or a throttled chip, change in mu, in a(source) and in b(destination), at most."""

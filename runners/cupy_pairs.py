@@ -29,7 +29,7 @@ _FEW_WAVES = 16  # for a look at what the sizes differ by
 _COMING = 3  # times as many clusters as fit come and go ahead of those that measure
 _CALLED = 40  # times as many, where clusters only say which SMs meet
 _LEAVING_NS = 20_000
-_ROUNDS = 8
+_ROUNDS = 5
 _MOST_GROUPS = 256
 
 _latest: Any = None

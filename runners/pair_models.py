@@ -14,14 +14,14 @@ from gridstone.clock import Work
 _sweeps = content.load_module(Path(__file__).with_name("cupy_pairs.py"))
 _OTHER_SIZES = (7, 6, 5, 3)
 _SIDE = 8192  # of the square matrices whose products draw all the power that the chip may: 1.5 ms each
-_FIRST, _AGAIN = 400, 16  # products ahead of the first launches, until the power cap holds, and of any others
+_FIRST, _AGAIN = 300, 16  # products ahead of the first launches, until the power cap holds, and of any others
 
 
 def shift(gpu: Any, *, method: str) -> Work:
     """Work that observes what a second sweep changes in the model of a first one.
 
     repeat: the second is like the first. sizes: clusters of 7, 6, 5 and 3 blocks instead of 16, 8, 4 and 2. half: half
-    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: most of a second of all the power
+    as many clusters at once as fit, so that GPCs are filled otherwise. throttled: half a second of all the power
     that the chip can draw goes ahead of the first launches, some hundredths of a second ahead of any others.
     """
     usual, right = _sweeps.latest(gpu, method), []

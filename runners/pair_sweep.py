@@ -12,7 +12,7 @@ from gridstone import pairs
 from gridstone.declaration import Unavailable
 
 MOST_SMS = 4096
-_OFTEN = 6
+OFTEN = 4  # meetings of two SMs; what these differ by is less than a cycle in sixty-four
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def taking_turns(groups: Sequence[tuple[int, ...]]) -> Any:
 def complete(source: Any, destination: Any, groups: Sequence[tuple[int, ...]]) -> bool:
     """Whether every two SMs of a group have met often enough."""
     _, count = np.unique(source * MOST_SMS + destination, return_counts=True)
-    return bool(count.size >= sum(len(members) ** 2 for members in groups) and count.min() >= _OFTEN)
+    return bool(count.size >= sum(len(members) ** 2 for members in groups) and count.min() >= OFTEN)
 
 
 def summaries(sweep: Sweep, sizes: Sequence[int]) -> dict[int, dict[str, float]]:

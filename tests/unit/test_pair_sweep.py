@@ -62,7 +62,7 @@ def test_what_is_said_of_a_size_does_not_hang_on_the_pairs_that_met_in_it(module
 
 
 def test_a_sweep_is_complete_when_each_pair_was_met_often(module: ModuleType) -> None:
-    found = sweep(module, often=3)
+    found = sweep(module, often=module.OFTEN // 2)  # in each of two sizes
     assert module.complete(found.source, found.destination, GROUPS)
     once_less = np.flatnonzero((found.source == 0) & (found.destination == 4))[:1]
     rest = np.delete(np.arange(found.source.size), once_less)
