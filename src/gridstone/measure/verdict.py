@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +34,11 @@ def rows(
     cell: Cell, visits: Sequence[Taken], processes: Sequence[int], code: Code, machine: Machine, run_id: str
 ) -> list[Row]:
     """One row per metric of a cell that was measured, from all visits to it and the processes that made them."""
-    made = [_row(cell, metric, visits, processes, code, machine, run_id) for metric in cell.probe.metrics]
+    samples = join([visit.samples for visit in visits])
+    state = _state(samples, [reading for visit in visits for reading in visit.readings])
+    made = [
+        _row(cell, metric, visits, samples, state, processes, code, machine, run_id) for metric in cell.probe.metrics
+    ]
     return [row if row.value is None else replace(row, processes=list(processes)) for row in made]
 
 
@@ -53,16 +57,17 @@ def _row(
     cell: Cell,
     metric: Metric,
     visits: Sequence[Taken],
+    samples: Samples,
+    state: Mapping[str, Any],
     processes: Sequence[int],
     code: Code,
     machine: Machine,
     run_id: str,
 ) -> Row:
-    samples = join([visit.samples for visit in visits])
     readings = [reading for visit in visits for reading in visit.readings]
     verdicts = [visit.verified for visit in visits if visit.verified is not None]
     plain = _blank(cell, metric, machine, run_id, code)
-    blank = replace(plain, verified=all(verdicts) if verdicts else None, **_state(samples, readings))
+    blank = replace(plain, verified=all(verdicts) if verdicts else None, **state)
     try:
         taken = values(metric, visits)
     except Unavailable as unsaid:
