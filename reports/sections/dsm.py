@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gridstone.content import load_module
 from gridstone.figure import Dot, Scale, dots, lines
+from gridstone.fit.pairwise import FINEST
 from gridstone.report import Fact, Panel, Section, amount, best, listing, measured, median_of, nearest, series, trusted
 from gridstone.report.pairwise import held_out, matrix_of, picture
 from gridstone.units import format_bytes
@@ -63,7 +64,7 @@ def _claim(matrix, quality, rows):
         low, high = matrix.span
         taken = f"A load from another SM's shared memory takes {low:.0f} to {high:.0f} cycles"
         if quality and quality[0] > 0.9:
-            return f"{taken}, a part of it for each of the two SMs, within {quality[1]:.2g} cycles"
+            return f"{taken}, a part of it for each of the two SMs, within {max(quality[1], FINEST):.2g} cycles"
         return f"{taken}, by the pair of SMs"
     top = best(measured(rows, "dsm/throughput", "bandwidth"))
     return f"Clusters read {amount(top['value'], 'B/s')} from each other" if top is not None else "Clusters of blocks"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEWEST = 40  # pairs below which a held-out error means nothing
+FINEST = 1 / 64  # cycles: a latency is the whole cycles of 64 loads more, and no better known (dsm/latency_pair.cu)
 
 
 def met(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None:
@@ -66,6 +67,6 @@ def additive_pairs(rows: pd.DataFrame) -> dict[str, Any] | None:
         "destination": model.destination[sms].tolist(),
         "r2": r2,
         "rms": rms,
-        "half_width": quantile(np.abs(latency - predicted)[known].tolist())[0],
+        "half_width": max(FINEST, quantile(np.abs(latency - predicted)[known].tolist())[0]),
         "held_out": int(known.sum()),
     }

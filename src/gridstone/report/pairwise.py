@@ -9,7 +9,7 @@ import numpy as np
 
 from gridstone import pairs
 from gridstone.figure import Block, heat
-from gridstone.fit.pairwise import FEWEST, met
+from gridstone.fit.pairwise import FEWEST, FINEST, met
 from gridstone.report.select import trusted
 
 if TYPE_CHECKING:
@@ -96,5 +96,5 @@ def _model(apart: Matrix, quality: tuple[float, float] | None) -> str:
     return (
         "Model: a level of the GPC and an effect of each source and of each destination, which span "
         f"{source:.1f} and {destination:.1f} cycles; on held-out pairs its R² is {quality[0]:.4f} and its rms error "
-        f"{quality[1]:.2g} cycles."
+        f"{max(quality[1], FINEST):.2g} cycles or less."
     )
