@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, evaluate
+
+
+class Course(Protocol):
+    """What physics says of a quantity over its coordinates, and what it needs to say so again."""
+
+    def at(self, x: Table) -> Table:
+        """(k,): the value at coordinates `x` (k, d), all positive."""
+
+    def record(self) -> dict[str, Any]:
+        """As model.json keeps it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +46,7 @@ class Trend:
         }
 
 
-def followed(knots: Table, x: Table, form: Form, trend: Trend | None) -> Table:
+def followed(knots: Table, x: Table, form: Form, trend: Course | None) -> Table:
     """(k,): a curve through knots at `x` (k, d), times the trend where there is one.
 
     Beyond the knots the trend goes on alone: what it leaves over is taken to stay as it is at the rim.
