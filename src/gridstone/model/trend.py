@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, evaluate
+from gridstone.model.sectors import packing
 
 
 class Course(Protocol):
@@ -57,10 +58,12 @@ def followed(knots: Table, x: Table, form: Form, trend: Course | None) -> Table:
     return evaluate(knots, np.clip(x, known.min(axis=0), known.max(axis=0)), form) * trend.at(x)
 
 
-def recorded(record: dict[str, Any] | None, coordinates: int) -> Trend | None:
+def recorded(record: dict[str, Any] | None, coordinates: int) -> Course | None:
     """What `record` wrote. Raises TypeError for another number of coordinates, or terms without a coefficient."""
     if record is None:
         return None
+    if "memory" in record:
+        return packing(record)
     exponents = np.asarray(record["exponents"], dtype=float)
     coefficients = np.asarray(record["coefficients"], dtype=float)
     if exponents.shape != (coefficients.size, coordinates) or not (coefficients > 0).all():
