@@ -64,6 +64,47 @@ class Layout:
         return different == 0 and written == given
 
 
+_SPAN = {"l2": 16 << 20, "dram": 1 << 30}
+_BLOCKS = 1 << 23  # at least so many are visited: then the call takes next to nothing of the time
+_THREADS, _STAYING = 256, 8
+
+
+def one_side(gpu: Any, pattern: str, tier: str, block: int, stride: int) -> Any:
+    """datatype/side.cu over blocks of `block` bytes, `stride` bytes apart, in what L2 holds or in a GiB of memory.
+
+    What writes to memory is taken by blocks of threads that do one word each and leave, as packing is.
+    """
+    span = _SPAN[tier]
+    count, held = span // stride, block // 16
+    passes = max(1, _BLOCKS // count)
+    memory = gpu.alloc(span) if pattern == "write" else gpu.floats(span).view(np.uint8)
+    staying = pattern == "read" or tier == "l2"
+    grid = _STAYING * gpu.multiprocessors if staying else passes * count * held // _THREADS
+    sums = gpu.alloc(4 * grid * _THREADS if pattern == "read" else 4).view(np.uint32)
+    where = [np.uint64(count), np.uint64(block), np.uint64(stride)]
+
+    def poison() -> None:
+        gpu.memset(memory if pattern == "write" else sums, 0xEE)
+
+    def verify() -> bool:
+        if pattern == "read":
+            total = gpu.cp.zeros(1, dtype=np.uint32)
+            gpu.support("strided.cu", "words_in_blocks", 8 * gpu.multiprocessors, 256, [memory, *where, total])
+            return int(sums.get().sum(dtype=np.uint32)) == int(total.get()[0]) * passes % 2**32
+        wrong = gpu.cp.zeros(1, dtype=np.uint64)
+        gpu.support("strided.cu", "not_filled", 8 * gpu.multiprocessors, 256, [memory, *where, np.uint64(span), wrong])
+        return int(wrong.get()[0]) == 0
+
+    return gpu.launch(
+        grid=grid,
+        block=_THREADS,
+        args=[memory, np.uint32(count * held), np.uint32(passes), np.uint32(stride), sums],
+        work=count * passes,
+        poison=poison,
+        verify=verify,
+    )
+
+
 def planar(layout: Layout, packing: bool) -> Callable[[], object]:
     """One cudaMemcpy2DAsync over the blocks of a form of two dimensions."""
     runtime, stream = layout.gpu.cp.cuda.runtime, layout.gpu.stream.ptr

@@ -1,13 +1,15 @@
 // Measures: packing of strided blocks into contiguous bytes, or unpacking, in words of WORD bytes and 1 to 4 dimensions.
 // Could fool it: index arithmetic that costs more than the memory; words narrower than the alignment allows.
-// SASS: 4 loads and 4 stores of WORD bytes per iteration; divisions are multiplications by what the host computed.
+// SASS: UNROLL loads and stores of WORD bytes per iteration; divisions are multiplications by what the host computed.
 #ifndef WORD
 #define WORD 16
 #endif
 #ifndef DIMS
 #define DIMS 2
 #endif
-#define UNROLL 4
+#ifndef UNROLL
+#define UNROLL 1
+#endif
 
 typedef unsigned long long u64;
 
@@ -38,27 +40,28 @@ __device__ __forceinline__ unsigned quotient(unsigned n, unsigned magic, unsigne
 }
 
 // memory: the first block. words: of all blocks. per_block: words of a block; inner, middle: steps of the innermost
-// stream and the one around it, each with its magic and shift. Strides in bytes, innermost first.
+// stream and the one around it, each with its magic and shift. Strides in bytes, innermost first. A block of threads
+// takes UNROLL times as many words in a row as it has threads: the front stays narrow in memory.
 extern "C" __global__ void probe(char* memory, char* packed, unsigned words,
                                  unsigned per_block, unsigned per_block_magic, unsigned per_block_shift,
                                  unsigned inner, unsigned inner_magic, unsigned inner_shift,
                                  unsigned middle, unsigned middle_magic, unsigned middle_shift,
                                  long long stride_inner, long long stride_middle, long long stride_outer) {
-    const unsigned threads = gridDim.x * blockDim.x;
+    const unsigned tile = UNROLL * blockDim.x;
 #pragma unroll 1
-    for (unsigned base = blockIdx.x * blockDim.x + threadIdx.x; base < words; base += UNROLL * threads) {
+    for (unsigned base = blockIdx.x * tile + threadIdx.x; base < words; base += gridDim.x * tile) {
         char* strided[UNROLL];
         char* dense[UNROLL];
         Word value[UNROLL];
 #pragma unroll
         for (int j = 0; j < UNROLL; ++j) {
             // Past the end the thread's own first word once more: one word for all would make their stores wait in line.
-            const unsigned p = base + j * threads < words ? base + j * threads : base;
+            const unsigned p = j == 0 || base + j * blockDim.x < words ? base + j * blockDim.x : base;
             dense[j] = packed + (u64)p * WORD;
 #if DIMS == 1
             strided[j] = memory + (u64)p * WORD;
 #else
-            unsigned b = quotient(p, per_block_magic, per_block_shift);
+            const unsigned b = quotient(p, per_block_magic, per_block_shift);
             strided[j] = memory + (u64)(p - b * per_block) * WORD;
 #if DIMS >= 3
             const unsigned row = quotient(b, inner_magic, inner_shift);

@@ -1,4 +1,4 @@
-// Measures: nothing. Checks what a kernel packed or unpacked.
+// Measures: nothing. Checks what a kernel packed or unpacked, or did to one side.
 // Could fool it: the arithmetic of the kernel that it checks; it goes byte by byte with plain 64-bit divisions instead.
 // SASS: plain loads.
 typedef unsigned long long u64;
@@ -23,4 +23,21 @@ extern "C" __global__ void others(const unsigned char* memory, u64 size, unsigne
     for (u64 i = blockIdx.x * (u64)blockDim.x + threadIdx.x; i < size; i += (u64)gridDim.x * blockDim.x)
         found += memory[i] != value;
     if (found) atomicAdd(count, found);
+}
+
+// Sum modulo 2^32 of the 4-byte words of `count` blocks that lie `stride` bytes apart.
+extern "C" __global__ void words_in_blocks(const unsigned* memory, u64 count, u64 block, u64 stride, unsigned* sum) {
+    unsigned part = 0;
+    for (u64 i = blockIdx.x * (u64)blockDim.x + threadIdx.x; i < count * (block / 4); i += (u64)gridDim.x * blockDim.x)
+        part += memory[i / (block / 4) * (stride / 4) + i % (block / 4)];
+    atomicAdd(sum, part);
+}
+
+// Counts bytes that are not 0x5a in such blocks, or not 0xee between them.
+extern "C" __global__ void not_filled(const unsigned char* memory, u64 count, u64 block, u64 stride, u64 size,
+                                      u64* wrong) {
+    u64 bad = 0;
+    for (u64 i = blockIdx.x * (u64)blockDim.x + threadIdx.x; i < size; i += (u64)gridDim.x * blockDim.x)
+        bad += memory[i] != (i / stride < count && i % stride < block ? 0x5a : 0xee);
+    if (bad) atomicAdd(wrong, bad);
 }

@@ -1,20 +1,29 @@
 """Strided blocks packed: which method is fastest for which layout, and how far each is from contiguous bytes."""
 
+from pathlib import Path
+
 import pandas
 
+from gridstone.content import load_module
 from gridstone.figure import Scale, lines
-from gridstone.model.sectors import BURST, SECTOR, moved
 from gridstone.report import Panel, Section, amount, best, label, measured, nearest, series
 from gridstone.units import format_bytes
 
 FAMILY = "datatype"
 ORDER = 130
-PROBES = ("datatype/kernel", "datatype/copies", "datatype/library", "datatype/host")
+PROBES = (
+    "datatype/kernel",
+    "datatype/contiguous",
+    "datatype/side",
+    "datatype/copies",
+    "datatype/library",
+    "datatype/host",
+)
 
 _BLOCK = Scale(label="bytes per block", unit="B", log=True)
 _BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
 _PACKING = {"direction": "pack"}
-_CONTIGUOUS = 128  # bytes of a block from which on the wire moves nothing that is not wanted
+_wire = load_module(Path(__file__).with_name("_packing_wire.py"))
 
 
 def section(rows):
@@ -28,7 +37,9 @@ def section(rows):
         )
     else:
         heading = "Strided blocks: what could be measured"
-    return Section(heading=heading, panels=(*_device(kernel, rows), *_wire(rows), *_host(rows), *_blocks(rows)))
+    short = _wire.beside(rows)
+    panels = (*_device(kernel, rows), *_sides(rows), *_wire.panels(short), *_host(rows), *_blocks(rows))
+    return Section(heading=heading, lead=_wire.claim(short), panels=panels)
 
 
 def _device(kernel, rows):
@@ -43,41 +54,27 @@ def _device(kernel, rows):
     return [_over_blocks(pandas.concat(parts), "on the GPU; memory to memory counts bytes twice, mapped memory once")]
 
 
-def _wire(rows):
-    """Short blocks beside what sectors and bursts say of them, at the largest size at which long ones are known."""
-    kernel = measured(rows, "datatype/kernel", "bandwidth", form="device", dims=2)
-    if kernel.empty:
+def _sides(rows):
+    """What a burst costs where its neighbours are not wanted."""
+    side = measured(rows, "datatype/side", "rate", tier="dram")
+    if side.empty:
         return []
-    kernel = kernel[kernel["stride"] == kernel["stride"].min()]
-    place = ["direction", "stride", "bytes"]
-    whole = kernel[kernel["block"] >= _CONTIGUOUS].groupby(place)["value"].median().rename("_whole")
-    beside = kernel[kernel["block"] < _CONTIGUOUS].join(whole, on=place, how="inner")
-    if beside.empty:
+    kinds = {("read", 16): "read", ("write", 16): "part of a sector written", ("write", 32): "a sector written"}
+    apart = side.assign(way=[kinds.get((row.pattern, int(row.block))) for row in side.itertuples()])
+    apart = apart[apart["way"].notna()]
+    if apart.empty:
         return []
-    largest = beside.groupby(["direction", "block"])["bytes"].transform("max")
-    beside = beside[beside["bytes"] == largest]
-    parts = [_shares(beside, beside["value"] / beside["_whole"], "measured")]
-    for unit, where in ((SECTOR, "sectors in L2"), (BURST, "bursts of memory")):
-        wire = [
-            moved(int(row.block), int(row.stride), direction=row.direction, unit=unit) for row in beside.itertuples()
-        ]
-        parts.append(_shares(beside, 2 / (1 + pandas.Series(wire, index=beside.index)), where))
     svg = lines(
-        series(pandas.concat(parts), x="block", by=["direction", "way"]),
-        x=_BLOCK,
-        y=Scale(label="share of long blocks' bandwidth", log=True),
-        alt="Bandwidth of packing short blocks over that of long ones, measured and by sectors and bursts",
+        series(apart, x="stride", by=["way"], first=list(kinds.values())),
+        x=Scale(label="bytes from block to block", unit="B", log=True),
+        y=Scale(label="blocks", unit="block/s"),
+        alt="Blocks per second that are read or written alone, over their stride",
     )
     caption = (
-        f"Blocks below {_CONTIGUOUS} B, {int(beside['stride'].iloc[0])} B apart, beside longer ones of the same bytes, "
-        "at the largest size of each: what was measured, and what moving sectors of 32 bytes in L2 or bursts of 64 "
-        "from memory would leave."
+        "Blocks in a GiB of device memory, each in a burst of 64 bytes, read or written and not packed. A sector of "
+        "which a part is written is read first. The further apart, the fewer bursts of an open row of memory are used."
     )
     return [Panel(svg=svg, caption=caption)]
-
-
-def _shares(rows, share, way):
-    return rows.assign(value=share, lo=share, hi=share, way=way)
 
 
 def _host(rows):

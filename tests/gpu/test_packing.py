@@ -59,6 +59,27 @@ def test_what_does_not_fit_is_refused(cp: Any) -> None:
         pack(form, cp.zeros((20, 20), dtype=cp.uint8)[:, :10])
 
 
+def test_words_that_are_many_and_narrow(cp: Any) -> None:
+    """More words than a GPU has threads, and a number that fills no tile: threads take several, the last too many."""
+    memory = np.random.default_rng(2).integers(0, 256, 3 << 20, dtype=np.uint8)
+    stream = cp.cuda.get_current_stream()
+    for block, stride in ((1, 3), (2, 6), (12, 20), (24, 40), (129, 257)):
+        form = strided(0, block, [((3 << 20) // stride, stride)])
+        packed = pack(form, cp.asarray(memory), stream=stream)
+        assert np.array_equal(packed.get(), pack(form, memory)), (block, stride)
+        ours, target = np.zeros(memory.size, dtype=np.uint8), cp.zeros(memory.size, dtype=cp.uint8)
+        unpack(form, packed.get(), ours)
+        unpack(form, packed, target, stream=stream)
+        assert np.array_equal(target.get(), ours), (block, stride)
+
+
+def test_the_wire_is_measured_right(measure: Any) -> None:
+    rows = measure("datatype/side", "datatype/contiguous", "--profile", "quick")
+    bad = rows[~rows["status"].isin(["ok", "throttled"])]
+    assert bad.empty, bad[["probe", "status", "reason"]].to_string()
+    assert len(rows) and rows["verified"].fillna(False).all()
+
+
 def test_cells_are_right_and_large_blocks_near_the_copy_rate(measure: Any) -> None:
     rows = measure(
         "datatype/kernel", "datatype/copies", "copy/device", "--profile", "quick",

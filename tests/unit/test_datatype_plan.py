@@ -131,11 +131,21 @@ def test_an_empty_form_stays_empty() -> None:
         plan(empty)
 
 
-def test_the_grid_covers_small_forms_once_and_large_ones_in_turns() -> None:
-    small, large = plan(strided(0, 16, [(8, 64)])), plan(strided(0, 1 << 30))
-    assert small.grid(132) == 1
-    assert large.grid(132) == 8 * 132
-    assert large.defines("pack") == {"WORD": "16", "DIMS": "1", "DIRECTION_PACK": "1"}
+def test_few_words_are_spread_and_many_taken_together() -> None:
+    few, large = plan(strided(0, 16, [(1000, 64)])), plan(strided(0, 1 << 30))
+    assert (few.unroll, few.threads, few.grid) == (1, 128, 8)
+    assert (large.unroll, large.threads, large.grid) == (4, 256, (1 << 30) // 16 // 1024)
+    assert large.defines("pack") == {"WORD": "16", "UNROLL": "4", "DIMS": "1", "DIRECTION_PACK": "1"}
+    crowded = [plan(strided(0, word, [(1 << 20, 2 * word)])).unroll for word in (1, 2, 4, 8, 16)]
+    assert crowded == [4, 4, 2, 2, 1]  # of 16-byte words two come with a burst
+    assert [plan(strided(0, word, [(1 << 20, 128)])).unroll for word in (1, 2, 4, 8, 16)] == [1] * 5
+
+
+@given(forms)
+def test_the_grid_has_a_thread_for_every_word(form: Strided) -> None:
+    made = plan(form)
+    each = made.threads * made.unroll
+    assert (made.grid - 1) * each < made.words <= made.grid * each
 
 
 def test_bytes_objects_can_be_packed() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridstone.fit.cells import Sought
-from gridstone.fit.form import fitted_to
+from gridstone.fit.form import fitted_to, shaped
 from gridstone.fit.holdout import at_random
 from gridstone.fit.trend import weighed
 from gridstone.model.trend import Trend, recorded
@@ -74,6 +74,19 @@ def test_what_a_trend_leaves_is_followed_within_and_kept_beyond() -> None:
     beyond = np.array([[8.0, 64e6]])
     rim = np.array([[8.0, 4e6]])
     assert shape.at(beyond) / shape.trend.at(beyond) == pytest.approx(shape.at(rim) / shape.trend.at(rim))
+
+
+def test_a_trend_that_is_known_ahead_is_not_weighed_from_the_cells() -> None:
+    known = weighed(np.column_stack([GRID, truth(GRID)]), TERMS)
+    y = 2 * truth(GRID)
+    shape = fitted_to(np.column_stack([GRID, y]), _sought(y, candidates=("known*loglog",), known=known))
+    assert shape.trend is known
+    beyond = np.array([[8.0, 64e6]])
+    assert shape.at(beyond) == pytest.approx(2 * known.at(beyond))
+    alone = shaped(np.column_stack([GRID, y]), "known", known=known)
+    assert alone.at(GRID) == pytest.approx(truth(GRID))
+    with pytest.raises(ValueError, match="no trend is known"):
+        shaped(np.column_stack([GRID, y]), "known")
 
 
 def test_a_law_without_coordinates_is_held_out_cell_by_cell() -> None:

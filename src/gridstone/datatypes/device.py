@@ -8,7 +8,7 @@ from typing import Any
 
 from gridstone.compile import compile_kernel
 from gridstone.content import folder
-from gridstone.datatypes.plan import THREADS, pieces, plan
+from gridstone.datatypes.plan import pieces, plan
 from gridstone.datatypes.strided import Strided
 from gridstone.errors import UsageError
 
@@ -39,7 +39,6 @@ def prepared(
     if space < form.size:
         raise UsageError(f"the packed datatype has {form.size} bytes, its buffer {space}")
     queue = device.default_stream if stream is None else device.create_stream(stream)
-    multiprocessors = device.properties.multiprocessor_count
     major, minor = device.compute_capability
     arch = f"sm_{major}{minor}{'a' if major >= 9 else ''}"
     launches = []
@@ -47,7 +46,7 @@ def prepared(
         first, target = at + origin + piece.start, to + offset
         one = plan(piece, alignment=_alignment(first, target))
         kernel = _kernel(tuple(sorted(one.defines(direction).items())), arch)
-        config = LaunchConfig(grid=one.grid(multiprocessors), block=THREADS)
+        config = LaunchConfig(grid=one.grid, block=one.threads)
         launches.append((queue, config, kernel, first, target, *one.arguments))
 
     def enqueue() -> None:

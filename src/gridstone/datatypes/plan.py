@@ -12,9 +12,13 @@ import numpy as np
 from gridstone.datatypes.strided import Strided, strided
 
 WIDTHS = (1, 2, 4, 8, 16)
-THREADS = 256
-_UNROLL = 4
-_BLOCKS_PER_SM = 8
+UNROLLS = (1, 2, 4)
+_TOGETHER = {1: 4, 2: 4, 4: 2, 8: 2, 16: 4}  # words of a thread, by their width
+_BURST = 64  # bytes that memory moves at a time
+_CROWDED = 4  # words that come with one burst: fewer, and it is memory that is waited for, not instructions
+_THREADS, _FEW_THREADS = 256, 128
+# So many words leave multiprocessors without any in blocks of threads as large; up to so many are fewer than threads.
+_FEW, _MANY = 1 << 14, 1 << 18
 _MOST_WORDS = 1 << 31
 _MOST_STREAMS = 3
 
@@ -23,11 +27,13 @@ _MOST_STREAMS = 3
 class Plan:
     """One launch of kernels_cuda/datatype/strided.cu.
 
-    word: bytes per load and store. dims: streams and the block. divisors: words of a block and steps of the inner
-    streams, by which the kernel finds a word's place. strides: of the streams, the innermost first, in bytes.
+    word: bytes per load and store. unroll: words of a thread at a time. dims: streams and the block. divisors: words of
+    a block and steps of the inner streams, by which the kernel finds a word's place. strides: of the streams, the
+    innermost first, in bytes.
     """
 
     word: int
+    unroll: int
     dims: int
     words: int
     divisors: tuple[int, ...]
@@ -42,13 +48,21 @@ class Plan:
             *(np.int64(stride) for stride in self.strides),
         )
 
-    def grid(self, multiprocessors: int) -> int:
-        """Thread blocks of THREADS threads: as many as the GPU holds at once, or as there is work for."""
-        return max(1, min(-(-self.words // (THREADS * _UNROLL)), _BLOCKS_PER_SM * multiprocessors))
+    @property
+    def threads(self) -> int:
+        """Threads of a block: few where all multiprocessors would not have some of the words otherwise."""
+        return _FEW_THREADS if self.words <= _FEW else _THREADS
+
+    @property
+    def grid(self) -> int:
+        """Blocks of threads. Each takes its words and leaves: the front stays narrow in memory, and packing up to 8 %
+        faster on an H100 than by blocks that stay and go on."""
+        return -(-self.words // (self.threads * self.unroll))
 
     def defines(self, direction: str) -> dict[str, str]:
         """The macros of the kernel; direction: `pack` or `unpack`."""
-        return {"WORD": str(self.word), "DIMS": str(self.dims), f"DIRECTION_{direction.upper()}": "1"}
+        macros = {"WORD": self.word, "UNROLL": self.unroll, "DIMS": self.dims, f"DIRECTION_{direction.upper()}": 1}
+        return {name: str(value) for name, value in macros.items()}
 
 
 def plan(form: Strided, alignment: int = 16) -> Plan:
@@ -65,11 +79,18 @@ def plan(form: Strided, alignment: int = 16) -> Plan:
     strides = [stride for _, stride in inward] + [0] * (_MOST_STREAMS - len(inward))
     return Plan(
         word=word,
+        unroll=_TOGETHER[word] if words > _MANY and _crowd(form, word) >= _CROWDED else 1,
         dims=form.dimensions,
         words=words,
         divisors=(form.block // word, counts[0], counts[1]),
         strides=tuple(strides),
     )
+
+
+def _crowd(form: Strided, word: int) -> int:
+    """Words in a burst of memory, about."""
+    blocks = max(1, _BURST // max(1, abs(form.streams[-1][1]))) if form.streams else 1
+    return min(form.block, _BURST) * blocks // word
 
 
 def magic(divisor: int) -> tuple[int, int]:

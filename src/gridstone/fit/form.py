@@ -20,12 +20,11 @@ from gridstone.model.trend import followed
 if TYPE_CHECKING:
     from gridstone.fit.cells import Sought
     from gridstone.model.interpolate import Table
-    from gridstone.model.trend import Trend
+    from gridstone.model.trend import Course
 
 Exponents = Sequence[Sequence[float]]
-# A trend alone, and a trend times a curve through what it leaves.
-TERMS = "terms"
-_TIMES = f"{TERMS}*"
+# A trend alone, and a trend times a curve through what it leaves: one of terms that are weighed, and one that is known.
+TERMS, KNOWN = "terms", "known"
 _INNER_FOLDS, _MOST_BREAKS, _TRUSTED = 5, 6, 0.9
 # A breakpoint must take a tenth off the held-out error; an error this small is rounding.
 _WORTH_A_BREAK, _EXACT = 0.9, 1e-9
@@ -39,7 +38,7 @@ class Shape:
     candidate: str
     form: Form
     knots: Table
-    trend: Trend | None = None
+    trend: Course | None = None
 
     def at(self, x: Table) -> Table:
         """(k,): the values at `x` (k, d)."""
@@ -50,16 +49,22 @@ class Shape:
         return table if self.trend is None else _over(table, coordinates, self.trend)
 
 
-def shaped(points: Table, candidate: str, *, rises: bool = False, terms: Exponents = ()) -> Shape:
+def shaped(
+    points: Table, candidate: str, *, rises: bool = False, terms: Exponents = (), known: Course | None = None
+) -> Shape:
     """A candidate through points (n, d + 1): those of `fitted`, `terms` (the trend of such terms alone), or
-    `terms*loglog` and `terms*cubic` (the trend times a curve through what it leaves)."""
-    if not candidate.startswith(TERMS):
+    `terms*loglog` and `terms*cubic` (the trend times a curve through what it leaves); with `known` in place of `terms`
+    the same of the trend that is known ahead."""
+    name, _, curve = candidate.partition("*")
+    if name not in (TERMS, KNOWN):
         form, knots = fitted(points, candidate, rises=rises)
         return Shape(candidate=candidate, form=form, knots=knots)
-    trend = weighed(points, terms)
-    if candidate == TERMS:
+    trend = weighed(points, terms) if name == TERMS else known
+    if trend is None:
+        raise ValueError(f"{candidate}: no trend is known")
+    if not curve:
         return Shape(candidate=candidate, form="loglog", knots=_flat(_constant(points)), trend=trend)
-    form, knots = fitted(_over(points, points.shape[1] - 1, trend), candidate.removeprefix(_TIMES))
+    form, knots = fitted(_over(points, points.shape[1] - 1, trend), curve)
     return Shape(candidate=candidate, form=form, knots=knots, trend=trend)
 
 
@@ -88,7 +93,14 @@ def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form,
     return form, _flat(shaped)
 
 
-def choose(points: Table, candidates: Sequence[str], *, rises: bool = False, terms: Exponents = ()) -> str:
+def choose(
+    points: Table,
+    candidates: Sequence[str],
+    *,
+    rises: bool = False,
+    terms: Exponents = (),
+    known: Course | None = None,
+) -> str:
     """The candidate with the least mean error, in log space, on held-out points; ties go to the first.
 
     The worst tenth of each candidate's errors is left out of its mean: one outlier among the cells would
@@ -96,7 +108,7 @@ def choose(points: Table, candidates: Sequence[str], *, rises: bool = False, ter
     """
     if len(candidates) == 1 or len(points) < 4:
         return candidates[0]
-    errors = {c: _error(points, c, rises, terms) for c in candidates}
+    errors = {c: _error(points, c, rises, terms, known) for c in candidates}
     return min(candidates, key=lambda c: errors[c])
 
 
@@ -106,8 +118,8 @@ def fitted_to(points: Table, sought: Sought) -> Shape:
         return Shape(candidate="constant", form="loglog", knots=_flat(np.median(points, axis=0, keepdims=True)))
     if sought.curve is not None:
         return Shape(candidate=sought.candidates[0], form="loglog", knots=_flat(sought.curve(points)))
-    candidate = choose(points, sought.candidates, rises=sought.rises, terms=sought.terms)
-    return shaped(points, candidate, rises=sought.rises, terms=sought.terms)
+    candidate = choose(points, sought.candidates, rises=sought.rises, terms=sought.terms, known=sought.known)
+    return shaped(points, candidate, rises=sought.rises, terms=sought.terms, known=sought.known)
 
 
 def course(sought: Sought, x: Table) -> Table:
@@ -121,14 +133,14 @@ def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
     return [np.sort(part) for part in np.array_split(order, min(count, n))]
 
 
-def _error(points: Table, candidate: str, rises: bool, terms: Exponents) -> float:
+def _error(points: Table, candidate: str, rises: bool, terms: Exponents, known: Course | None) -> float:
     found = [np.empty(0)]
     for held in folds(len(points), _INNER_FOLDS, seed=1):
         train = np.delete(points, held, axis=0)
         target = points[held]
         target = target[covers(train, target[:, :-1], np.inf)]
         if len(target):
-            predicted = shaped(train, candidate, rises=rises, terms=terms).at(target[:, :-1])
+            predicted = shaped(train, candidate, rises=rises, terms=terms, known=known).at(target[:, :-1])
             found.append(np.abs(np.log(target[:, -1] / predicted)))
     errors = np.sort(np.concatenate(found))
     return float(errors[: math.ceil(_TRUSTED * errors.size)].mean()) if errors.size else np.inf
@@ -153,7 +165,7 @@ def _constant(points: Table) -> Table:
     return np.column_stack([points[:, :-1], np.ones(len(points))])
 
 
-def _over(table: Table, coordinates: int, trend: Trend) -> Table:
+def _over(table: Table, coordinates: int, trend: Course) -> Table:
     values = table[:, coordinates:] / trend.at(table[:, :coordinates])[:, None]
     return np.column_stack([table[:, :coordinates], values])
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gridstone.fit.cells import Sought, cells, usable, words
+from gridstone.fit.sectors import PROBES as SECTORS
+from gridstone.fit.sectors import memory
+from gridstone.model.sectors import Direction, Packing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "pack_time"
-FORM = "time over dimensions, stride, block and bytes: a call, its bytes, its blocks, and what outgrows the cache"
-PROBES = ("datatype/host", "datatype/library", "datatype/kernel")
+FORM = (
+    "time over dimensions, stride, block and bytes: a call, its bytes, its blocks, and what outgrows the cache; in the "
+    "memory of a GPU what its sectors and bursts take, times a curve"
+)
+PROBES = ("datatype/host", "datatype/library", "datatype/kernel", *SECTORS)
 
 # The probe, the axis that tells its ways apart, and what `where` calls them.
 _WAYS = (
@@ -32,9 +38,16 @@ _TERMS = (
 )
 
 
+_ON_GPU = "gpu/device"
+_CANDIDATES = ("loglog", "terms", "cubic", "separable")
+_KNOWN = ("known", "known*loglog", "known*cubic", "known*separable")
+_DIRECTIONS: dict[str, Direction] = {"pack": "pack", "unpack": "unpack"}
+
+
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """One law per place, way and direction."""
     found = []
+    wire = memory(frame)
     for probe, axis, place in _WAYS:
         rows = usable(frame, probe, "time")
         for way in words(rows, axis):
@@ -45,15 +58,18 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 )
                 if table.empty:
                     continue
+                by_wire = wire is not None and f"{place}/{way}" == _ON_GPU
                 found.append(
                     Sought(
                         keys={"where": f"{place}/{way}", "direction": direction},
                         axes=("dims", "stride", "block", "bytes"),
                         unit="s",
                         cells=table,
-                        candidates=("loglog", "terms", "cubic", "separable"),
+                        candidates=_KNOWN if by_wire else _CANDIDATES,
                         terms=_TERMS,
-                        rises=True,
+                        known=Packing(memory=wire, direction=_DIRECTIONS[direction]) if wire and by_wire else None,
+                        rises=not by_wire,
+                        beside=SECTORS if by_wire else (),
                     )
                 )
     return found

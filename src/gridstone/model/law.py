@@ -11,7 +11,7 @@ import numpy as np
 
 from gridstone.model.interpolate import Form, Table, covers, largest_around, octaves_outside, rows_at
 from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain
-from gridstone.model.trend import Trend, followed
+from gridstone.model.trend import Course, followed
 
 Box = Mapping[str, tuple[float | None, float | None]]
 
@@ -39,7 +39,7 @@ class Law:
     level: float
     per_octave: float
     noise: float
-    trend: Trend | None = None
+    trend: Course | None = None
     free: Box = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)

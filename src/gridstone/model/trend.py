@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, evaluate
+from gridstone.model.sectors import packing
+
+
+class Course(Protocol):
+    """What physics says of a quantity over its coordinates, and what it needs to say so again."""
+
+    def at(self, x: Table) -> Table:
+        """(k,): the value at coordinates `x` (k, d), all positive."""
+
+    def record(self) -> dict[str, Any]:
+        """As model.json keeps it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +47,7 @@ class Trend:
         }
 
 
-def followed(knots: Table, x: Table, form: Form, trend: Trend | None) -> Table:
+def followed(knots: Table, x: Table, form: Form, trend: Course | None) -> Table:
     """(k,): a curve through knots at `x` (k, d), times the trend where there is one.
 
     Beyond the knots the trend goes on alone: what it leaves over is taken to stay as it is at the rim.
@@ -47,10 +58,12 @@ def followed(knots: Table, x: Table, form: Form, trend: Trend | None) -> Table:
     return evaluate(knots, np.clip(x, known.min(axis=0), known.max(axis=0)), form) * trend.at(x)
 
 
-def recorded(record: dict[str, Any] | None, coordinates: int) -> Trend | None:
+def recorded(record: dict[str, Any] | None, coordinates: int) -> Course | None:
     """What `record` wrote. Raises TypeError for another number of coordinates, or terms without a coefficient."""
     if record is None:
         return None
+    if "memory" in record:
+        return packing(record)
     exponents = np.asarray(record["exponents"], dtype=float)
     coefficients = np.asarray(record["coefficients"], dtype=float)
     if exponents.shape != (coefficients.size, coordinates) or not (coefficients > 0).all():
