@@ -48,7 +48,7 @@ def load_module(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that exits, taken for a declaration, is no reason to exit
         del sys.modules[name]
         raise ContentError(f"{path}: {type(error).__name__}: {error}") from error
     return module
