@@ -34,7 +34,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 def explain(path: Path, error: OSError) -> str:
     """Why `path` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{path.parent}: the disk is full: free some space, then go on with --resume"
+        return f"{path.parent}: the disk is full: free some space, then try again (a run goes on with --resume)"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{path.parent}: no permission to write there: choose another folder with --out"
     return f"{path}: cannot be written ({error.strerror or error}): choose another folder with --out"

@@ -30,7 +30,7 @@ def load(path: str | Path) -> pd.DataFrame:
         for probe in frame["probe"].unique():
             axes[str(probe)] = axes_of(arrow.schema)
         frames.append(frame)
-    if not frames:
+    if not any(map(len, frames)):
         raise StoreError(f"{path}: no results there yet")
     merged = pd.concat(frames, ignore_index=True).drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True)
     merged = merged[[*COLUMNS, *(c for c in merged.columns if c not in COLUMNS)]]
