@@ -132,14 +132,14 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
 def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
     """Print what came out. Raises NothingMeasured where no cell has a value to believe."""
     from gridstone.cli.headline import headline_table, headlines, troubles
-    from gridstone.cli.output import console, print_json
+    from gridstone.cli.output import console, print_json, print_table
     from gridstone.store import load
 
     rows = load(folder)
     best, bad = headlines(rows), troubles(rows)
     screen = console()
     if not as_json:  # before the report, which may fail
-        screen.print(headline_table(best))
+        print_table(screen, headline_table(best))
         for t in bad:
             reason = f": {t['reason']}" if t["reason"] else ""
             screen.print(f"{t['status']} {t['probe']}, {t['cells']} cells{reason}", soft_wrap=True)
