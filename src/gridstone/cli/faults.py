@@ -45,9 +45,7 @@ def _status(arguments: Sequence[str] | None) -> int:
 def _done(arguments: Sequence[str] | None) -> int:
     import typer
 
-    misread: type[Exception] = typer.BadParameter.__mro__[
-        1
-    ]  # a line that typer cannot read; its place has moved
+    misread: type[Exception] = typer.BadParameter.__mro__[1]  # a line that typer cannot read; its place has moved
     try:
         from gridstone.cli.app import app
 
