@@ -57,7 +57,7 @@ def gather(
             absent[name] = str(error)
             continue
         options.append(Option(name=name, cost=cost))
-    reasons = left_out(absent)
+    reasons = left_out(absent, chunk="row_bytes")
     if rows < _LEAST_ROWS:
         reasons.append(f"fewer than {_LEAST_ROWS} rows were not measured: what it takes to start is not in the costs")
     return weighed(options, reasons)

@@ -56,4 +56,4 @@ def scatter(
             absent[name] = str(error)
             continue
         options.append(Option(name=name, cost=cost))
-    return weighed(options, left_out(absent))
+    return weighed(options, left_out(absent, rows="blocks", chunk="block_bytes"))
