@@ -78,7 +78,7 @@ def test_blocks_go_the_way_that_costs_least(model: HardwareModel) -> None:
     assert [float(o.cost.value) for o in advice.ranking] == sorted(float(o.cost.value) for o in advice.ranking)
     assert advice.because[0].startswith(f"{advice.ranking[1].name} costs ")
     assert scatter(model, blocks=256, block_bytes=16384, direction="both").ranking
-    with pytest.raises(UsageError, match="batch, per_block were not weighed: rows=4"):
+    with pytest.raises(UsageError, match="batch, per_block were not weighed: blocks=4"):
         scatter(model, blocks=4, block_bytes=16384)
     flagged = scatter(model, blocks=4, block_bytes=16384, extrapolate="flag")
     assert not any(option.cost.in_domain for option in flagged.ranking)
