@@ -378,7 +378,7 @@ def test_a_driver_that_is_too_old_costs_the_gpu_only(said: Said, card: Card) -> 
     assert said("run", "sample/walk", "--bench", "BENCH", "--device", "0")[::2] == (3, reason)
     code, out, _ = said("run", "sample", "--bench", "BENCH", "--dry-run")
     assert code == 0
-    assert f"skip sample/walk, 1 cells: {reason}" in out
+    assert f"skip sample/walk, 1 cell: {reason}" in out
 
 
 @pytest.mark.parametrize("selector", ["1", "GPU-2", "x", "-1", ""])
