@@ -14,8 +14,12 @@ from gridstone.store.schema import StoreError
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary name beside `path`, flush it to disk, then rename it into place.
 
-    Raises StoreError where the disk is full or the folder cannot be written.
+    Raises StoreError where the disk is full, the folder cannot be written, or there is a folder or a device of that
+    name: a rename would put a file in its place.
     """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise StoreError(f"{path}: is {kind}: give the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
