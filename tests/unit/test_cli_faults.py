@@ -475,6 +475,13 @@ def test_a_narrow_terminal_cuts_no_number(
     assert set(re.findall(r"[\w.]+", narrow)) >= {word for word in re.findall(r"[\w.]+", wide) if len(word) < 25}
 
 
+def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && '{sys.executable}' -m gridstone run host"
+    made = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert made.returncode == 2
+    assert made.stderr == b"gridstone: the current folder is gone, change to another one: No such file or directory\n"
+
+
 def test_an_interrupt_while_modules_load_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -65,13 +65,21 @@ def _done(arguments: Sequence[str] | None) -> int:
             raise
         return _unread()
     except OSError as error:
-        where = error.filename or "the output cannot be written"
-        return _say(f"{where}: {error.strerror or error}", UsageError.exit_code)
+        return _say(f"{error.filename or _nameless()}: {error.strerror or error}", UsageError.exit_code)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
         return _say(f"defect in gridstone: {type(error).__name__}: {error}", DEFECT)
     return code if isinstance(code, int) else 0
+
+
+def _nameless() -> str:
+    """What an error of the system that names no file is about."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the current folder is gone, change to another one"
+    return "the output cannot be written"
 
 
 def _unread() -> int:

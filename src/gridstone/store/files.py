@@ -35,6 +35,22 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
+def below(folder: Path, ending: str) -> list[Path]:
+    """What in a folder and those below it has a name that ends so, sorted; nothing where there is no such folder.
+
+    Raises StoreError where one of the folders cannot be read: what is in it would be missed unsaid.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise StoreError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    walked = os.walk(folder, onerror=refuse)
+    return sorted(
+        Path(place) / name for place, *kinds in walked for names in kinds for name in names if name.endswith(ending)
+    )
+
+
 def explain(path: Path, error: OSError) -> str:
     """Why `path` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
