@@ -41,7 +41,7 @@ def _cells(a_type, b_type, acc_type, operands, regime, **_fixed):
     acc_type=["f32", "s32"],
     tile_n=[_N],
     warps=[_WARPS],
-    operands=values(["zeros", "sparse_bits", "one_binade", "uniform", "normal"], quick=["zeros", "normal"]),
+    operands=values(_tiles.OPERANDS, quick=["zeros", "normal"]),
     regime=["burst", "sustained"],
     knobs=["a_type", "b_type", "acc_type", "tile_n", "warps"],
     measures=[

@@ -18,7 +18,6 @@ from gridstone.clock import Work
 
 _here = Path(__file__)
 _gathers, _tables = (content.load_module(_here.with_name(f"{name}.py")) for name in ("gathers", "host_table"))
-MEMORIES = ("pinned", "write_combined", "registered", "managed")
 _SIZE = 64 << 20
 _ROWS = 1024
 

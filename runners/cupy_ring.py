@@ -48,7 +48,10 @@ class Ring:
 
 
 def ring_of_addresses(gpu: Any, footprint: int, stride: int, memory: Any = None) -> Ring:
-    """Each place holds the address of the next; through `memory` or new device memory."""
+    """Each place holds the address of the next, one per `stride` in a random order.
+
+    memory: pinned host memory to lay it through; new device memory by default.
+    """
     if memory is None:
         memory = gpu.alloc(footprint)
     order = Order(n=footprint // stride)
@@ -64,7 +67,7 @@ def _lay_addresses(gpu: Any, memory: Any, walk: Walk) -> None:
     gpu.support("ring.cu", "ring_of_addresses", 4 * gpu.multiprocessors, 256, args)
 
 
-def ring_of_offsets(gpu: Any, footprint: int, stride: int, unit: int) -> Ring:
+def ring_of_offsets(gpu: Any, footprint: int, stride: int, unit: int = 4) -> Ring:
     """Each place holds the offset of the next in units of `unit` bytes, as uint32."""
     order = Order(n=footprint // stride)
     words = gpu.alloc(footprint).view(np.uint32)

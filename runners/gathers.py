@@ -48,10 +48,10 @@ class Rows:
         self.gpu.support("table.cu", "wrong_rows", 8 * self.gpu.multiprocessors, 256, args)
         return int(found.get()[0])
 
-    def asked(self, method: str, vector: int, whole_list: bool = False) -> Touched:
-        """What the rows ask of the memory, counted over the first list's head, or over all of the list in use."""
+    def asked(self, method: str, vector: int) -> Touched:
+        """What the rows ask of the memory, counted over the first list's head."""
         some = max(256, min(_COUNTED_ROWS, _COUNTED_BYTES // self.row_bytes))
-        head = (self.list if whole_list else self.order[:some]).get()
+        head = self.order[: min(some, self.count)].get()
         lines = method == "bulk_lines"
         found = touched(
             "bulk" if lines else method, row_bytes=self.row_bytes, vector=vector, order=head, align=self.align

@@ -1,18 +1,14 @@
-"""Lines and sectors of gathers from host memory as the hardware counts them, beside what gridstone.model.lines counts.
+"""Sectors and requests of gathers from host memory as the hardware counts them, beside those of gridstone.model.wire.
 
     python runners/ncu_link_referee.py --out results/runs/link-referee
 
-runs one launch of each gather under `ncu --clock-control none` and writes `ncu.csv` (what ncu said), `ours.json` and
-`referee.json`: a record per gather and quantity with both counts. --judge compares again what an earlier run left.
-Exit 0: all agree within 1 %, 1: some do not, 3: nothing could be counted, and why is said.
+runs one launch of each gather under `ncu --clock-control none` and writes `ncu.csv` (what ncu said), `ours.json` (the
+gathers) and `referee.json`: a record per gather and quantity with both counts. --judge compares again what an earlier
+run left. Exit 0: all agree within 1 %, 1: some do not, 3: nothing could be counted, and why is said.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from gridstone import content
+from gridstone.model.wire import typical
 
-_referee = content.load_module(Path(__file__).with_name("ncu_referee.py"))
-_counts = content.load_module(Path(__file__).with_name("ncu_counts.py"))
+_ncu = content.load_module(Path(__file__).with_name("ncu_run.py"))
 _TOLERANCE = 0.01
-_TIMEOUT_S = 75.0
 _TABLE, _WIRE = 256 << 20, 16 << 20
 _GRID, _WARPS, _BULK_BYTES = 64, 16, 64 << 10
 
@@ -85,11 +80,16 @@ def compare(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, flo
         raise ValueError(f"ncu saw {len(theirs)} kernels, {len(ours)} were run")
     records = []
     for mine, counted in zip(ours, theirs, strict=True):
+        ours_per_row = typical(*(mine[name] for name in ("method", "row_bytes", "align", "vector")))
         filled, moved = counted.get(FILLED), counted.get(PCIE)
         asked = None if filled is None or moved is None else (moved - 32 * filled) / _HEADER
         wanted: dict[str, tuple[float | None, str, float | None]] = {
-            "sectors filled": (mine["sectors"], FILLED, filled),
-            "requests on the link": (mine["requests"], f"({PCIE} - 32 {FILLED}) / {_HEADER}", asked),
+            "sectors filled": (mine["rows"] * ours_per_row.sectors, FILLED, filled),
+            "requests on the link": (
+                mine["rows"] * ours_per_row.requests,
+                f"({PCIE} - 32 {FILLED}) / {_HEADER}",
+                asked,
+            ),
             **{metric.removesuffix(".sum"): (None, metric, counted.get(metric)) for metric in WHY},
         }
         for quantity, (count, metric, other) in wanted.items():
@@ -120,31 +120,18 @@ def said(record: Mapping[str, Any]) -> str | None:
     return f"{head} ours {record['ours'] / rows:9.2f}  not given by ncu" if record["ours"] is not None else None
 
 
-def judge(out: Path, remarks: str = "") -> int:
-    """Compare `ncu.csv` and `ours.json` of a folder, write `referee.json` there and print it; the exit code.
-
-    remarks: what else ncu said, shown where there is nothing to compare.
-    """
-    text = ""
-    try:
-        text = (out / "ncu.csv").read_text()
-        counted = _counts.read_counts(text, METRICS)
-        records = compare(json.loads((out / "ours.json").read_text()), counted)
-    except (OSError, ValueError) as error:
-        print(f"{error}\n{text[-1000:]}\n{remarks[-2000:]}", file=sys.stderr)
-        return 3
-    (out / "referee.json").write_text(json.dumps(records, indent=1))
+def _show(records: Sequence[Mapping[str, Any]]) -> bool:
     for record in records:
         line = said(record)
         if line is not None:
             print(line)
     judged = [record["agrees"] for record in records if record["agrees"] is not None]
     print(f"{sum(judged)} of {len(judged)} counts agree within {100 * _TOLERANCE:g} %")
-    return 0 if judged and all(judged) else 1
+    return bool(judged) and all(judged)
 
 
-def _run_cases(target: Path) -> None:
-    """In the process that ncu watches: one launch of every gather, and what gridstone counts of it."""
+def _run_cases() -> list[dict[str, Any]]:
+    """In the process that ncu watches: one launch of every gather."""
     from gridstone import device
     from gridstone.compile import compile_kernel
 
@@ -184,77 +171,26 @@ def _run_cases(target: Path) -> None:
             work.poison()
             work.clock.clock.enqueue()
             gpu.synchronize()
-            asked = listed.asked(case.method, case.vector, whole_list=True)
-            counts = {"sectors": count * asked.sectors, "requests": count * asked.requests}
-            counted.append(
-                {**asdict(case), "name": case.name, "rows": count, "verified": bool(work.verify()), **counts}
-            )
+            counted.append({**asdict(case), "name": case.name, "rows": count, "verified": bool(work.verify())})
             gpu.end()
-    target.write_text(json.dumps(counted, indent=1))
+    return counted
 
 
-def _watched(ncu: str, metrics: Sequence[str], out: Path, environment: Mapping[str, str]) -> str:
-    """Run the gathers under ncu, whose table goes to `ncu.csv`; what it said beside that.
-
-    Raises subprocess.TimeoutExpired.
-    """
-    table, ours = out / "ncu.csv", out / "ours.json"
-    command = [ncu, "--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base"]
-    command += ["--kernel-name", "probe", "--metrics", ",".join(metrics), "--log-file", str(table)]
-    command += [sys.executable, str(Path(__file__).resolve()), "--run-into", str(ours)]
-    table.unlink(missing_ok=True)
-    ours.unlink(missing_ok=True)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
-    if not table.is_file():
-        table.write_text(done.stdout)
-    return str(done.stderr)
-
-
-def _counts_there(out: Path) -> bool:
-    try:
-        return len(_counts.read_counts((out / "ncu.csv").read_text(), METRICS)) == len(CASES)
-    except (OSError, ValueError):
-        return False
-
-
-def _run(out: Path, ncu: str) -> int:
-    from gridstone import device
-
-    machine = device.discover()
-    if machine.gpu is None:
-        print(f"nothing to count: {machine.no_gpu or 'no GPU'}", file=sys.stderr)
-        return 3
-    out.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": machine.gpu.uuid}
-    try:
-        asked = subprocess.run([ncu, "--query-metrics"], env=environment, capture_output=True, text=True, timeout=60)
-        metrics = _counts.given(asked.stdout, METRICS)
-        remarks = _watched(ncu, metrics, out, environment)
-        if not _counts_there(out):
-            remarks = _watched(ncu, [name for name in metrics if name not in _DOUBTFUL], out, environment)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        print(f"ncu did not end: {error}", file=sys.stderr)
-        return 3
-    return judge(out, remarks)
+REFEREE = _ncu.Referee(
+    script=Path(__file__).resolve(),
+    metrics=METRICS,
+    doubtful=_DOUBTFUL,
+    limit_s=75.0,
+    run=_run_cases,
+    compare=compare,
+    show=_show,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; see the module's text."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("results/runs/link-referee"), help="folder for what is found")
-    parser.add_argument("--judge", action="store_true", help="compare what an earlier run left in that folder")
-    parser.add_argument("--run-into", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args(arguments)
-    if asked.run_into:
-        _run_cases(asked.run_into)
-        return 0
-    if asked.judge:
-        return judge(asked.out)
-    ncu = _referee.find_ncu()
-    if ncu is None:
-        print("no ncu (Nsight Compute) in PATH, /usr/local/cuda*/bin or /opt/nvidia: nothing to count", file=sys.stderr)
-        return 3
-    return _run(asked.out, ncu)
+    code: int = _ncu.main(REFEREE, (__doc__ or "").split("\n")[0], "results/runs/link-referee", arguments)
+    return code
 
 
 if __name__ == "__main__":

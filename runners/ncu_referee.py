@@ -9,13 +9,8 @@ runs each kernel once under `ncu --clock-control none` and writes `ncu.csv` (wha
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,18 +18,8 @@ from typing import Any
 from gridstone import content
 
 _counts = content.load_module(Path(__file__).with_name("ncu_counts.py"))
+_ncu = content.load_module(Path(__file__).with_name("ncu_run.py"))
 _TENSOR_CORES = 4  # per SM: the metric adds up the cycles of all
-_TIMEOUT_S = 540.0
-_INSTALLED = ("/usr/local/cuda*/bin/ncu", "/opt/nvidia/nsight-compute/*/ncu")
-
-
-def find_ncu() -> str | None:
-    """Nsight Compute's command line: from PATH, or where CUDA and Nsight install it."""
-    found = shutil.which("ncu")
-    if found:
-        return found
-    places = [str(p) for pattern in _INSTALLED for p in sorted(Path("/").glob(pattern[1:]), reverse=True)]
-    return next((p for p in places if os.access(p, os.X_OK)), None)
 
 
 def busy_cycles(case: Any, cycles: float, operations: float, ceiling: tuple[int, str] | None) -> float | None:
@@ -47,7 +32,7 @@ def busy_cycles(case: Any, cycles: float, operations: float, ceiling: tuple[int,
     return _TENSOR_CORES * cycles if case.busy == "always" else None
 
 
-def _run_cases(target: Path) -> None:
+def _run_cases() -> list[dict[str, Any]]:
     """In the process that ncu watches: every kernel once, and what gridstone counts of it."""
     from gridstone import device
     from gridstone.compile import check, compile_kernel
@@ -89,77 +74,30 @@ def _run_cases(target: Path) -> None:
                 }
             )
             gpu.end()
-    target.write_text(json.dumps(counted, indent=1))
+    return counted
 
 
-def _referee(out: Path, ncu: str) -> int:
-    from gridstone import device
-
-    machine = device.discover()
-    if machine.gpu is None:
-        print(f"nothing to count: {machine.no_gpu or 'no GPU'}", file=sys.stderr)
-        return 3
-    out.mkdir(parents=True, exist_ok=True)
-    table, ours = out / "ncu.csv", out / "ours.json"
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": machine.gpu.uuid}
-    try:
-        asked = subprocess.run([ncu, "--query-metrics"], env=environment, capture_output=True, text=True, timeout=120)
-        metrics = _counts.given(asked.stdout)
-    except (OSError, subprocess.TimeoutExpired):
-        metrics = _counts.METRICS
-    command = [ncu, "--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base"]
-    command += ["--kernel-name", "probe", "--metrics", ",".join(metrics), "--log-file", str(table)]
-    command += [sys.executable, str(Path(__file__).resolve()), "--run-into", str(ours)]
-    table.unlink(missing_ok=True)
-    ours.unlink(missing_ok=True)
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        print(f"ncu did not end within {_TIMEOUT_S:.0f} s", file=sys.stderr)
-        return 3
-    if not table.is_file():
-        table.write_text(done.stdout)
-    return judge(out, done.stderr)
-
-
-def judge(out: Path, remarks: str = "") -> int:
-    """Compare `ncu.csv` and `ours.json` of a folder, write `referee.json` there and print it; the exit code.
-
-    remarks: what else ncu said, shown where there is nothing to compare.
-    """
-    said = ""
-    try:
-        said = (out / "ncu.csv").read_text()
-        records = _counts.compare(json.loads((out / "ours.json").read_text()), _counts.read_counts(said))
-    except (OSError, ValueError) as error:
-        print(f"{error}\n{said[-1000:]}\n{remarks[-2000:]}", file=sys.stderr)
-        return 3
-    (out / "referee.json").write_text(json.dumps(records, indent=1))
+def _show(records: Sequence[Mapping[str, Any]]) -> bool:
     for one in records:
         ratio = "not given by ncu" if one["ratio"] is None else f"ncu / ours {one['ratio']:.4f}"
         print(f"{one['kernel']:36} {one['quantity']:20} {one['ours']:18.0f}  {ratio}")
-    return 0 if all(one["agrees"] for one in records) else 1
+    return all(one["agrees"] for one in records)
+
+
+REFEREE = _ncu.Referee(
+    script=Path(__file__).resolve(),
+    metrics=_counts.METRICS,
+    limit_s=540.0,
+    run=_run_cases,
+    compare=_counts.compare,
+    show=_show,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; see the module's text."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("results/runs/referee"), help="folder for what is found")
-    parser.add_argument("--judge", action="store_true", help="compare what an earlier run left in that folder")
-    parser.add_argument("--run-into", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args(arguments)
-    if asked.run_into:
-        _run_cases(asked.run_into)
-        return 0
-    if asked.judge:
-        return judge(asked.out)
-    ncu = find_ncu()
-    if ncu is None:
-        print(
-            "no ncu (Nsight Compute) in PATH, /usr/local/cuda*/bin or /opt/nvidia: nothing to compare", file=sys.stderr
-        )
-        return 3
-    return _referee(asked.out, ncu)
+    code: int = _ncu.main(REFEREE, (__doc__ or "").split("\n")[0], "results/runs/referee", arguments)
+    return code
 
 
 if __name__ == "__main__":

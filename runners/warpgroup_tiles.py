@@ -12,7 +12,7 @@ from gridstone import content
 
 _warpgroup = content.load_module(Path(__file__).with_name("warpgroup.py"))
 _formats = _warpgroup.formats
-UNROLL = _warpgroup.UNROLL
+UNROLL, OPERANDS = _warpgroup.UNROLL, _formats.OPERANDS
 
 
 def shape_of(axes: Mapping[str, Any], warps: int = 4) -> Any:

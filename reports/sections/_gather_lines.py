@@ -1,70 +1,52 @@
-"""The law of gathers in place: what requests of lines and sectors of 32 bytes cost, and where the hardware differs."""
+"""The law of gathers in place: what rows cost the link by gridstone.model.wire, and where the hardware differs."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 
-from gridstone.model.lines import LINE, METHODS, SECTOR
+from gridstone.fit.wire import asked_by, costs, countable
+from gridstone.model.lines import LINE, METHODS
+from gridstone.model.wire import HEADER, wire
 from gridstone.report import amount, label, listing, measured, percent, trusted
 from gridstone.units import format_bytes
 
-_FITTED = ("plain", "circular", "masked")  # every load of theirs is a request of its own, as counted
 _FEWEST = 6
 _CLEARLY = 0.02  # by how much a count must differ to say which method is ahead
 _NEAR = 0.05
 _SAWTOOTH = (2048, 2176)
+_FITTED = "gather/zero_copy"
 
 
 class Law(NamedTuple):
-    """Seconds: of a request beside its sectors, of a sector, and of a request at the least; and the cells it is from.
+    """costs: those of gridstone.model.wire. bandwidth: bytes a second that rows cost by them. cells: a frame with
+    `method`, `wire` (bytes that a row costs) and `error`, how far the law lies off each cell: above 0 it is slower."""
 
-    A row takes requests x request + sectors x sector, or requests x floor where that is more. cells: a frame with
-    `method`, `requests`, `sectors` and `error`, how far the law lies off each cell.
-    """
-
-    request: float
-    sector: float
-    floor: float
+    costs: dict
+    bandwidth: float
     cells: pandas.DataFrame
-
-    @property
-    def header(self):
-        """Bytes that could move in the time of a request beside its sectors."""
-        return SECTOR * self.request / self.sector
 
 
 def law(rows):
-    """The law that fits the methods whose requests are as counted, by the logarithm; None from too few cells."""
-    from scipy.optimize import least_squares
-
+    """The law of these cells as `gridstone fit` finds it; None from too few."""
     cells = _cells(rows)
-    base = cells[cells["method"].isin(_FITTED)]
-    if len(base) < _FEWEST or (base["sectors"] / base["requests"]).round(2).nunique() < 2:
+    fitted = (cells["probe"] == _FITTED).to_numpy()
+    if fitted.sum() < _FEWEST:
         return None
-    requests, sectors, seconds = (base[name].to_numpy(float) for name in ("requests", "sectors", "seconds"))
-
-    def off(logarithms):
-        return np.log(_seconds(np.exp(logarithms), requests, sectors) / seconds)
-
-    per_sector = float(np.median(seconds / sectors))
-    start = np.log([0.5 * per_sector, 0.8 * per_sector, 0.8 * float((seconds / requests).min())])
-    found = least_squares(off, start, loss="soft_l1", f_scale=0.02, xtol=1e-14, ftol=1e-14, gtol=1e-14)
-    costs = np.exp(found.x)
-    predicted = _seconds(costs, cells["requests"], cells["sectors"])
-    return Law(*map(float, costs), cells=cells.assign(error=predicted / cells["seconds"] - 1))
-
-
-def _seconds(costs, requests, sectors):
-    request, sector, floor = costs
-    return np.maximum(requests * request + sectors * sector, requests * floor)
+    asked, seconds = asked_by(cells), cells["seconds"].to_numpy(float)
+    found = costs([one for one, kept in zip(asked, fitted, strict=True) if kept], seconds[fitted])
+    moved = np.array([wire(one, found) for one in asked])
+    bandwidth = float(np.median((moved / seconds)[fitted]))
+    return Law(found, bandwidth, cells.assign(wire=moved, error=moved / bandwidth / seconds - 1))
 
 
 def said(found):
     """The law in words, how well it does, and who is ahead."""
+    whole, half = (found.costs["request"] + times * found.costs["half"] for times in (2, 1))
     words = [
-        f"Line model: {amount(found.request, 's')} per request of a line and {amount(found.sector, 's')} per sector of "
-        f"32 B; a request costs as much as {found.header:.0f} B, and at the least {amount(found.floor, 's')}."
+        f"Line model: {amount(found.bandwidth, 'B/s')} of sectors of 32 B and of the {HEADER:.0f} B around them that "
+        f"PCIe moves for each request of a line; a request takes no less than {amount(whole / found.bandwidth, 's')}, "
+        f"and {amount(half / found.bandwidth, 's')} where its data lies in one half of the line."
     ]
     rest = found.cells[found.cells["row_bytes"] >= LINE]
     errors = rest.groupby("method")["error"].agg(lambda e: float(e.abs().median()))
@@ -107,10 +89,7 @@ def _ahead(found):
             other = cells[cells["method"] == method]
             if plain.empty or other.empty:
                 continue
-            costs = [
-                float(_seconds(found[:3], one["requests"].iloc[0], one["sectors"].iloc[0])) for one in (plain, other)
-            ]
-            if costs[1] < (1 - _CLEARLY) * costs[0]:
+            if other["wire"].iloc[0] < (1 - _CLEARLY) * plain["wire"].iloc[0]:
                 said += 1
                 kept += float(other["seconds"].iloc[0]) < float(plain["seconds"].iloc[0])
     return (
@@ -126,23 +105,12 @@ def in_place(rows, metric="bandwidth"):
 
 
 def _cells(rows):
-    """A row per ok cell of the gathers in place: seconds, requests and sectors per row of the table."""
-    parts = {
-        name: trusted(in_place(rows, metric)).set_index("cell_id")
-        for name, metric in (("asked", "bandwidth"), ("wire", "bandwidth_wire"), ("lines", "bandwidth_lines"))
-    }
-    frame = parts["asked"]
-    if frame.empty:
-        return pandas.DataFrame(columns=["method", "align", "row_bytes", "vector", "seconds", "requests", "sectors"])
-    seconds = frame["row_bytes"].astype(float) / frame["value"]
-    return pandas.DataFrame(
-        {
-            **{name: frame[name] for name in ("method", "align", "row_bytes", "vector")},
-            "seconds": seconds,
-            "requests": parts["lines"]["value"] * seconds / LINE,
-            "sectors": parts["wire"]["value"] * seconds / SECTOR,
-        }
-    ).dropna()
+    """A row per ok cell of the gathers in place whose requests can be counted, with the seconds of a row."""
+    found = trusted(in_place(rows))
+    if found.empty:
+        return pandas.DataFrame(columns=["probe", "method", "align", "row_bytes", "vector", "seconds"])
+    counted = countable(found).set_index("cell_id")[["probe", "method", "align", "row_bytes", "vector", "value"]]
+    return counted.assign(seconds=counted["row_bytes"].astype(float) / counted["value"])
 
 
 def reach(rows):

@@ -6,6 +6,7 @@ the same folders under `gridstone/share/`. A user's own folder of probes goes th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import sys
@@ -47,8 +48,9 @@ def load_module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for results, JSON among them
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # a script that exits, taken for a declaration, is no reason to exit
         del sys.modules[name]
         raise ContentError(f"{path}: {type(error).__name__}: {error}") from error
     return module

@@ -53,11 +53,6 @@ def format_bytes(count: int) -> str:
     return f"{count} B"
 
 
-def format_seconds(seconds: float) -> str:
-    """Four significant digits with an SI prefix: `1.234 ms`."""
-    return format_si(seconds, "s")
-
-
 def format_value(value: float | None, unit: str) -> str:
     """A value of a Parquet row with its unit, as a person reads it; an en dash where there is none."""
     if value is None or math.isnan(value):

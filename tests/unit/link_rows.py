@@ -12,9 +12,11 @@ import pandas as pd
 
 from gridstone.declaration import Probe
 from gridstone.model.lines import Touched, touched
+from gridstone.model.wire import HEADER, typical, wire
 from gridstone.plan.catalogue import load_probes
 
-REQUEST, SECTOR = 20 / 59.2e9, 32 / 59.2e9  # seconds: a header of 20 bytes, and 32 bytes
+COSTS = {"header": HEADER, "request": 70.0, "half": 20.0}
+LINK = 58e9
 ENGINE, LIMIT = 55e9, 63e9
 SLOWDOWN = {("stream", "gemv"): 1.9, ("gemv", "stream"): 1.8, ("gather", "h2d"): 2.1, ("h2d", "gather"): 1.7}
 _ORDER = np.random.default_rng(5).permutation(4096)
@@ -98,13 +100,21 @@ def _truths(probe: Probe, axes: Mapping[str, Any]) -> dict[str, float]:
     return {metric.name: 1e9 if metric.better == "higher" else 1.5e-6 for metric in probe.metrics}
 
 
+def row_time(method: str, row_bytes: int, align: int, vector: int | None = None) -> float:
+    """Seconds of a row out of a table within reach; by default loaded as the model takes it to be."""
+    if row_bytes % 4 or align % 4:  # elements of a byte or two: as slow as so many words
+        row_bytes, align, vector = -(-row_bytes // 4) * 4, align // 4 * 4, 4
+    return wire(typical(method, row_bytes, align, vector), COSTS) / LINK
+
+
 def _in_place(axes: Mapping[str, Any]) -> dict[str, float]:
     row_bytes = axes.get("row_bytes", 4096)
     method = axes["method"].removesuffix("_lines")
-    asked = touched(method, row_bytes=row_bytes, vector=axes["vector"], order=_ORDER[:64], align=axes.get("align", 0))
+    align = axes.get("align", 0)
+    asked = touched(method, row_bytes=row_bytes, vector=axes["vector"], order=_ORDER[:64], align=align)
     if method != axes["method"]:
         asked = Touched(requests=asked.lines, sectors=4 * asked.lines, lines=asked.lines)
-    seconds = asked.requests * REQUEST + asked.sectors * SECTOR
+    seconds = row_time(axes["method"], row_bytes, align, axes["vector"])
     if "sms" in axes:
         seconds = max(
             seconds, row_bytes * 1.2e-6 / (axes["sms"] * axes["warps"] * axes["unroll"] * 32 * axes["vector"])

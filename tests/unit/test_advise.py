@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from fitted_machine import write_run
@@ -14,7 +16,7 @@ from gridstone.advise import Option, corun, gather, scatter, weighed
 from gridstone.advise.decisions import decisions
 from gridstone.errors import UsageError
 from gridstone.fit import fit
-from gridstone.model import HardwareModel, Prediction, load
+from gridstone.model import HardwareModel, ModelError, Prediction, load
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,12 @@ def test_the_choice_of_a_gather_costs_little_over_the_best(model: HardwareModel)
             assert advice.choice in truths
             regrets.append(truths[advice.choice] / min(truths.values()) - 1)
     assert np.mean(regrets) < 0.01
+
+
+def test_a_model_of_other_runs_says_what_it_lacks(tmp_path: Path) -> None:
+    fit([write_run(tmp_path / "run", as_cells(link_rows(("scatter",))))], tmp_path / "model")
+    with pytest.raises(ModelError, match="no run held gather/zero_copy"):
+        gather(load(tmp_path / "model"), rows=10_000, row_bytes=2048)
 
 
 def test_what_choices_cost_on_held_out_cells_is_part_of_the_model(model: HardwareModel) -> None:
@@ -78,7 +86,7 @@ def test_blocks_go_the_way_that_costs_least(model: HardwareModel) -> None:
     assert [float(o.cost.value) for o in advice.ranking] == sorted(float(o.cost.value) for o in advice.ranking)
     assert advice.because[0].startswith(f"{advice.ranking[1].name} costs ")
     assert scatter(model, blocks=256, block_bytes=16384, direction="both").ranking
-    with pytest.raises(UsageError, match="batch, per_block were not weighed: rows=4"):
+    with pytest.raises(UsageError, match="batch, per_block were not weighed: blocks=4"):
         scatter(model, blocks=4, block_bytes=16384)
     flagged = scatter(model, blocks=4, block_bytes=16384, extrapolate="flag")
     assert not any(option.cost.in_domain for option in flagged.ranking)

@@ -50,6 +50,19 @@ def test_one_gpu_that_is_busy_is_named_and_the_others_are_let_go() -> None:
             pass
 
 
+def test_a_gpu_that_is_busy_is_not_called_by_the_name_of_another() -> None:
+    assert NODE.gpu is not None
+    one, other = replace(NODE, uuids=(NODE.gpu.uuid,)), replace(NODE, uuids=(NODE.gpu.uuid, "GPU-b"))
+    with _locks(NODE.gpu.uuid), pytest.raises(NothingMeasured) as mine, gpu_lock(one, all_gpus=True):
+        pass
+    assert str(mine.value).startswith(f"{NODE.gpu.name} ({NODE.gpu.uuid}) is being measured")
+    assert "--device" in str(mine.value)
+    with _locks("GPU-b"), pytest.raises(NothingMeasured) as its, gpu_lock(other, all_gpus=True):
+        pass
+    assert str(its.value).startswith("the GPU GPU-b, one of several that this run measures, is being measured")
+    assert NODE.gpu.name not in str(its.value)
+
+
 def test_a_process_sees_the_gpus_that_its_runner_uses() -> None:
     start = Start(machine=TWO, runner=Path("r.py"), on_gpu=True)
     assert NODE.gpu is not None

@@ -102,7 +102,7 @@ def test_pycuda_is_asked_for_each_kind_of_memory(boxes: types.ModuleType) -> Non
         mem_host_register_flags=types.SimpleNamespace(DEVICEMAP=2),
         host_alloc_flags=types.SimpleNamespace(DEVICEMAP=2, WRITECOMBINED=4),
     )
-    for memory in boxes.MEMORIES:
+    for memory in ("pinned", "write_combined", "registered", "managed"):
         boxes.host_array(driver, memory, 4096)
     assert asked == [
         ("pagelocked", 4096, np.uint8, {"mem_flags": 2}),

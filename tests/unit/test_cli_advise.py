@@ -59,7 +59,7 @@ def test_what_was_not_measured_is_weighed_when_asked_to(capsys: pytest.CaptureFi
     words = ("advise", model, "scatter", "blocks=3", "block_bytes=64KiB")
     code, out, err = said(capsys, *words)
     assert (code, out) == (2, "")
-    assert "rows=3 is outside what was measured (at least 256)" in err
+    assert "blocks=3 is outside what was measured (at least 256)" in err
     assert "--extrapolate flag" in err
     code, out, err = said(capsys, *words, "--extrapolate", "flag")
     assert (code, err) == (0, "")

@@ -105,6 +105,7 @@ def test_a_request_that_cannot_be(said: Said, tmp_path: Path, words: tuple[str, 
     [
         ("probes = [", "the plan is not TOML"),
         ("\x00", "the plan is not TOML"),
+        ("#" * (1 << 20) + "#", "no plan: it is larger than 1 MiB"),
         ("prob = []", "no key of a plan is called prob; did you mean probes?"),
         ('profile = "fast"', "no profile is called fast"),
         ('[axes]\n"sample/carry.bytes" = "x"', "bytes=x is not a number"),
@@ -151,6 +152,27 @@ def test_a_plan_that_cannot_be(said: Said, tmp_path: Path, text: str, line: str)
         (
             "from gridstone import probe, seconds\n@probe('no.cu', measures=seconds())\ndef cell(gpu): ...",
             "no kernel no.cu in",
+        ),
+        ("import sys\nsys.exit(1)", "broken.py: SystemExit: 1"),
+        (
+            "from gridstone import probe, seconds\n"
+            "@probe(None, runner='on_moon', measures=seconds())\n"
+            "def cell(moon): ...",
+            "broken/cell has the runner 'on_moon': there are on_cupy, on_host",
+        ),
+        (
+            "from gridstone import probe, seconds\n"
+            "@probe(None, runner='on_host', measures=seconds())\n"
+            "def cell(host): ...\n"
+            "@probe(None, runner='on_host', measures=seconds())\n"
+            "def cell(host): ...\n",
+            "broken/cell is declared twice in",
+        ),
+        (
+            "from gridstone import probe, seconds\n"
+            "@probe(None, runner='on_host', size=3, measures=seconds())\n"
+            "def cell(host, *, size): ...",
+            "axis 'size' needs a list of values, got 3",
         ),
     ],
 )
@@ -204,6 +226,7 @@ def replaced(name: str, values: list[object], kind: pa.DataType) -> Callable[[Pa
         (replaced("value", ["fast"], pa.string()), "the column value has another type"),
         (replaced("bytes", [[1]], pa.list_(pa.int64())), "the column bytes has another type"),
         (replaced("metric", [None], pa.string()), "the column metric lacks values"),
+        (replaced("status", ["splendid"], pa.string()), "the column status holds splendid, which is no status"),
         (replaced("cell_id", [None], pa.string()), "the column cell_id lacks values"),
         (replaced("bytes", [None], pa.int64()), "the column bytes lacks values"),
         (
@@ -355,7 +378,7 @@ def test_a_driver_that_is_too_old_costs_the_gpu_only(said: Said, card: Card) -> 
     assert said("run", "sample/walk", "--bench", "BENCH", "--device", "0")[::2] == (3, reason)
     code, out, _ = said("run", "sample", "--bench", "BENCH", "--dry-run")
     assert code == 0
-    assert f"skip sample/walk, 1 cells: {reason}" in out
+    assert f"skip sample/walk, 1 cell: {reason}" in out
 
 
 @pytest.mark.parametrize("selector", ["1", "GPU-2", "x", "-1", ""])
@@ -428,6 +451,47 @@ def test_streams_that_take_nothing() -> None:
     assert (unsaid.returncode, unsaid.stdout) == (2, b"")
 
 
+def test_streams_that_know_ascii_only(complete: Run) -> None:
+    """`±` is in every table."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "gridstone", "show", str(complete.folder)],
+        env=environment() | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"sample/carry" in shown.stdout and shown.stdout.isascii()
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "40", "much"])
+@pytest.mark.parametrize("command", [("show",), ("doctor", "--bench", "BENCH")], ids=lambda words: words[0])
+def test_a_narrow_terminal_cuts_no_number(
+    said: Said, complete: Run, monkeypatch: pytest.MonkeyPatch, columns: str, command: tuple[str, ...]
+) -> None:
+    words = (*command, str(complete.folder)) if command == ("show",) else command
+    _, wide, _ = said(*words)
+    monkeypatch.setenv("COLUMNS", columns)
+    _, narrow, _ = said(*words)
+    assert set(re.findall(r"[\w.]+", narrow)) >= {word for word in re.findall(r"[\w.]+", wide) if len(word) < 25}
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && '{sys.executable}' -m gridstone run host"
+    made = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, timeout=60)
+    assert made.returncode == 2
+    assert made.stderr == b"gridstone: the current folder is gone, change to another one: No such file or directory\n"
+
+
+def test_an_interrupt_while_modules_load_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    with pytest.raises(SystemExit) as leaving:
+        main(["--version"])
+    assert leaving.value.code == 130
+
+
 def test_streams_that_are_closed() -> None:
     command = f"'{sys.executable}' -m gridstone list host >&- 2>&-"
     assert subprocess.run(command, shell=True, env=environment(), timeout=60).returncode == 0
@@ -456,7 +520,7 @@ def test_a_full_disk_stops_a_run_that_goes_on_later(
     assert full.returncode == 2
     last = full.stderr.decode().splitlines()[-1]
     assert last.startswith(f"gridstone: {folder}")
-    assert last.endswith(": the disk is full: free some space, then go on with --resume")
+    assert last.endswith(": the disk is full: free some space, then try again (a run goes on with --resume)")
     before = gridstone.load(folder)
     assert 0 < before["cell_id"].nunique() < 6
     subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)

@@ -47,6 +47,12 @@ def test_a_broken_file_is_named_with_the_reason_and_can_be_mended(tmp_path: Path
     assert content.load_module(path).fine
 
 
+def test_what_a_file_prints_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "talks.py").write_text("print('hello')")
+    content.load_module(tmp_path / "talks.py")
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(content.ContentError, match=r"none\.py: no such Python file"):
         content.load_module(tmp_path / "none.py")

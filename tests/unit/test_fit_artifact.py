@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 from fitted_machine import GPU_CELLS, HOST_CELLS, model_folder, write_run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gridstone.errors import NothingMeasured, UsageError
 from gridstone.fit import FUNCTIONS, fit
 from gridstone.model import load
+from gridstone.model.document import flaw, schema
 from gridstone.store import StoreError
 
 COPIES = {"copy/device": GPU_CELLS["copy/device"]}
@@ -30,6 +35,28 @@ def test_the_artifact_meets_the_schema_beside_it(document):
     broken = {**document, "absent": ["transfer_time"]}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+@pytest.mark.parametrize("device", ["nvidia-h100-x2", "nvidia-h100/20261126T011315Z-vm-17f0"])
+def test_models_of_real_runs_meet_the_schema_and_load(tmp_path, device):
+    reference = Path(__file__).parents[2] / "results/reference" / device
+    fit([reference], tmp_path)
+    jsonschema.validate(json.loads((tmp_path / "model.json").read_text()), schema())
+    assert load(tmp_path).functions
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_what_is_wrong_with_a_document_is_what_json_schema_says_is_wrong(document, data):
+    changed = copy.deepcopy(document)
+    inside, key = changed, data.draw(st.sampled_from(sorted(changed)))
+    while isinstance(inside[key], dict | list) and len(inside[key]) and data.draw(st.integers(0, 9)):
+        inside = inside[key]
+        key = data.draw(st.sampled_from(sorted(inside) if isinstance(inside, dict) else range(len(inside))))
+    value = data.draw(st.sampled_from([None, True, 0, -1, 0.5, 2, "", "x", [], [1], {}, {"x": 1}, inside[key]]))
+    inside[key] = value
+    valid = jsonschema.Draft202012Validator(schema()).is_valid(changed)
+    assert (flaw(changed) is None) == valid
 
 
 def test_nothing_in_the_folder_is_a_pickle():

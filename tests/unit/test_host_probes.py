@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gridstone import content, host
 from gridstone.clock import Work
 from gridstone.declaration import PROFILE_NAMES, Machine, Probe, Unavailable
+from gridstone.plan import load_probes
 
 _MACHINE = Machine(host="here", cpu="some CPU", cores=2, memory=1 << 30)
 _SMALL: dict[str, list[dict[str, Any]]] = {
@@ -37,8 +38,7 @@ _SMALL: dict[str, list[dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def family() -> dict[str, Probe]:
-    module = content.load_module(content.folder("bench") / "host.py")
-    return {p.name.split("/")[1]: p for p in vars(module).values() if isinstance(p, Probe)}
+    return {p.name.split("/")[1]: p for p in load_probes() if p.family == "host"}
 
 
 @pytest.fixture(scope="module")

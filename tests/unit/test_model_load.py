@@ -85,6 +85,25 @@ BREAKAGES = {
         lambda f: edit(f, lambda d: d["functions"]["memory_time"]["laws"][0].pop("axes")),
         "damaged or edited",
     ),
+    "a parameter is a word": (
+        lambda f: edit(f, lambda d: d["functions"]["memory_time"]["laws"][0]["parameters"].update(granule="x")),
+        r"damaged or edited \(functions.memory_time.laws.0.parameters.granule is no number",
+    ),
+    "a number is none": (
+        lambda f: edit(f, lambda d: d["functions"]["memory_time"]["laws"][0]["interval"].update(factor=float("nan"))),
+        "interval.factor is no number",
+    ),
+    "laws are not told apart": (
+        lambda f: edit(f, lambda d: d["functions"]["memory_time"]["laws"][0]["keys"].popitem()),
+        "the laws of memory_time are not told apart by the same words",
+    ),
+    "absent is a list": (lambda f: edit(f, lambda d: d.update(absent=[])), "absent is no object"),
+    "a cost is below nothing": (
+        lambda f: edit(
+            f, lambda d: d.update(decisions={"gather": dict.fromkeys(("n", "mean", "p95", "max", "hit"), -1)})
+        ),
+        "decisions.gather.n is -1, which it cannot be",
+    ),
     "functions are no mapping": (lambda f: edit(f, lambda d: d.update(functions=[1])), "damaged or edited"),
 }
 

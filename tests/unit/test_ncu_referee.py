@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from plan_probes import NODE
 
 from gridstone.content import folder, load_module
 
 referee = load_module(folder("runners") / "ncu_referee.py")
 counts = load_module(folder("runners") / "ncu_counts.py")
+ncu_run = load_module(folder("runners") / "ncu_run.py")
 
 WRITTEN = (  # by hand, in the form of ncu's raw page: gaps and counts that a sound run does not have
     Path(__file__).parent / "ncu_raw.csv"
@@ -99,7 +102,7 @@ def test_busy_tensor_cores_are_busy_throughout_or_for_as_long_as_their_work_take
 
 
 def test_without_ncu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(referee, "find_ncu", lambda: None)
+    monkeypatch.setattr(ncu_run, "find_ncu", lambda: None)
     assert referee.main([]) == 3
     assert "no ncu (Nsight Compute)" in capsys.readouterr().err
 
@@ -110,8 +113,44 @@ def test_what_was_counted_on_a_gpu_is_judged_again(tmp_path: Path) -> None:
         pytest.skip("the reference results are in a checkout only")
     for name in ("ncu.csv", "ours.json"):
         shutil.copy(kept / name, tmp_path / name)
-    referee.judge(tmp_path)
+    ncu_run.judge(referee.REFEREE, tmp_path)
     records = json.loads((tmp_path / "referee.json").read_text())
     assert records == json.loads((kept / "referee.json").read_text())
     assert len({r["kernel"] for r in records}) == 5
     assert all(abs(r["ratio"] - 1) < 0.002 for r in records if "instructions" in r["quantity"])
+
+
+STAND_IN = """#!{python}
+import json, pathlib, sys
+if "--query-metrics" in sys.argv:
+    print("sure counter\\ndoubtful counter")
+    sys.exit()
+table = pathlib.Path(sys.argv[sys.argv.index("--log-file") + 1])
+wanted = sys.argv[sys.argv.index("--metrics") + 1].split(",")
+ours = pathlib.Path(sys.argv[-1])
+ours.write_text(json.dumps([{{"name": "one"}}]))
+counted = [] if "doubtful.sum" in wanted else ['"ID","sure.sum"', '"","inst"', '"0","7"']
+table.write_text("\\n".join(["==PROF== Connected", *counted]))
+"""
+
+
+def test_a_metric_that_spoils_the_others_is_left_out_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "ncu"
+    stand_in.write_text(STAND_IN.format(python=sys.executable))
+    stand_in.chmod(0o755)
+    monkeypatch.setattr("gridstone.device.discover", lambda: NODE)
+    monkeypatch.setattr(ncu_run, "find_ncu", lambda: str(stand_in))
+    compared: list[object] = []
+    made = ncu_run.Referee(
+        script=tmp_path / "script.py",
+        metrics=("sure.sum", "doubtful.sum", "absent.sum"),
+        doubtful=("doubtful.sum",),
+        limit_s=60.0,
+        run=list,
+        compare=lambda ours, theirs: compared.append((ours, theirs)) or [],
+        show=lambda records: True,
+    )
+    assert ncu_run.main(made, "", "", ["--out", str(tmp_path / "out")]) == 0
+    assert compared == [([{"name": "one"}], [{"sure.sum": 7.0}])]

@@ -337,6 +337,34 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path, nu
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_be_read_is_not_passed_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.write_cell([ROW])
+    shut = run.parts / ROW.probe.split("/")[0]
+    real = os.scandir
+
+    def scandir(place: str) -> object:
+        if Path(place) == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(StoreError, match=f"^{shut}: cannot be read"):
+        gridstone.load(run.folder)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "there"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    before = path.stat().st_ino
+    with pytest.raises(StoreError, match=f"is a .*{kind}: give the name of a file"):
+        write_atomically(path, lambda temporary: temporary.write_text("new"))
+    with pytest.raises(StoreError, match="is a folder"):
+        write_atomically(Path(), lambda temporary: temporary.write_text("new"))
+    assert path.stat().st_ino == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     def mount(options: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,10 +60,14 @@ def weighed(options: Sequence[Option], because: Sequence[str] = ()) -> Advice:
     )
 
 
-def left_out(reasons: Mapping[str, str]) -> list[str]:
-    """Why options were not weighed, in words; those left out for one reason together."""
+def left_out(reasons: Mapping[str, str], **called: str) -> list[str]:
+    """Why options were not weighed, in words; those left out for one reason together.
+
+    called: what the question calls arguments of the model that refused it.
+    """
     together: dict[str, list[str]] = {}
     for name, why in reasons.items():
-        together.setdefault(why, []).append(name)
+        asked = re.sub(r"\b(\w+)=", lambda found: f"{called.get(found[1], found[1])}=", why)
+        together.setdefault(asked, []).append(name)
     listed = {", ".join(names) + (" was" if len(names) == 1 else " were"): why for why, names in together.items()}
     return [f"{names} not weighed: {why}" for names, why in listed.items()]

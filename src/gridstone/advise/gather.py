@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gridstone.advise.advice import Advice, Option, left_out, weighed
 from gridstone.errors import UsageError
-from gridstone.model import Extrapolate, HardwareModel, OutOfDomain
+from gridstone.model import Extrapolate, HardwareModel, ModelError, OutOfDomain
 from gridstone.model.pieces import piecewise_methods
 
 _LEAST_ROWS = 1024
@@ -57,7 +57,9 @@ def gather(
             absent[name] = str(error)
             continue
         options.append(Option(name=name, cost=cost))
-    reasons = left_out(absent)
+    if not options and not absent:
+        raise ModelError("gather: this model knows no way to gather rows: no run held gather/zero_copy and the like")
+    reasons = left_out(absent, chunk="row_bytes")
     if rows < _LEAST_ROWS:
         reasons.append(f"fewer than {_LEAST_ROWS} rows were not measured: what it takes to start is not in the costs")
     return weighed(options, reasons)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from gridstone.advise.advice import Advice, Option, left_out, weighed
 from gridstone.errors import UsageError
-from gridstone.model import Extrapolate, HardwareModel, OutOfDomain
+from gridstone.model import Extrapolate, HardwareModel, ModelError, OutOfDomain
 from gridstone.model.pieces import piecewise_methods
 
 Direction = Literal["h2d", "d2h", "both"]
@@ -56,4 +56,6 @@ def scatter(
             absent[name] = str(error)
             continue
         options.append(Option(name=name, cost=cost))
-    return weighed(options, left_out(absent))
+    if not options and not absent:
+        raise ModelError("scatter: this model knows no way to move blocks: no run held scatter/blocks")
+    return weighed(options, left_out(absent, rows="blocks", chunk="block_bytes"))

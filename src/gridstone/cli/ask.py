@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridstone.cli.arguments import asked_of, described, extrapolation, given, on_the_command_line
+from gridstone.cli.output import print_json
 from gridstone.errors import UsageError
 from gridstone.units import format_bytes, format_value
 
@@ -35,15 +35,17 @@ def ask(
 
     model = load(folder)
     if function is None:
-        typer.echo(json.dumps(_catalogue(model), indent=1) if as_json else "\n".join(_listing(model)))
+        if as_json:
+            print_json(_catalogue(model))
+        else:
+            typer.echo("\n".join(_listing(model)))
         return
     extrapolation(extrapolate)
     words = parse(model, function, arguments or [])
     with on_the_command_line():
         answer = getattr(model, function)(**words, extrapolate=extrapolate)
     if as_json:
-        record = {"function": function, "arguments": words, **dataclasses.asdict(answer)}
-        typer.echo(json.dumps(record, indent=1))
+        print_json({"function": function, "arguments": words, **dataclasses.asdict(answer)})
         return
     low, middle, high = (format_value(v, answer.unit) for v in (answer.lo, answer.value, answer.hi))
     place = "in domain" if answer.in_domain else "OUT OF DOMAIN"

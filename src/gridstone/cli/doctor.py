@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gridstone.cli.options import Bench, Device, Json
-from gridstone.cli.output import console, print_json, table
+from gridstone.cli.output import console, print_json, print_table, table
 from gridstone.errors import GridstoneError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def doctor(bench: Bench = None, device: Device = None, as_json: Json = False) ->
             rest = ["", "", ""] if skip is None else [str(skip["cells"]), skip["reason"], skip["remedy"]]
             shown.add_row(*first, *rest)
             first = ["", "", ""]
-    screen.print(shown)
+    print_table(screen, shown)
 
 
 def examined(device: str | None) -> Machine:

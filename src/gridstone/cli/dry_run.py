@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from gridstone.cli.output import console, print_json
+from gridstone.cli.words import gathered
 from gridstone.declaration import Cell, Machine
 from gridstone.plan import Request, missing
 
@@ -24,9 +24,8 @@ def dry_run(cells: Sequence[Cell], machine: Machine, request: Request, *, as_jso
     for cell, reason in listed:
         if reason is None:
             screen.print(cell.label, soft_wrap=True)
-    skipped = Counter((cell.probe.name, reason) for cell, reason in listed if reason is not None)
-    for (name, reason), count in sorted(skipped.items()):
-        screen.print(f"skip {name}, {count} cells: {reason}", soft_wrap=True)
+    for line in gathered(sorted((cell.probe.name, reason, 1) for cell, reason in listed if reason is not None)):
+        screen.print(f"skip {line}", soft_wrap=True)
     able = reasons.count(None)
     screen.print(f"{able} cells to measure, {len(cells) - able} to skip, seed {request.seed}", soft_wrap=True)
 

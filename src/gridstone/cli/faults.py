@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import typer
-
 from gridstone.errors import GridstoneError, UsageError
 
 INTERRUPTED, DEFECT = 130, 70
-# What typer raises for a command line that it cannot read; the class has moved between its versions.
-_MisreadLine: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -29,13 +26,26 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _open_streams() -> None:
-    """What is printed to a stream that was closed from the beginning goes nowhere."""
+    """What is printed to a stream that was closed from the beginning goes nowhere; what its encoding lacks is `?`."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  open as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _status(arguments: Sequence[str] | None) -> int:
+    try:
+        return _done(arguments)
+    except KeyboardInterrupt:  # imports take a while, and may be interrupted too
+        return INTERRUPTED
+
+
+def _done(arguments: Sequence[str] | None) -> int:
+    import typer
+
+    misread: type[Exception] = typer.BadParameter.__mro__[1]  # a line that typer cannot read; its place has moved
     try:
         from gridstone.cli.app import app
 
@@ -43,9 +53,9 @@ def _status(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except GridstoneError as error:
         return _say(str(error), error.exit_code)
-    except _MisreadLine as error:
+    except misread as error:
         return _say(_with_help(error), UsageError.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         return INTERRUPTED
     except BrokenPipeError:
         return _unread()
@@ -55,13 +65,21 @@ def _status(arguments: Sequence[str] | None) -> int:
             raise
         return _unread()
     except OSError as error:
-        where = error.filename or "the output cannot be written"
-        return _say(f"{where}: {error.strerror or error}", UsageError.exit_code)
+        return _say(f"{error.filename or _nameless()}: {error.strerror or error}", UsageError.exit_code)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
         return _say(f"defect in gridstone: {type(error).__name__}: {error}", DEFECT)
     return code if isinstance(code, int) else 0
+
+
+def _nameless() -> str:
+    """What an error of the system that names no file is about."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the current folder is gone, change to another one"
+    return "the output cannot be written"
 
 
 def _unread() -> int:

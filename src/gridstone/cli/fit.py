@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from gridstone.cli.output import print_json
 
 
 def fit(
@@ -19,7 +20,7 @@ def fit(
 
     document = fit_runs(runs, out)
     if as_json:
-        typer.echo(json.dumps(document, indent=1, default=str))
+        print_json(document)
         return
     for line in _lines(document):
         typer.echo(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gridstone.cli.output import table, with_interval
-from gridstone.cli.words import axes_text, share_of_limit
+from gridstone.cli.words import axes_text, gathered, share_of_limit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +21,9 @@ def headlines(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def headline_table(records: list[dict[str, Any]]) -> Table:
-    """The headlines as a person reads them."""
+    """The headlines as a person reads them; what of a probe did not come out is told by `trouble_lines`."""
     shown = table(("probe", "metric", "best", "of limit", "at", "ok"), right=("best", "of limit", "ok"))
-    for r in records:
+    for r in (r for r in records if r["ok"]):
         best = with_interval(r["value"], r["lo"], r["hi"], r["unit"])
         at = axes_text(r["axes"]) if r["axes"] else ""
         shown.add_row(r["probe"], r["metric"], best, share_of_limit(r), at, f"{r['ok']} of {r['cells']}")
@@ -39,6 +39,16 @@ def troubles(rows: pd.DataFrame) -> list[dict[str, Any]]:
         {"probe": probe, "status": status, "reason": reason if isinstance(reason, str) else None, "cells": int(n)}
         for (probe, status, reason), n in counted.items()
     ]
+
+
+def trouble_lines(records: list[dict[str, Any]]) -> list[str]:
+    """The troubles as a person reads them, cells of all probes that a machine lacks the same for in one line."""
+    lines = []
+    for status in dict.fromkeys(r["status"] for r in records):
+        these = [(r["probe"], r["reason"], r["cells"]) for r in records if r["status"] == status]
+        apart = [gathered(these)] if status == "skipped" else [gathered([one]) for one in these]
+        lines += [f"{status} {line}" for group in apart for line in group]
+    return lines
 
 
 def _headline(name: str, group: pd.DataFrame, axes: dict[str, list[str]]) -> dict[str, Any]:

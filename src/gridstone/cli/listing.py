@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridstone.cli.options import Bench, Device, Globs, Json
-from gridstone.cli.output import console, print_json, table
+from gridstone.cli.output import console, print_json, print_table, table
 from gridstone.declaration import PROFILE_NAMES
 from gridstone.units import format_bytes
 
@@ -66,7 +66,7 @@ def _print_table(probes: list[Probe], machine: Machine) -> None:
         mark = f" ({notes.setdefault(reason, len(notes) + 1)})" if reason else ""
         listed.add_row(probe.name, sizes, *counts, _share(able, total) + mark)
     screen = console()
-    screen.print(listed)
+    print_table(screen, listed)
     for reason, number in notes.items():
         screen.print(f"({number}) {reason}", soft_wrap=True)
 

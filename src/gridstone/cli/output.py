@@ -13,9 +13,10 @@ from gridstone.units import format_value
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-_WIDE = 160
+_USUAL, _WIDE = 80, 160
+_BETWEEN, _LONGEST_WORD = 3, 24
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -24,8 +25,10 @@ def console(stream: TextIO | None = None) -> Console:
 
     file = stream or sys.stdout
     narrow = file.isatty() or "COLUMNS" in os.environ
-    width = None if narrow else _WIDE
-    return Console(file=file, width=width, markup=False, highlight=False, emoji=False)
+    made = Console(file=file, width=None if narrow else _WIDE, markup=False, highlight=False, emoji=False)
+    if made.width < 1:  # rich believes a COLUMNS of 0, and prints nothing
+        made.width = _USUAL
+    return made
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> Table:
@@ -40,6 +43,14 @@ def table(columns: Sequence[str], *, right: Sequence[str] = (), title: str | Non
     return empty
 
 
+def print_table(screen: Console, shown: Table) -> None:
+    """Print a table with all its numbers, which rich would cut: in lines wider than the terminal where need be."""
+    width = screen.width
+    screen.width = max(width, sum(_least(column) + _BETWEEN for column in shown.columns))
+    screen.print(shown)
+    screen.width = width
+
+
 def print_json(document: Any) -> None:
     """A document on standard output, with `null` for a number that is none."""
     print(json.dumps(_plain(document), indent=1, default=str))
@@ -52,6 +63,13 @@ def with_interval(value: float | None, lo: float | None, hi: float | None, unit:
     if len(known) < 3 or not known[0]:
         return text
     return f"{text} ± {100 * (known[2] - known[1]) / 2 / abs(known[0]):.2g} %"
+
+
+def _least(column: Column) -> int:
+    """Characters that a column needs: its longest number, or its longest word."""
+    texts = [str(text) for text in (column.header, *column.cells)]
+    pieces = texts if column.no_wrap else [word[:_LONGEST_WORD] for text in texts for word in text.split()]
+    return max(map(len, pieces), default=0)
 
 
 def _plain(value: Any) -> Any:

@@ -131,18 +131,17 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
 
 def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
     """Print what came out. Raises NothingMeasured where no cell has a value to believe."""
-    from gridstone.cli.headline import headline_table, headlines, troubles
-    from gridstone.cli.output import console, print_json
+    from gridstone.cli.headline import headline_table, headlines, trouble_lines, troubles
+    from gridstone.cli.output import console, print_json, print_table
     from gridstone.store import load
 
     rows = load(folder)
     best, bad = headlines(rows), troubles(rows)
     screen = console()
     if not as_json:  # before the report, which may fail
-        screen.print(headline_table(best))
-        for t in bad:
-            reason = f": {t['reason']}" if t["reason"] else ""
-            screen.print(f"{t['status']} {t['probe']}, {t['cells']} cells{reason}", soft_wrap=True)
+        print_table(screen, headline_table(best))
+        for line in trouble_lines(bad):
+            screen.print(line, soft_wrap=True)
         if left:
             screen.print(f"budget spent, {left} cells left: gridstone run --resume {folder}", soft_wrap=True)
         screen.print(f"run     {folder}", soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gridstone.cli.options import Json, RunFolder
-from gridstone.cli.output import console, print_json, table, with_interval
+from gridstone.cli.output import console, print_json, print_table, table, with_interval
 from gridstone.cli.words import axis_text, share_of_limit
 from gridstone.errors import UsageError
 
@@ -43,7 +43,7 @@ def show(
         return
     screen = console()
     for probe, group in rows.groupby("probe", sort=True):
-        screen.print(_table(str(probe), group, axes.get(str(probe), [])))
+        print_table(screen, _table(str(probe), group, axes.get(str(probe), [])))
         for reason, count in group.loc[group["reason"].notna(), "reason"].value_counts().items():
             screen.print(f"  {count} x {reason}")
 

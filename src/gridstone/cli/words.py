@@ -1,9 +1,9 @@
-"""Axis values and shares of a limit in words."""
+"""Axis values, shares of a limit, and cells that do not run, in words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gridstone.units import format_bytes
@@ -19,6 +19,25 @@ def axis_text(name: str, value: Any) -> str:
 def axes_text(axes: Mapping[str, Any]) -> str:
     """`footprint=4 KiB stride=128 B`."""
     return " ".join(f"{name}={axis_text(name, value)}" for name, value in axes.items())
+
+
+def gathered(cells: Iterable[tuple[str, str | None, int]]) -> list[str]:
+    """A line per reason: `latency/shared, 3 cells: no GPU`, or `15 cells of copy, latency: no GPU` of several probes.
+
+    cells: a probe, a reason and how many cells it keeps from running.
+    """
+    by_reason: dict[str | None, dict[str, int]] = {}
+    for probe, reason, count in cells:
+        counts = by_reason.setdefault(reason, {})
+        counts[probe] = counts.get(probe, 0) + count
+    lines = []
+    for reason, counts in by_reason.items():
+        total = sum(counts.values())
+        number = f"{total} cell{'' if total == 1 else 's'}"
+        families = sorted({probe.split("/")[0] for probe in counts})
+        whom = f"{next(iter(counts))}, {number}" if len(counts) == 1 else f"{number} of {', '.join(families)}"
+        lines.append(f"{whom}: {reason}" if reason else whom)
+    return lines
 
 
 def share_of_limit(row: Mapping[str, Any]) -> str:

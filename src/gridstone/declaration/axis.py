@@ -34,9 +34,9 @@ class Axis:
     def __post_init__(self) -> None:
         kinds = {type(v) for v in (*self.quick, *self.standard, *self.full)}
         if len(kinds) != 1:
-            raise ValueError(f"axis {self.name!r} needs values of one type, got {sorted(k.__name__ for k in kinds)}")
+            raise ValueError(f"an axis needs values of one type, got {', '.join(sorted(k.__name__ for k in kinds))}")
         if not kinds <= {int, float, str, bool}:
-            raise ValueError(f"axis {self.name!r} needs int, float, str or bool, got {kinds.pop().__name__}")
+            raise ValueError(f"an axis needs int, float, str or bool, got {kinds.pop().__name__}")
 
     @property
     def kind(self) -> type:
@@ -153,11 +153,16 @@ def as_axis(name: str, given: Axis | Sequence[Value]) -> Axis:
     """An axis under its name, from an Axis or a plain list: of numbers it is open, of words it is not."""
     if isinstance(given, Axis):
         return given.named(name)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(f"axis {name!r} needs a list of values, got {given!r}")
     listed = tuple(given)
     if not listed:
         raise ValueError(f"axis {name!r} has no value")
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in listed)
-    return values(listed, open=numeric, unit="B" if name in _BYTE_AXES else None).named(name)
+    try:
+        return values(listed, open=numeric, unit="B" if name in _BYTE_AXES else None).named(name)
+    except ValueError as error:
+        raise ValueError(f"axis {name!r}: {error}") from None
 
 
 _BYTE_AXES = {"footprint", "stride", "bytes", "block", "chunk", "row_bytes", "align"}

@@ -30,7 +30,7 @@ from gridstone.fit.law import fit_function
 from gridstone.fit.provenance import described, provenance, told, unfed
 from gridstone.fit.regret import regrets, summary
 from gridstone.fit.save import save
-from gridstone.store import Run, StoreError, load
+from gridstone.store import Run, load, runs_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,10 +108,7 @@ def _together(runs: Sequence[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]
 
     infos: dict[str, dict[str, Any]] = {}
     for path in runs:
-        inside = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.rglob("run.json"))
-        if not inside:
-            raise StoreError(f"{path}: no gridstone run there (no run.json in it or below it)")
-        for folder in inside:
+        for folder in runs_in(path):
             info = Run(folder).info()
             infos[str(info.get("run_id", folder.name))] = info
     merged = pd.concat([load(path) for path in runs], ignore_index=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from gridstone.fit import blocks
 from gridstone.fit.cells import Sought, best, cells, usable, words
-from gridstone.fit.wire import costs
-from gridstone.model.wire import Asked, typical, wire
+from gridstone.fit.wire import asked_by, costs, countable
+from gridstone.model.wire import wire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 PROBES = ("gather/zero_copy", "gather/staged", "gather/copies")
 
 _LEAST_ROWS = 1024.0
-_WORD = 4
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
@@ -30,9 +29,8 @@ def _in_place(frame: pd.DataFrame) -> list[Sought]:
     rows = usable(frame, "gather/zero_copy", "bandwidth")
     if rows.empty:
         return []
-    # Rows of elements of one or two bytes are loaded so because they lie askew: a kind of rows of its own.
-    rows = rows[(rows["vector"] >= _WORD) & (rows["row_bytes"] % _WORD == 0) & (rows["align"] % _WORD == 0)]
-    asked = _asked(rows, rows["align"])
+    rows = countable(rows)
+    asked = asked_by(rows)
     prices = costs(asked, (rows["row_bytes"] / rows["value"]).to_numpy(float))
     bytes_each = np.array([wire(one, prices) for one in asked])
     found = []
@@ -52,11 +50,6 @@ def _in_place(frame: pd.DataFrame) -> list[Sought]:
             )
         )
     return found
-
-
-def _asked(rows: pd.DataFrame, align: pd.Series) -> list[Asked]:
-    numbers = (column.astype(int) for column in (rows["row_bytes"], align, rows["vector"]))
-    return [typical(*one) for one in zip(rows["method"], *numbers, strict=True)]
 
 
 def _staged(frame: pd.DataFrame) -> list[Sought]:

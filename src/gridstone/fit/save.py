@@ -13,7 +13,8 @@ import numpy as np
 
 from gridstone import model
 from gridstone.errors import UsageError
-from gridstone.model.artifact import ARRAYS_NAME, FORMAT, HOLDOUT_NAME, JSON_NAME, SCHEMA_NAME
+from gridstone.model.artifact import ARRAYS_NAME, FORMAT, HOLDOUT_NAME, JSON_NAME
+from gridstone.model.document import SCHEMA_NAME
 from gridstone.store import write_atomically
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from gridstone.errors import UsageError
+from gridstone.model.document import flaw
 from gridstone.model.law import Law
 from gridstone.model.prediction import ModelError
 from gridstone.model.trend import recorded
 
 FORMAT = 2
-JSON_NAME, SCHEMA_NAME = "model.json", "model.schema.json"
+JSON_NAME = "model.json"
 ARRAYS_NAME, HOLDOUT_NAME = "arrays.npz", "holdout.parquet"
 _LISTED = 24
 
@@ -107,7 +108,7 @@ def read(folder: str | Path) -> Artifact:
             runs=tuple(document["runs"]),
             decisions=document.get("decisions", {}),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError) as error:
         raise ModelError(f"{path / JSON_NAME}: damaged or edited ({error}): fit the model again") from error
 
 
@@ -127,7 +128,7 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path.parent}: not a gridstone model (it has no {JSON_NAME})") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}): fit the model again") from error
     if not isinstance(document, dict) or "format" not in document:
         raise ModelError(f"{path}: not a gridstone model (it names no format)")
@@ -136,6 +137,9 @@ def _document(path: Path) -> dict[str, Any]:
             f"{path}: model format {document['format']}, this gridstone reads format {FORMAT}: "
             "fit the model again, or use the gridstone version that wrote it"
         )
+    wrong = flaw(document)
+    if wrong is not None:
+        raise ModelError(f"{path}: damaged or edited ({wrong}): fit the model again")
     return document
 
 
@@ -159,10 +163,13 @@ def _facts(record: Mapping[str, Any]) -> Facts:
 
 
 def _function(name: str, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> Function:
+    laws = tuple(_law(r, arrays) for r in record["laws"])
+    if any(law.keys.keys() != laws[0].keys.keys() for law in laws):
+        raise TypeError(f"the laws of {name} are not told apart by the same words")
     return Function(
         name=name,
         form=record["form"],
-        laws=tuple(_law(r, arrays) for r in record["laws"]),
+        laws=laws,
         quality=record["quality"],
         provenance=record["provenance"],
     )

@@ -1,7 +1,7 @@
 """What a gather asks of the memory that it reads: requests of lines of 128 bytes, and sectors of 32 bytes.
 
 A load instruction of a warp becomes one request for each line that its lanes touch, and moves the sectors of it that
-they touch. PCIe carries a request's sectors in one packet, whose header costs as much time as some 20 bytes: so both
+they touch. PCIe carries a request's sectors in one packet with 20 bytes around them (`gridstone.model.wire`): so both
 numbers count. Nothing is assumed to stay in a cache between two instructions.
 """
 

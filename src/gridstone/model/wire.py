@@ -4,10 +4,10 @@ Two things bound a gather. Bytes: the sectors of 32 bytes that cross, and a head
 takes only so many a second, however few bytes they move, and one whose data comes back in two halves of 64 bytes takes
 it longer than one of a single half; short and misaligned rows end there. The larger of the two rules.
 
-Two things differ from what the addresses alone say, as the H100's rates of misaligned rows show. A warp that walks
-along one row finds a sector that it has asked for before in L1. A bulk copy is cut into lines of its target, not of its
-source, so that each asks for parts of two lines of a misaligned source; and where the source is 16 bytes off a sector,
-it takes nearly twice as many requests again.
+Two things differ from what the addresses alone say, as the H100's counters and rates of misaligned rows show. A warp
+that walks along one row finds a sector that it has asked for before in L1. A bulk copy is cut into lines of its target,
+not of its source, so that each asks for parts of two lines of a misaligned source; and what a part holds of a broken
+sector, as where the source is 16 bytes off one, it asks for apart from the whole ones: three or four requests a line.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from gridstone.model.lines import LINE, SECTOR, spanned, stretches
 
 HALF = LINE // 2
+HEADER = 20.0
+"""Bytes that PCIe 3 to 5 moves around the sectors of a request (PCI Express Base Specification): 12 of a completion's
+header, which counters of the GPU see, 4 of framing before it, 4 of a checksum behind. What gathers take says 20 too."""
+WHOLE_LINES = "bulk_lines"
 _ROWS, _OUT_OF = 1024, 4096
 _LONG, _REPEATS = 32768, 4096  # bytes: rows beyond the first are counted by the second
 _SHARP = 12  # how closely the larger of both bounds rules: near the corner a gather is some per cent slower than either
@@ -29,13 +33,11 @@ _SHARP = 12  # how closely the larger of both bounds rules: near the corner a ga
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Per row, on average: requests, sectors that move, halves of lines they lie in, and the share of the requests
-    that bulk copies make for rows that begin 16 bytes off a sector."""
+    """Per row, on average: requests, sectors that move, and halves of lines they lie in."""
 
     requests: float
     sectors: float
     halves: float
-    skewed: float
 
     def continued(self, further: Asked, times: int) -> Asked:
         """What a row asks that is `times` as much longer than this one as `further` is."""
@@ -47,7 +49,7 @@ class Asked:
                 (self.halves, further.halves),
             )
         )
-        return Asked(requests=requests, sectors=sectors, halves=halves, skewed=further.skewed)
+        return Asked(requests=requests, sectors=sectors, halves=halves)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -79,13 +81,18 @@ def chosen_vector(method: str, row_bytes: int, align: int) -> int:
 
 
 def asked(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: int = 0) -> Asked:
-    """What rows ask of the link, on average over `order`; arguments as in `gridstone.model.lines.touched`."""
+    """What rows ask of the link, on average over `order`; arguments as in `gridstone.model.lines.touched`.
+
+    Beside its methods there is `bulk_lines`: bulk copies of all lines that a row touches.
+    """
     start = np.asarray(order, dtype=np.int64) * row_bytes + align
-    skewed = np.zeros(start.size, dtype=bool)
-    if method == "bulk":
+    if method == WHOLE_LINES:
+        begins, ends = (start - start % LINE)[:, None], (-(-(start + row_bytes) // LINE) * LINE)[:, None]
+    elif method == "bulk":
         # Lines of the target: as a warp that loads 4 bytes a lane goes along the row.
-        begins, ends = stretches("warp_per_row", row_bytes=row_bytes, vector=4, order=order, align=align)
-        skewed = (start % SECTOR != 0) & (row_bytes >= SECTOR)
+        begins, ends = _broken_apart(
+            *stretches("warp_per_row", row_bytes=row_bytes, vector=4, order=order, align=align)
+        )
     else:
         begins, ends = stretches(method, row_bytes=row_bytes, vector=vector, order=order, align=align)
     alone = _alone(begins, ends)
@@ -97,7 +104,6 @@ def asked(method: str, *, row_bytes: int, vector: int, order: ArrayLike, align: 
         requests=float(requests.mean()),
         sectors=float(sectors.mean()),
         halves=float(halves.mean()),
-        skewed=float(requests[skewed].sum() / requests.sum()),
     )
 
 
@@ -105,14 +111,19 @@ def wire(row: Asked, costs: Mapping[str, float]) -> float:
     """Bytes that a row costs.
 
     costs: `header`, bytes that a request takes beside its sectors; `request` and `half`, bytes that the link could
-    have moved in the time that a request, and each half of a line in it, hold it up at the least; `skewed`, how many
-    times as many requests a bulk copy makes 16 bytes off a sector.
+    have moved in the time that a request, and each half of a line in it, hold it up at the least.
     """
     moved = SECTOR * row.sectors + costs["header"] * row.requests
-    again = 1 + (costs["skewed"] - 1) * row.skewed
-    held = again * (costs["request"] * row.requests + costs["half"] * row.halves)
+    held = costs["request"] * row.requests + costs["half"] * row.halves
     larger = max(moved, held)
     return round(float(larger * ((moved / larger) ** _SHARP + (held / larger) ** _SHARP) ** (1 / _SHARP)), 3)
+
+
+def _broken_apart(begins: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Stretches as three each: up to the first whole sector, the whole ones, and what is left."""
+    first = np.minimum(-(-begins // SECTOR) * SECTOR, ends)
+    last = np.maximum(ends // SECTOR * SECTOR, first)
+    return np.hstack([begins, first, last]), np.hstack([first, last, ends])
 
 
 def _counted(begins: NDArray[np.int64], ends: NDArray[np.int64], granule: int) -> NDArray[np.int64]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gridstone.content import folder, load_module, python_files
+from gridstone.content import ContentError, folder, load_module, python_files
 from gridstone.declaration import Probe
 from gridstone.errors import UsageError
 
@@ -13,8 +14,8 @@ from gridstone.errors import UsageError
 def load_probes(folders: Sequence[Path] = ()) -> list[Probe]:
     """The probes of `bench/` and of further folders, in the order of files and of declarations within them.
 
-    Raises ContentError for a file that cannot be loaded, UsageError for a folder without a probe or for two
-    probes of one name.
+    Raises ContentError for a file that cannot be loaded or names no runner, UsageError for a folder without a probe
+    or for two probes of one name.
     """
     named: dict[str, Probe] = {}
     files: set[Path] = set()
@@ -26,6 +27,8 @@ def load_probes(folders: Sequence[Path] = ()) -> list[Probe]:
             raise UsageError(f"{directory}: no file there declares a probe (see docs/writing-a-probe.md)")
         if not new and not any(file.parent == directory.resolve() for file in files):
             raise UsageError(f"{directory}: no Python file there (see docs/writing-a-probe.md)")
+        if directory != folder("bench"):
+            _check(declared)
         for probe in declared:
             if probe.name in named:
                 other = named[probe.name].file
@@ -38,3 +41,15 @@ def _declared(file: Path) -> list[Probe]:
     """The probes of one file; one that has two names in it counts once."""
     probes = {id(value): value for value in vars(load_module(file)).values() if isinstance(value, Probe)}
     return list(probes.values())
+
+
+def _check(probes: Iterable[Probe]) -> None:
+    """What a linter and tests hold gridstone's own declarations to."""
+    runners = {path.stem for path in folder("runners").glob("on_*.py")}
+    for probe in probes:
+        if probe.runner not in runners:
+            known = ", ".join(sorted(runners))
+            raise ContentError(f"{probe.file}: {probe.name} has the runner {probe.runner!r}: there are {known}")
+        defined = [node.name for node in ast.parse(probe.file.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+        if defined.count(probe.body.__name__) > 1:
+            raise UsageError(f"{probe.name} is declared twice in {probe.file}: rename one of them")

@@ -11,6 +11,8 @@ from gridstone.errors import UsageError
 from gridstone.plan.nearest import suggestion
 from gridstone.units import parse_seconds
 
+_LARGEST = 1 << 20  # bytes; the file may be a device that never ends
+
 
 def read_plan(path: Path) -> dict[str, Any]:
     """The fields of a Request that a plan sets; see runners/plans/nightly.toml for one.
@@ -20,7 +22,11 @@ def read_plan(path: Path) -> dict[str, Any]:
     Raises UsageError for a file that cannot be read, an unknown key or a value of the wrong kind.
     """
     try:
-        plan = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise UsageError(f"{path}: no plan: it is larger than {_LARGEST >> 20} MiB")
+        plan = tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(f"{path}: the plan cannot be read: {error.strerror or error}") from None
     except ValueError as error:

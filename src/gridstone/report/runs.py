@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gridstone.store import Run, StoreError, load
+from gridstone.store import Run, StoreError, load, runs_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +53,8 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
 
 
 def _infos(path: Path, kept: list[str]) -> list[dict[str, Any]]:
-    folders = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.rglob("run.json"))
     found: dict[str, dict[str, Any]] = {}
-    for folder in folders:
+    for folder in runs_in(path) if path.is_dir() else []:
         try:
             info = Run(folder).info()
         except StoreError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gridstone.store.files import below
 from gridstone.store.run import Run, read
 from gridstone.store.schema import COLUMNS, StoreError, axes_of
 
@@ -30,7 +31,7 @@ def load(path: str | Path) -> pd.DataFrame:
         for probe in frame["probe"].unique():
             axes[str(probe)] = axes_of(arrow.schema)
         frames.append(frame)
-    if not frames:
+    if not any(map(len, frames)):
         raise StoreError(f"{path}: no results there yet")
     merged = pd.concat(frames, ignore_index=True).drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True)
     merged = merged[[*COLUMNS, *(c for c in merged.columns if c not in COLUMNS)]]
@@ -45,11 +46,16 @@ def results_files(path: Path) -> Iterator[Path]:
         return
     if not path.is_dir():
         raise StoreError(f"{path}: no such file or folder")
-    runs = [path] if (path / "run.json").exists() else sorted(p.parent for p in path.rglob("run.json"))
-    if not runs:
-        raise StoreError(f"{path}: no gridstone run there (no run.json in it or below it)")
-    for run in runs:
+    for run in runs_in(path):
         yield from Run(run).files()
+
+
+def runs_in(path: Path) -> list[Path]:
+    """The folder itself where it is one of a run, else those of the runs below it. StoreError where there is none."""
+    found = [path] if (path / "run.json").exists() else [p.parent for p in below(path, ".json") if p.name == "run.json"]
+    if not found:
+        raise StoreError(f"{path}: no gridstone run there (no run.json in it or below it)")
+    return found
 
 
 def _nullable() -> dict[object, object]:

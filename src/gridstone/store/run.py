@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gridstone.store.files import explain, write_atomically
+from gridstone.store.files import below, explain, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
 
 _BEYOND_REPAIR = "`gridstone show` still reads the results; to measure more, start a new run"
@@ -102,9 +102,9 @@ class Run:
 
     def files(self) -> Iterator[Path]:
         """Every results file of the run: compacted ones first, then parts."""
-        compacted = [p for p in sorted(self.folder.rglob("*.parquet")) if self.parts not in p.parents]
-        yield from (p for p in compacted if not p.name.startswith("."))
-        yield from (p for p in sorted(self.parts.rglob("*.parquet")) if not p.name.startswith("."))
+        found = [path for path in below(self.folder, ".parquet") if not path.name.startswith(".")]
+        yield from (path for path in found if self.parts not in path.parents)
+        yield from (path for path in found if self.parts in path.parents)
 
     def compact(self, finish: Callable[[pa.Table], pa.Table] = lambda merged: merged) -> list[Path]:
         """Merge the parts of each probe into `<family>/<name>.parquet`, then remove them; what was written.
@@ -143,6 +143,8 @@ def read(path: Path) -> pa.Table:
         arrow = pq.ParquetFile(path, page_checksum_verification=True).read()
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).split("\n")[0]
+        if isinstance(error, PermissionError):
+            raise StoreError(f"{path}: no permission to read it") from error
         raise StoreError(f"{path}: not a readable Parquet file ({reason}): remove it and use --resume") from error
     return check(arrow, str(path))
 

@@ -149,6 +149,8 @@ def _flaw(arrow: pa.Table, names: list[str], column: str, *, axis: bool) -> str 
         return "is said to be an axis"
     if values.type not in (_AXIS_TYPES.values() if axis else (_TYPES.get(column, pa.string()),)):
         return "has another type"
+    if column == "status" and (unknown := set(values.to_pylist()) - set(STATUSES) - {None}):
+        return f"holds {min(unknown)}, which is no status"
     return "lacks values" if values.null_count and (axis or column in _NEVER_NULL) else None
 
 

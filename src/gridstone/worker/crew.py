@@ -142,10 +142,6 @@ class Crew:
             child.kill()
         self._children.clear()
 
-    def pids(self) -> set[int]:
-        """Process ids of the living children."""
-        return {child.process.pid for child in self._children.values()}
-
     def visit(self, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0) -> Visit | Failure:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gridstone.declaration import Machine
+from gridstone.declaration import Gpu, Machine
 from gridstone.errors import NothingMeasured
 
 
@@ -29,9 +29,14 @@ def gpu_lock(machine: Machine | None, *, all_gpus: bool = False) -> Iterator[Non
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                raise NothingMeasured(
-                    f"{machine.gpu.name} ({uuid}) is being measured by another gridstone process: "
-                    "wait for it, or choose another GPU with --device"
-                ) from None
+                raise NothingMeasured(_busy(machine.gpu, uuid)) from None
             held.callback(lock.release)
         yield
+
+
+def _busy(gpu: Gpu, uuid: str) -> str:
+    if uuid == gpu.uuid:
+        which, remedy = f"{gpu.name} ({uuid})", "choose another GPU with --device"
+    else:
+        which, remedy = f"the GPU {uuid}, one of several that this run measures,", "hide it by CUDA_VISIBLE_DEVICES"
+    return f"{which} is being measured by another gridstone process: wait for it, or {remedy}"
