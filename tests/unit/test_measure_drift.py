@@ -97,6 +97,19 @@ def test_a_pass_of_one_process_cannot_tell_what_processes_differ_by() -> None:
     assert widened(table(alone)).column("drift").to_pylist()[0] > 0.05
 
 
+def test_a_clock_that_differs_between_the_passes_is_no_drift_of_cycles() -> None:
+    rng = np.random.default_rng(5)
+    clocks = [1980.0] * 3 + [1995.0] * 3
+    rows = []
+    for number in range(40):
+        levels = np.array(clocks) / 1980.0 + rng.normal(0, 1e-4, 6)
+        made = {"samples": np.repeat(levels, 3).tolist(), "visits": [3] * 6, "visit_mhz": clocks, "unit": "cycle"}
+        rows.append(replace(cell(number, 1.0, 1.0), **made, processes=list(range(6)), passes=[3, 3]))
+    assert widened(table(rows)).column("drift").to_pylist()[0] < 1e-4
+    unknown = [replace(row, visit_mhz=[]) for row in rows]
+    assert widened(table(unknown)).column("drift").to_pylist()[0] > 0.007
+
+
 def test_metrics_are_kept_apart_and_one_pass_says_nothing() -> None:
     rows = [cell(0, 1.0, 1.2), cell(1, 1.0, None, metric="bandwidth"), cell(2, 0.0, 0.0, metric="power", value=0.0)]
     found = widened(table(rows)).to_pylist()

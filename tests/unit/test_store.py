@@ -94,7 +94,7 @@ def test_any_row_comes_back_as_it_was(row: Row) -> None:
             assert got == sent.encode(errors="replace").decode()
         elif column == "samples":
             assert [repr(v) for v in got] == [repr(float(v)) for v in sent]
-        elif column in ("visits", "processes", "passes"):
+        elif column in ("visits", "visit_mhz", "processes", "passes"):
             assert got == list(sent)
         else:
             assert repr(got) == repr(sent)

@@ -3,6 +3,6 @@
 from gridstone.measure.finish import finishing
 from gridstone.measure.sampling import Taken, is_sustained, join, take
 from gridstone.measure.trail import Watch
-from gridstone.measure.verdict import Code, failed, rows, values
+from gridstone.measure.verdict import Code, failed, known, rows, values
 
-__all__ = ["Code", "Taken", "Watch", "failed", "finishing", "is_sustained", "join", "rows", "take", "values"]
+__all__ = ["Code", "Taken", "Watch", "failed", "finishing", "is_sustained", "join", "known", "rows", "take", "values"]

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gridstone.measure.clocks import at_one_clock
 from gridstone.stats import estimate
 from gridstone.units import adds_up, timed
 
-_READ = ["metric", "unit", "value", "lo", "hi", "drift", "samples", "visits", "passes", "processes"]
+_READ = ["metric", "unit", "value", "lo", "hi", "drift", "samples", "visits", "visit_mhz", "passes", "processes"]
 _OFTEN = 0.9
 # A value rests on two moments, so 0.98 standard deviations of their difference are its 95 % interval. Two runs lie
 # further apart in time than two passes of one, and what drifts has moved by half as much again.
@@ -95,15 +96,14 @@ def _between(differences: NDArray[Any], errors: NDArray[Any], freedom: NDArray[A
 
 
 def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
-    visits = np.split(row["samples"], np.cumsum(row["visits"])[:-1])
-    found = estimate(*visits, processes=row["processes"], mean=adds_up(row["unit"]))
+    found = estimate(*_visits(row), processes=row["processes"], mean=adds_up(row["unit"]))
     return {"value": found.value, "lo": found.lo, "hi": found.hi}
 
 
 def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
     """For each pass, the middle of what each of its processes sampled."""
     middle = np.mean if adds_up(row["unit"]) else np.median
-    visits = np.split(row["samples"], np.cumsum(row["visits"])[:-1])
+    visits = _visits(row)
     processes = row["processes"] or [0] * len(visits)
     for start, end in itertools.pairwise(np.cumsum([0, *row["passes"]])):
         made: dict[int, list[Any]] = {}
@@ -111,6 +111,12 @@ def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
             if len(visit):
                 made.setdefault(process, []).append(visit)
         yield np.array([middle(np.concatenate(of_process)) for of_process in made.values()] or [row["value"]])
+
+
+def _visits(row: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+    """The samples of each visit, cycles at one clock."""
+    visits = np.split(np.asarray(row["samples"], dtype=np.float64), np.cumsum(row["visits"])[:-1])
+    return at_one_clock(row["unit"], visits, row["visit_mhz"])
 
 
 def _reached(rows: Sequence[Mapping[str, Any]], drift: Sequence[float | None], sign: int) -> list[float | None]:

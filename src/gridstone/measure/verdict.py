@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from gridstone.declaration import Cell, Machine, Metric, Samples, Unavailable
 from gridstone.device import Reading
+from gridstone.measure.clocks import at_one_clock, clock
 from gridstone.measure.sampling import Taken, join
 from gridstone.measure.throttling import amiss, slowed
-from gridstone.stats import estimate, finite
+from gridstone.stats import RESAMPLES, Estimate, estimate, finite
 from gridstone.store import Row
 from gridstone.units import adds_up
 
@@ -47,6 +48,20 @@ def values(metric: Metric, visits: Sequence[Taken]) -> list[NDArray[np.float64]]
     return [finite(metric.reduce(visit.samples)) for visit in visits]
 
 
+def known(
+    metric: Metric, visits: Sequence[Taken], processes: Sequence[int], resamples: int = RESAMPLES
+) -> Estimate | None:
+    """The value of a metric and its interval; None where no sample of it could be formed.
+
+    Raises Unavailable where the metric says nothing of the cell.
+    """
+    taken = values(metric, visits)
+    if not any(x.size for x in taken):
+        return None
+    alike = at_one_clock(metric.unit, taken, [clock(visit) for visit in visits])
+    return estimate(*alike, processes=processes, mean=adds_up(metric.unit), resamples=resamples)
+
+
 def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, code: Code | None = None) -> list[Row]:
     """One row per metric of a cell that was skipped, crashed or timed out."""
     plain = [_blank(cell, metric, machine, run_id, code or Code()) for metric in cell.probe.metrics]
@@ -69,12 +84,12 @@ def _row(
     plain = _blank(cell, metric, machine, run_id, code)
     blank = replace(plain, verified=all(verdicts) if verdicts else None, **state)
     try:
-        taken = values(metric, visits)
+        found = known(metric, visits, processes)
     except Unavailable as unsaid:
         return replace(blank, status="skipped", reason=str(unsaid))
-    if not any(x.size for x in taken):
+    if found is None:
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
-    found = estimate(*taken, processes=processes, mean=adds_up(metric.unit))
+    taken, clocks = values(metric, visits), [clock(visit) for visit in visits]
     limit_of = cell.probe.limits.get(metric.name)
     limit = limit_of(machine, cell.axes, samples) if limit_of else None
     row = replace(
@@ -85,6 +100,7 @@ def _row(
         n=found.n,
         samples=np.concatenate(taken).tolist(),
         visits=[x.size for x in taken],
+        visit_mhz=clocks if np.isfinite(clocks).any() else (),
         limit=limit.value if limit else None,
         limit_kind=limit.kind if limit else None,
     )

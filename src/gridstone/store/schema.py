@@ -39,6 +39,7 @@ class Row:
     n: int = 0
     samples: Sequence[float] = ()
     visits: Sequence[int] = ()
+    visit_mhz: Sequence[float] = ()
     processes: Sequence[int] = ()
     passes: Sequence[int] = ()
     drift: float | None = None
@@ -65,6 +66,7 @@ _TYPES = {
     "n": pa.int32(),
     "samples": pa.list_(pa.float64()),
     "visits": pa.list_(pa.int32()),
+    "visit_mhz": pa.list_(pa.float64()),
     "processes": pa.list_(pa.int32()),
     "passes": pa.list_(pa.int32()),
     "sass_ok": pa.bool_(),
@@ -80,7 +82,7 @@ _AXIS_TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
 }
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
-_LATER = ("passes", "drift", "opcodes")  # files from before such a column are read as if it were empty
+_LATER = ("passes", "drift", "opcodes", "visit_mhz")  # files from before such a column are read as if it were empty
 _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 
@@ -105,7 +107,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
     records = [{**{c: getattr(row, c) for c in COLUMNS}, **row.axes} for row in listed]
     for record in records:
         record["samples"] = [float(v) for v in record["samples"]]
-        record |= {name: list(record[name]) for name in ("visits", "processes", "passes")}
+        record |= {name: list(record[name]) for name in ("visits", "visit_mhz", "processes", "passes")}
     return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
 
 

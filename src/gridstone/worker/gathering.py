@@ -9,9 +9,8 @@ import numpy as np
 
 from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Metric, Unavailable
-from gridstone.measure import Code, failed, join, rows, values
-from gridstone.stats import Stopping, estimate, finite
-from gridstone.units import adds_up
+from gridstone.measure import Code, failed, join, known, rows
+from gridstone.stats import Stopping, finite
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Failure, Outcome, Visit
 
@@ -130,14 +129,12 @@ class Gathering:
 
     def _is_narrow(self, metric: Metric) -> bool:
         """False where no sample could be formed. Raises Unavailable where the metric says nothing of the cell."""
-        found = values(metric, [visit.taken for visit in self._visits])
-        if not any(x.size for x in found):
+        found = known(metric, [visit.taken for visit in self._visits], self._processes, _FOR_A_LOOK)
+        if found is None:
             return False
-        mean = adds_up(metric.unit)
-        known = estimate(*found, processes=self._processes, mean=mean, resamples=_FOR_A_LOOK)
         if metric.within is not None:
-            return known.half_width <= metric.within
-        return known.relative_width <= self.stopping.target
+            return found.half_width <= metric.within
+        return found.relative_width <= self.stopping.target
 
     def _code(self) -> Code:
         compiled = self.compiled

@@ -1,0 +1,48 @@
+"""Cycles at one clock: L2 and memory have clocks of their own, so what they take in SM cycles moves with the SM's."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridstone.measure.sampling import Taken
+from gridstone.stats import finite
+
+_ALIKE = 0.002  # a step of the SM clock is 15 MHz, which is 0.75 %
+
+
+def clock(visit: Taken) -> float:
+    """The SM clock of a visit in MHz: as counted in the kernel, else as read from the driver; NaN where neither is."""
+    counted = finite(visit.samples.sm_hz)
+    if counted.size:
+        return float(np.median(counted)) / 1e6
+    read = [reading.sm_mhz for reading in visit.readings if reading.sm_mhz is not None]
+    return float(statistics.median(read)) if read else math.nan
+
+
+def at_one_clock(unit: str, visits: Sequence[NDArray[np.float64]], mhz: Sequence[float]) -> list[NDArray[np.float64]]:
+    """The samples of each visit, latencies in cycles as they would be at the clock that most visits to the cell had.
+
+    A latency of c cycles of which t seconds are not the SM's is c = a + t f at a clock f. Where visits had clocks that
+    differ, t is the slope of the line through them, and no less than none of the latency and no more than all of it.
+    mhz: the clock of each visit, NaN where it is not known; empty where none is. What is not counted in cycles per
+    something is left as it is.
+    """
+    clocks = np.asarray(mhz, dtype=np.float64)
+    known = np.array(
+        [np.isfinite(at) and visit.size > 0 for at, visit in zip(clocks, visits, strict=False)], dtype=bool
+    )
+    if not unit.startswith("cycle") or clocks.size != len(visits) or not known.any():
+        return list(visits)
+    held = float(np.quantile(clocks[known], 0.5, method="inverted_cdf"))
+    if np.ptp(clocks[known]) <= _ALIKE * held:
+        return list(visits)
+    middles = np.array([np.median(visit) for visit, told in zip(visits, known, strict=True) if told])
+    slope = float(np.polyfit(clocks[known] - held, middles, 1)[0])
+    slope = min(max(slope, 0.0), float(np.median(middles)) / held)
+    moved = np.where(known, clocks - held, 0.0)
+    return [visit - slope * by for visit, by in zip(visits, moved, strict=True)]
