@@ -11,19 +11,19 @@ _L1 = loop(r"LDG\.E\.64(\.STRONG\.SM)?", count=16, clocked=True)
 _L2 = loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)
 _EACH_L1 = loop(r"LDG\.E\.64(\.STRONG\.SM)?", clocked=True)
 _EACH_L2 = loop(r"LDG\.E\.64\.STRONG\.GPU", clocked=True)
+_WITHIN = 0.5  # cycles: half of the interval that a cell is visited for
 _SMALL_L1 = 28 << 10  # what is left of L1 on every architecture since sm_80 where shared memory has its most
-_AROUND = 3  # pairs of launches in a sample where L1 is about full: which lines meet hangs on where they lie
 
 
 def _runner(name):
     return content.load_module(content.folder("runners") / f"{name}.py")
 
 
-def _chase(gpu, count, stride, *, warm, lengths, block=1, averaged=1):
+def _chase(gpu, count, stride, *, warm, lengths, block=1):
     """Rings of `count` places, `stride` bytes apart, each walked by an SM of its own."""
     walks = _runner("cupy_walks")
     rings = walks.Rings(gpu, count=count, stride=stride, walkers=walks.walkers(gpu, count * stride))
-    return walks.chase(gpu, rings, warm=warm, lengths=lengths, block=block, averaged=averaged)
+    return walks.chase(gpu, rings, warm=warm, lengths=lengths, block=block)
 
 
 @probe(
@@ -57,7 +57,7 @@ def reported(gpu, *, source):
     threads=values([1024], open=True, low=1, high=1024),
     tier=["l1"],
     knobs=["tier"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=_WITHIN),
     where=lambda footprint, carveout, **_: carveout < 50 or footprint <= 200 * _KIB,  # all miss beyond
     sass={"sm_80+": _L1},
 )
@@ -67,7 +67,7 @@ def l1_capacity(gpu, *, footprint, carveout, threads, tier):
     # keep: of blocks of 1024 threads that is two, of those of one warp 32. One thread walks, the others leave.
     _runner("cupy_cache").divide(gpu, carveout)
     count = footprint // 128
-    return _chase(gpu, count, 128, warm=count, lengths=(64, 64 + count), block=threads, averaged=_AROUND)
+    return _chase(gpu, count, 128, warm=count, lengths=(64, 64 + count), block=threads)
 
 
 def _near_the_small_l1(stride, count, **_):
@@ -80,14 +80,14 @@ def _near_the_small_l1(stride, count, **_):
     count=values([16 * k for k in (*range(7, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80)]),
     tier=["l1"],
     knobs=["tier"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=_WITHIN),
     where=_near_the_small_l1,
     sass={"sm_80+": _L1},
 )
 def l1_line(gpu, *, stride, count, tier):
     """Latency over the number of places with L1 at its smallest: places within a line share it, others do not."""
     _runner("cupy_cache").divide(gpu, 100)
-    return _chase(gpu, count, stride, warm=2 * count, lengths=(64, 64 + 2 * count), averaged=_AROUND)
+    return _chase(gpu, count, stride, warm=2 * count, lengths=(64, 64 + 2 * count))
 
 
 @probe(
@@ -96,7 +96,7 @@ def l1_line(gpu, *, stride, count, tier):
     count=values([2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96], quick=[4, 8, 16, 32, 64]),
     tier=["l1"],
     knobs=["tier"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=_WITHIN),
     sass={"sm_80+": _L1},
 )
 def l1_ways(gpu, *, stride, count, tier):
@@ -109,8 +109,8 @@ def l1_ways(gpu, *, stride, count, tier):
 
 
 _BEYOND = [
-    observed(name="latency_second", unit="cycle"),
-    observed(name="latency_first", unit="cycle"),
+    observed(name="latency_second", unit="cycle", within=_WITHIN),
+    observed(name="latency_first", unit="cycle", within=_WITHIN),
 ]
 
 
@@ -121,7 +121,6 @@ _BEYOND = [
     knobs=["tier"],
     measures=_BEYOND,
     sass={"sm_80+": _EACH_L1},
-    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def l1_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L1 for a load `offset` bytes from one that missed."""
@@ -137,7 +136,6 @@ def l1_sector(gpu, *, offset, tier):
     knobs=["tier"],
     measures=_BEYOND,
     sass={"sm_80+": _EACH_L2},
-    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def l2_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L2 for a load `offset` bytes from one that went to DRAM."""
@@ -152,7 +150,7 @@ def l2_sector(gpu, *, offset, tier):
 @probe(
     "latency/constant_chase.cu",
     footprint=pow2("512", "64KiB", per_octave=4, quick=2, full=8, multiple=64),
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=_WITHIN),
     sass={
         "sm_80-sm_110": loop(r"LDC", count=16, clocked=True),
         "sm_120+": loop(r"LDCU", count=16, clocked=True),  # the assembler moves the walk to the uniform datapath
@@ -168,7 +166,6 @@ def constant_capacity(gpu, *, footprint):
     offset=values([4, 8, 16, 32, 48, 60, 64, 96, 128, 192, 252], quick=[16, 32, 64, 128], unit="B"),
     measures=_BEYOND,
     sass={"sm_80-sm_110": loop(r"LDC", clocked=True), "sm_120+": loop(r"LDCU?", clocked=True)},
-    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def constant_line(gpu, *, offset):
     """Cycles beyond a hit of the first constant cache for a load `offset` bytes from one that missed."""
@@ -179,8 +176,8 @@ def constant_line(gpu, *, offset):
 
 
 _SHARES = [
-    observed(name="hit_share", unit="1", better="higher"),
-    observed(name="near_share", unit="1", better="higher"),
+    observed(name="hit_share", unit="1", better="higher", within=0.02),
+    observed(name="near_share", unit="1", better="higher", within=0.02),
 ]
 
 
@@ -198,7 +195,7 @@ _SHARES = [
     measures=_SHARES,
     sass={"sm_80+": _EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (64 << 20))],
-    budget=0.5,  # a value near 0 has no narrow interval by ratio
+    budget=0.5,  # where only a part is kept, another part is in every visit
 )
 def l2_capacity(gpu, *, footprint, pattern):
     """Share of single loads that hit L2 after one SM, or all of them, read `footprint` bytes over and over."""
@@ -214,7 +211,6 @@ def l2_capacity(gpu, *, footprint, pattern):
     measures=_SHARES,
     sass={"sm_80+": _EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (512 << 20))],
-    budget=0.5,  # a value near 0 has no narrow interval by ratio
 )
 def persistence(gpu, *, footprint, form):
     """Share of single loads that hit L2 after twice its size was read past `footprint` bytes that may persist."""
@@ -263,13 +259,13 @@ def l2_slices(gpu, *, count):
     ),
     tier=["l2"],
     knobs=["tier"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=_WITHIN),
     where=lambda stride, count, **_: count * stride <= 16 << 30,
-    needs=[gpu_memory(lambda axes: axes["count"] * axes["stride"] + 2 * _MIB)],
+    needs=[gpu_memory(lambda axes: axes["count"] * axes["stride"] + (1 << 30))],
     sass={"sm_80+": _L2},
 )
 def tlb(gpu, *, stride, count, tier):
     """Latency past L1 over the number of pages, a load in each in turn: few translations or many, always many lines."""
     walks = _runner("cupy_walks")
-    pages = walks.Pages(gpu, count=count, stride=stride, least=4096)
-    return walks.chase(gpu, pages, warm=pages.count, lengths=(64, 64 + 4096))
+    pages = walks.Pages(gpu, count=count, stride=stride, least=2048)
+    return walks.chase(gpu, pages, warm=pages.count, lengths=(64, 64 + 2048))

@@ -48,7 +48,7 @@ def _useful_stride(source, vector, stride):
         unit="B",
     ),
     knobs=["source", "vector"],
-    measures=cycles(per="access"),
+    measures=cycles(per="access", within=0.5),
     where=_useful_stride,
     sass={"sm_80+": loop(_load, count=16, clocked=True)},
 )
@@ -90,7 +90,7 @@ def strided_load(gpu, *, source, vector, stride):
     count=values([16, 64, 256, 1024], quick=[64, 1024], full=[2**k for k in range(3, 12)]),
     tier=["l2"],
     knobs=["tier"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=0.5),
     where=lambda stride, count, **_: count * stride <= 4 << 30,
     needs=[gpu_memory(lambda axes: axes["count"] * (axes["stride"] + 128) + (512 << 20))],
     sass={"sm_80+": loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)},
@@ -98,7 +98,7 @@ def strided_load(gpu, *, source, vector, stride):
 def l2_sets(gpu, *, pattern, stride, count, tier):
     """Latency of L2 over places a power of two apart, and over places a line further apart."""
     apart, walks = stride + (128 if pattern == "odd" else 0), _runner("cupy_walks")
-    # Rings of few places are walked by many SMs, so that the lines are always 2048; an odd pitch keeps the rings apart.
+    # Of few places there are as many rings as SMs, for 2048 lines at most; an odd pitch keeps them apart.
     rings = walks.Rings(gpu, count=count, stride=apart, walkers=walks.walkers(gpu, 128, 2048 // count), pitch=37 * 128)
     return walks.chase(gpu, rings, warm=count, lengths=(1024, 3072))
 
@@ -122,7 +122,7 @@ _PACKED = _hopper_for("dtype", "bf16x2")
     dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     count=values([1, 2, 4, 8, 16, 32], quick=[1, 32], full=[1, 2, 4, 8, 16, 32]),
     knobs=["source", "function", "dtype"],
-    measures=cycles(per="atomic"),
+    measures=cycles(per="atomic", within=0.5),
     where=lambda function, dtype, count, **_: (
         _codes.offered(function, dtype) and (count == 1 or (function in ("min", "exch", "cas") and dtype == "u32"))
     ),
@@ -143,9 +143,9 @@ def shared_atomic_latency(gpu, *, source, function, dtype, count):
     dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     knobs=["source", "function", "dtype"],
     measures=[
-        observed(name="latency", unit="cycle/atomic"),
-        observed(name="latency_near", unit="cycle/atomic"),
-        observed(name="latency_far", unit="cycle/atomic"),
+        observed(name="latency", unit="cycle/atomic", within=0.5),
+        observed(name="latency_near", unit="cycle/atomic", within=0.5),
+        observed(name="latency_far", unit="cycle/atomic", within=0.5),
     ],
     where=_codes.offered,
     needs=[_PACKED],

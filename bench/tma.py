@@ -16,7 +16,7 @@ from gridstone import (
 from gridstone import dram as dram_peak
 from gridstone.declaration import Need
 
-_SPAN = 4 << 30  # bytes of global memory that a cell takes at most
+_SPAN = 2 << 30  # bytes of global memory that a cell takes at most
 _cells = content.load_module(content.folder("runners") / "copy_cells.py")
 _BY_THREADS = _cells.BY_THREADS
 
@@ -48,7 +48,7 @@ def _runner(name):
     bytes=values([16, 128, 1024, 4096, 16384], quick=[16, 128]),
     dims=values([1, 2, 3, 4, 5], quick=[1, 2]),
     knobs=["method", "bytes", "dims"],
-    measures=cycles(per="hop"),
+    measures=cycles(per="hop", within=0.5),
     sass={
         "sm_80-sm_89": _cells.chased(_BY_THREADS),
         "sm_90+": _cells.chased((*_BY_THREADS, "bulk", "tensor", "prefetched")),
@@ -70,7 +70,7 @@ def latency(gpu, *, method, tier, bytes, dims):
     function=list(_cells.ROUNDS),
     bytes=values([128, 16384], quick=[128], full=[16, 128, 1024, 4096, 16384]),
     knobs=["function", "bytes"],
-    measures=cycles(per="round"),
+    measures=cycles(per="round", within=0.5),
     sass={
         "sm_90+": [
             loop(lambda axes: _cells.ROUNDS[axes["function"]], count=4),
@@ -130,7 +130,7 @@ def throughput(gpu, *, pattern, form, tier, bytes, stages, blocks, cluster_size,
     stages=values([4, 8], quick=[4], full=[2, 4, 6, 8]),
     blocks=values([1, 2], quick=[1], full=[1, 2, 3]),
     form=["default", "evict_first"],
-    bytes=values([4 << 30], full=[1 << 30, 8 << 30], open=True, unit="B", multiple=1 << 20),
+    bytes=values([1 << 30], full=[1 << 30, 8 << 30], open=True, unit="B", multiple=1 << 20),
     knobs=["stages", "form", "block"],
     measures=bandwidth(),
     limit=dram_peak,

@@ -16,7 +16,8 @@ _here = Path(__file__)
 _atomics = content.load_module(_here.with_name("cupy_atomics.py"))
 _chains = content.load_module(_here.with_name("known_chains.py"))
 _THREADS = 1024
-_WALKERS, _LINES, _LINE = 64, 256, 128  # SMs at once, lines of each, bytes: 2 MiB, which L2 spreads over its slices
+_LINES, _LINE = 128, 128  # lines of each SM, bytes: all at once have some 2 MiB, which L2 spreads over its slices
+_SLACK = 256 << 20  # bytes within which the lines of a sample lie
 
 # Rounds of eight atomics per thread that take about 0.1 to 0.3 ms: on words of all warps, and of each warp alone.
 _ROUNDS = {
@@ -43,19 +44,19 @@ def shared_latency(gpu: Any, *, function: str, dtype: str, count: int) -> Work:
 
 
 def global_latency(gpu: Any, *, function: str, dtype: str) -> Work:
-    """Work of contention/global_atomic_latency: one thread of each of many SMs, line after line of its own."""
+    """Work of contention/global_atomic_latency: one thread of each SM, line after line of its own, others each time."""
     operands = _atomics.operands(function, dtype)
-    walkers = min(_WALKERS, gpu.multiprocessors)
-    lines = walkers * _LINES
-    memory = gpu.alloc(lines * _LINE)
+    lines, rng = gpu.multiprocessors * _LINES, np.random.default_rng()
+    memory = gpu.alloc(lines * _LINE + _SLACK)
     spent, left = gpu.alloc(4 * lines).view(np.uint32), gpu.alloc(16 * lines).view(np.uint64)
     shape = [np.uint64(_LINE), np.uint32(_LINES)]
-    args = [memory, *shape, *map(np.uint64, operands), spent, left]
+    tail = [*shape, *map(np.uint64, operands), spent, left]
     expected = np.array(_atomics.after(function, dtype, operands, 24), np.uint64)
 
     def observe() -> dict[str, float]:
         gpu.memset(spent, 0)
-        gpu.enqueue(gpu.kernel, walkers, 1, args)
+        start = _LINE * int(rng.integers(_SLACK // _LINE))
+        gpu.enqueue(gpu.kernel, gpu.multiprocessors, 1, [memory[start:], *tail])
         each = spent.get() / 8
         near, far = split_in_two(each)
         return {

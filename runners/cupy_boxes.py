@@ -14,8 +14,8 @@ from gridstone.clock import Work
 
 _maps = content.load_module(Path(__file__).with_name("cupy_tensor_map.py"))
 
-SPAN = {"dram": 4 << 30, "l2": 16 << 20}  # bytes that launches walk through; L2 keeps far lines in both its halves
-_MOVED = {"dram": 4 << 30, "l2": 2 << 30}  # bytes of a launch at most
+SPAN = {"dram": 2 << 30, "l2": 16 << 20}  # bytes that launches walk through; L2 keeps far lines in both its halves
+_MOVED = {"dram": 1 << 30, "l2": 2 << 30}  # bytes of a launch at most
 _ROUNDS = 1024  # boxes that pass through each slot at most: where latency bounds, a launch takes about a millisecond
 _SUMS = 16  # as in tma/boxes.cuh
 _MIDDLE = 1  # offset of the middle of a filter

@@ -63,7 +63,8 @@ def ring_of_addresses(gpu: Any, footprint: int, stride: int, memory: Any = None)
 
 def _lay_addresses(gpu: Any, memory: Any, walk: Walk) -> None:
     order = walk.order
-    args = [memory, np.uint64(walk.base), np.uint64(walk.stride), np.uint32(order.n), np.uint32(order.half_bits)]
+    stride = np.uint64(walk.stride)
+    args = [memory, stride, np.uint64(walk.base), stride, np.uint32(order.n), np.uint32(order.half_bits)]
     gpu.support("ring.cu", "ring_of_addresses", 4 * gpu.multiprocessors, 256, args)
 
 

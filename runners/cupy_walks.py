@@ -9,28 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gridstone import content
-from gridstone.clock import STAMP, Order, Walk, Work
+from gridstone.clock import STAMP, Order, Walk, Work, median_hz
 from gridstone.declaration import Samples, Unavailable
 
-_averages = content.load_module(Path(__file__).with_name("averages.py"))
 _SLACK = 256 << 20  # bytes within which rings are moved
 _LINE = 128
 _PAGE = 2 << 20
-_SHORTEST_NS = 5_000  # of a stretch that tells the SM clock: the global timer ticks in steps of up to 32 ns
+PAGES_ROOM = 1 << 30  # bytes within which pages are moved
+_SPREAD = 2048, 1265  # rings start that many lines apart modulo so many: how they lie to each other is any
 
 
 class Rings:
-    """Rings of `count` places, `stride` bytes apart in a random order: one for each walker, `pitch` bytes apart."""
+    """Rings of `count` places, `stride` bytes apart in a random order: one for each walker, `pitch` bytes apart.
+
+    Without a pitch the rings start at all kinds of lines, so that they are as many draws of what a cache keeps.
+    """
 
     def __init__(self, gpu: Any, *, count: int, stride: int, walkers: int, pitch: int | None = None) -> None:
         self._gpu, self._stride, self.walkers = gpu, stride, walkers
-        self.pitch = pitch or -(-count * stride // _LINE) * _LINE
+        self.pitch = pitch or _apart(-(-count * stride // _LINE)) * _LINE
         self._walk = Walk(order=Order(n=count), base=0, stride=stride)
         self._memory = gpu.alloc(count * stride + walkers * self.pitch + _SLACK)
         self._rng = np.random.default_rng()
@@ -49,11 +50,17 @@ class Rings:
         return start, self._base + self._walk.expect()[-1]
 
 
+def _apart(lines: int) -> int:
+    """How many lines rings of so many lie apart."""
+    period, step = _SPREAD
+    return lines + (step - lines) % period
+
+
 class Pages:
     """A ring through one place in each of `count` pages in turn, time and again, until it has met `least` lines.
 
-    So few translations are needed, but the lines are many. Pages are `stride` bytes apart, a power of two; the places
-    of a page lie within its first 2 MiB, other ones at every laying.
+    So few translations are needed, but the lines are many. Pages are `stride` bytes apart, a power of two; they lie
+    elsewhere at every laying, and the places of a page, within its first 2 MiB, are others.
     """
 
     walkers, pitch = 1, 0
@@ -61,10 +68,10 @@ class Pages:
     def __init__(self, gpu: Any, *, count: int, stride: int, least: int) -> None:
         self._gpu, self._lines = gpu, min(stride, _PAGE) // _LINE
         laps = min(-(-least // count), self._lines)
-        self._memory = gpu.alloc(count * stride + _PAGE)
-        base = -(-int(self._memory.data.ptr) // _PAGE) * _PAGE
+        self._memory = gpu.alloc(count * stride + PAGES_ROOM)
+        self._base = -(-int(self._memory.data.ptr) // _PAGE) * _PAGE
         self._rng = np.random.default_rng()
-        self._pages = np.uint64(base) + np.uint64(stride) * self._rng.permutation(count).astype(np.uint64)
+        self._pages = np.uint64(stride) * self._rng.permutation(count).astype(np.uint64)
         self._laps = np.arange(laps, dtype=np.uint64)[:, None]
         self.count, self._cursor = count * laps, 0
         self._held = gpu.alloc(8 * self.count).view(np.uint64)
@@ -72,9 +79,10 @@ class Pages:
 
     def lay(self) -> None:
         """Lay the ring through other lines of the same pages: an odd step meets each line of a page once."""
+        base = self._base + _PAGE * int(self._rng.integers(PAGES_ROOM // _PAGE))
         first, step = self._rng.integers(self._lines, size=(2, self._pages.size), dtype=np.uint64)
         line = (first + self._laps * (step | np.uint64(1))) % np.uint64(self._lines)
-        self._places = (self._pages + np.uint64(_LINE) * line).ravel()
+        self._places = (np.uint64(base) + self._pages + np.uint64(_LINE) * line).ravel()
         self._held.set(self._places)
         self._gpu.support(
             "ring.cu", "ring_through", self._gpu.multiprocessors, 256, [self._held, np.uint32(self.count)]
@@ -91,11 +99,12 @@ class Pages:
 class SpreadClock:
     """Times a chain that several blocks walk at once, each on an SM of its own, as a slope over two lengths.
 
-    launch(length, stamps): enqueue it; block b writes the Stamp number b of the device array. right(results): notes
-    whether all of the last launch ended where they must. before: called ahead of every sample.
+    launch(stamps): enqueue it; block b times a stretch of each length, the short one first, and writes the Stamp number
+    b of the device array. right(results): notes whether all of the last launch ended where they must. before: called
+    ahead of every sample.
     """
 
-    launch: Callable[[int, Any], None]
+    launch: Callable[[Any], None]
     right: Callable[[Any], None]
     before: Callable[[], None]
     lengths: tuple[int, int]
@@ -112,15 +121,14 @@ class SpreadClock:
         cycles, hz = np.empty(count), np.empty(count)
         for i in range(count):
             self.before()
-            first, last = self._stamps(short), self._stamps(long)
-            slope = (last["c1"] - last["c0"]).astype(np.float64) - (first["c1"] - first["c0"]).astype(np.float64)
+            taken = self._stamps()
+            slope = (taken["c1"] - taken["c0"]).astype(np.float64) - taken["brief"]
             cycles[i] = slope.mean() / (long - short)
-            spent, passed = (last[f"{k}1"] - last[f"{k}0"] for k in "cg")
-            hz[i] = np.median(spent / passed) * 1e9 if passed.min() >= _SHORTEST_NS else np.nan
+            hz[i] = median_hz(taken)
         return Samples(cycles=cycles, seconds=cycles / hz, sm_hz=hz, multiprocessors=self.multiprocessors)
 
-    def _stamps(self, length: int) -> Any:
-        self.launch(length, self.room)
+    def _stamps(self) -> Any:
+        self.launch(self.room)
         taken = self.room.get().view(STAMP)
         if np.unique(taken["smid"]).size < self.walkers:
             raise Unavailable("blocks that were to have an SM each shared one")
@@ -131,20 +139,16 @@ class SpreadClock:
 def spread(
     gpu: Any,
     *,
-    launch: Callable[[int, Any], Any],
+    launch: Callable[[Any], Any],
     lengths: tuple[int, int],
     walkers: int,
     before: Callable[[], None],
-    averaged: int = 1,
 ) -> Work:
-    """Work of a SpreadClock. launch(length, stamps) also returns the `result` that each block must leave.
-
-    averaged: how many pairs of launches, each behind a `before`, make up one sample.
-    """
+    """Work of a SpreadClock. launch(stamps) also returns the `result` that each block must leave."""
     seen: list[bool] = []
     meant: list[Any] = []
     clock = SpreadClock(
-        launch=lambda length, stamps: meant.append(launch(length, stamps)),
+        launch=lambda stamps: meant.append(launch(stamps)),
         right=lambda results: seen.append(bool((results == np.asarray(meant.pop(), np.uint64)).all())),
         before=before,
         lengths=lengths,
@@ -152,19 +156,19 @@ def spread(
         multiprocessors=gpu.multiprocessors,
         room=gpu.alloc(walkers * STAMP.itemsize),
     )
-    return _averages.averaged(Work(clock=clock, verify=lambda: all(seen)), averaged)
+    return Work(clock=clock, verify=lambda: all(seen))
 
 
-def chase(gpu: Any, rings: Any, *, warm: int, lengths: tuple[int, int], block: int = 1, averaged: int = 1) -> Work:
-    """cache/chase.cu along rings that are laid anew for every pair of launches; `warm` hops come before the clock."""
+def chase(gpu: Any, rings: Any, *, warm: int, lengths: tuple[int, int], block: int = 1) -> Work:
+    """cache/chase.cu along rings that are laid anew for every launch; `warm` hops come before the clock."""
 
-    def launch(length: int, stamps: Any) -> Any:
-        start, end = rings.step(warm + length)
-        args = [np.uint64(start), np.uint64(rings.pitch), np.uint32(warm), np.uint32(length), stamps]
+    def launch(stamps: Any) -> Any:
+        start, end = rings.step(warm + sum(lengths))
+        args = [np.uint64(start), np.uint64(rings.pitch), *map(np.uint32, (warm, *lengths)), stamps]
         gpu.enqueue(gpu.kernel, rings.walkers, block, args)
         return np.uint64(end) + np.uint64(rings.pitch) * np.arange(rings.walkers, dtype=np.uint64)
 
-    return spread(gpu, launch=launch, lengths=lengths, walkers=rings.walkers, before=rings.lay, averaged=averaged)
+    return spread(gpu, launch=launch, lengths=lengths, walkers=rings.walkers, before=rings.lay)
 
 
 def walkers(gpu: Any, footprint: int, most: int | None = None) -> int:

@@ -13,7 +13,10 @@ from gridstone.clock import Work
 
 _CONSTANT = 64 << 10
 _STEP = 512
+_LINE = 128
 _BANKS = 8  # copies of the kernel: each has its constant memory elsewhere
+_SHIFTS = (0, 128, 256, 384)  # bytes into a stretch of constant memory where its first load may fall
+_SLACK = 256 << 20  # bytes within which stretches of global memory are moved
 
 
 def pairs(
@@ -26,43 +29,54 @@ def pairs(
     turns: int = 1,
     before: Callable[[], None] | None = None,
 ) -> Work:
-    """cache/pairs.cu: `count` pairs of loads on each of `blocks` SMs, stretches of `step` bytes, `turns` a sample."""
+    """cache/pairs.cu: `count` pairs of loads on each of `blocks` SMs, stretches of `step` bytes, `turns` a sample.
+
+    Lines are near or far: the stretches lie elsewhere in every turn.
+    """
     blocks = min(blocks, gpu.multiprocessors)
     stretches = count * blocks
-    memory, spent = gpu.alloc(stretches * step), gpu.alloc(16 * stretches).view(np.uint32)
-    sizes = [np.uint64(step), np.uint64(offset)]
-    gpu.support("ring.cu", "lay_pairs", gpu.multiprocessors, 256, [memory, *sizes, np.uint32(stretches)])
-    args = [memory, *sizes, np.uint32(count), np.uint32(1), spent]
+    memory, spent = gpu.alloc(stretches * step + _SLACK), gpu.alloc(16 * stretches * turns).view(np.uint32)
+    sizes, rng = [np.uint64(step), np.uint64(offset)], np.random.default_rng()
 
-    def turn() -> Any:
-        if before is not None:
-            before()
-        gpu.enqueue(gpu.kernel, blocks, 1, args)
+    def observe() -> Any:
+        for room in spent.reshape(turns, -1):
+            laid = memory[_LINE * int(rng.integers(_SLACK // _LINE)) :]
+            gpu.support("ring.cu", "lay_pairs", gpu.multiprocessors, 256, [laid, *sizes, np.uint32(stretches)])
+            if before is not None:
+                before()
+            gpu.enqueue(gpu.kernel, blocks, 1, [laid, *sizes, np.uint32(count), np.uint32(1), room])
         return spent.get().reshape(-1, 4)
 
-    return _beyond_a_hit(gpu, lambda: np.concatenate([turn() for _ in range(turns)]), [spent])
+    return _beyond_a_hit(gpu, observe, [spent])
 
 
 def constant_pairs(gpu: Any, *, offset: int) -> Work:
     """cache/constant_pairs.cu over all of the constant memory of several copies of the kernel, one after the other."""
-    count = _CONSTANT // _STEP
-    words = np.zeros((count, _STEP // 4), np.uint32)
-    words[:, 0] = words[:, offset // 4] = _STEP * np.arange(count) + offset
-    memory = gpu.alloc(_CONSTANT).view(np.uint32)
-    memory.set(words.ravel())
+    count = _CONSTANT // _STEP - 1  # the last stretch would reach beyond the end from where it is shifted to
+    laid = gpu.alloc(len(_SHIFTS) * _CONSTANT).view(np.uint32).reshape(len(_SHIFTS), -1)
+    laid.set(np.stack([_constant_words(count, shift, offset) for shift in _SHIFTS]))
+    rng = np.random.default_rng()
     objects = [ObjectCode.from_cubin(gpu.cubin) for _ in range(_BANKS)]
     kernels = [each.get_kernel("probe") for each in objects]
     spent = [gpu.alloc(16 * count).view(np.uint32) for _ in kernels]
-    for each in objects:
-        gpu.copy_to_constant("ring", memory, each)
 
     def observe() -> Any:
-        for kernel, room in zip(kernels, spent, strict=True):
-            args = [np.uint32(_STEP), np.uint32(offset), np.uint32(count), np.uint32(1), room]
-            gpu.enqueue(kernel, 1, 1, args)
+        for loaded, kernel, room in zip(objects, kernels, spent, strict=True):
+            chosen = int(rng.integers(len(_SHIFTS)))
+            gpu.copy_to_constant("ring", laid[chosen], loaded)
+            args = [_SHIFTS[chosen], _STEP, offset, count, 1]
+            gpu.enqueue(kernel, 1, 1, [*map(np.uint32, args), room])
         return np.concatenate([room.get().reshape(-1, 4) for room in spent])
 
     return replace(_beyond_a_hit(gpu, observe, spent), close=objects.clear)
+
+
+def _constant_words(count: int, shift: int, offset: int) -> Any:
+    """Stretches whose first word, `shift` bytes in, is the byte offset of a second one, which holds its own."""
+    words = np.zeros(_CONSTANT // 4, np.uint32)
+    second = _STEP * np.arange(count) + shift + offset
+    words[(second - offset) // 4] = words[second // 4] = second
+    return words
 
 
 def _beyond_a_hit(gpu: Any, taken: Callable[[], Any], spent: Sequence[Any]) -> Work:

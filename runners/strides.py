@@ -10,33 +10,32 @@ import numpy as np
 from gridstone import content
 from gridstone.clock import Work
 
-_here = Path(__file__)
-_chains = content.load_module(_here.with_name("known_chains.py"))
-_averages = content.load_module(_here.with_name("averages.py"))
+_walks = content.load_module(Path(__file__).with_name("cupy_walks.py"))
 _ROWS, _ROW = 8, 8192  # as in include/strided.cuh
 _LINE = 128
-_AROUND = 16  # places of a sample from L1: how the lanes of a stride meet hangs on where the memory lies
+_SLACK = 16 << 20  # bytes within which the places are moved
+_WARM = 3  # steps that the kernel makes before its clock starts
 
 
 def latency(gpu: Any, *, source: str, stride: int) -> Work:
-    """Work of contention/strided_latency: after each step all lanes are in the next of three rows."""
-    places, times = 4 * _ROW, _AROUND if source == "global" else 1
-    room = gpu.alloc(places * times)
-    starts = _LINE * np.random.default_rng().integers((room.nbytes - places) // _LINE + 1, size=times)
-    launches = 0
+    """Work of contention/strided_latency: after each step all lanes are in the next of three rows.
 
-    def args(length: int) -> list[Any]:
-        nonlocal launches
-        at = int(starts[launches // 2 % times])  # both lengths of a pair in one place
-        launches += 1
-        return [room[at : at + places], np.uint32(stride)]
+    How the lanes of a stride meet in L1 hangs on where the memory lies: every SM has places of its own, which are
+    others in every sample.
+    """
+    walkers = gpu.multiprocessors if source == "global" else 1
+    places, lengths = 4 * _ROW, (256, 1280)
+    pitch = places + 37 * _LINE
+    room, rng = gpu.alloc(walkers * pitch + _SLACK), np.random.default_rng()
 
-    shared = places if source == "shared" else 0
-    work = _chains.chain(
-        gpu, args=args, ends=lambda length: 32 * ((3 + length) % 3), lengths=(256, 1280), block=32, shared=shared
-    )
-    averaged: Work = _averages.averaged(work, times)
-    return averaged
+    def launch(stamps: Any) -> Any:
+        start = _LINE * int(rng.integers(_SLACK // _LINE))
+        args = [room[start:], np.uint64(pitch), *map(np.uint32, (stride, *lengths)), stamps]
+        gpu.enqueue(gpu.kernel, walkers, 32, args, places if source == "shared" else 0)
+        return np.full(walkers, 32 * ((_WARM + sum(lengths)) % 3))
+
+    work: Work = _walks.spread(gpu, launch=launch, lengths=lengths, walkers=walkers, before=lambda: None)
+    return work
 
 
 def fill(gpu: Any, *, source: str, vector: int, stride: int) -> Work:

@@ -10,21 +10,29 @@
 #define LOAD "ld.global.cg.u64 %0, [%0];"
 #endif
 
-// Block b walks a ring that lies b * pitch behind the first one, and writes out[b]. `hops` is a positive multiple of 16;
-// `warm` hops are walked before the clock starts.
-extern "C" __global__ void probe(u64 start, u64 pitch, unsigned warm, unsigned hops, Stamp* out) {
+// Block b walks a ring that lies b * pitch behind the first one, and writes out[b]. After `warm` hops a stretch of `brief` is
+// timed and then one of `hops`, both positive multiples of 16.
+extern "C" __global__ void probe(u64 start, u64 pitch, unsigned warm, unsigned brief, unsigned hops, Stamp* out) {
     if (threadIdx.x) return;
     u64 p = start + blockIdx.x * pitch;
 #pragma unroll 1
     for (unsigned i = 0; i < warm; ++i) asm volatile(LOAD : "+l"(p)::"memory");
-    const u64 g0 = globaltimer_now();
-    const u64 c0 = clock_after(p);
+    Stamp stretch{};
 #pragma unroll 1
-    for (unsigned i = 0; i < hops; i += 16) {
+    for (unsigned part = 0; part < 2; ++part) {
+        stretch.brief = (unsigned)(stretch.c1 - stretch.c0);
+        const unsigned length = part ? hops : brief;
+        stretch.g0 = globaltimer_now();
+        stretch.c0 = clock_after(p);
+#pragma unroll 1
+        for (unsigned i = 0; i < length; i += 16) {
 #pragma unroll
-        for (int j = 0; j < 16; ++j) asm volatile(LOAD : "+l"(p)::"memory");
+            for (int j = 0; j < 16; ++j) asm volatile(LOAD : "+l"(p)::"memory");
+        }
+        stretch.c1 = clock_after(p);
+        stretch.g1 = globaltimer_now();
     }
-    const u64 c1 = clock_after(p);
-    const u64 g1 = globaltimer_now();
-    out[blockIdx.x] = Stamp{c0, c1, g0, g1, p, smid(), 0};
+    stretch.result = p;
+    stretch.smid = smid();
+    out[blockIdx.x] = stretch;
 }

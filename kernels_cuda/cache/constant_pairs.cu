@@ -12,11 +12,11 @@ __device__ __forceinline__ unsigned timed(unsigned& p, unsigned hops) {
     return (unsigned)(clock_after(p) - c0);
 }
 
-// Block k lies at byte k * step; its first word is the byte offset of a second one, which holds its own.
-extern "C" __global__ void probe(unsigned step, unsigned offset, unsigned blocks, unsigned hops, unsigned* cycles) {
+// Block k lies at byte first_at + k * step; its first word is the byte offset of a second one, which holds its own.
+extern "C" __global__ void probe(unsigned first_at, unsigned step, unsigned offset, unsigned blocks, unsigned hops, unsigned* cycles) {
 #pragma unroll 1
     for (unsigned k = 0; k < blocks; ++k) {
-        const unsigned place = k * step;
+        const unsigned place = first_at + k * step;
         unsigned p = place;
         const unsigned first = timed(p, hops), second = timed(p, hops), third = timed(p, hops);
         cycles[4 * k] = first;

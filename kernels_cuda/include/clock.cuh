@@ -13,7 +13,8 @@ struct Stamp {
     u64 c0, c1;    // SM cycle counter before and after
     u64 g0, g1;    // global timer in ns before and after
     u64 result;    // what the timed operations left, for verification
-    unsigned smid, pad;
+    unsigned smid;
+    unsigned brief;  // cycles of a shorter stretch of the same chain that was timed just before; 0 where there was none
 };
 
 __device__ __forceinline__ u64 clock_now() {

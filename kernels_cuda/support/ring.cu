@@ -4,10 +4,12 @@
 #include "clock.cuh"
 #include "permutation.cuh"
 
-extern "C" __global__ void ring_of_addresses(char* memory, u64 seen_at, u64 stride, unsigned n, unsigned half_bits) {
+// Place i, at memory + i * stride, is known to the walker as seen_at + i * apart: an address, or a coordinate.
+extern "C" __global__ void ring_of_addresses(char* memory, u64 stride, u64 seen_at, u64 apart, unsigned n,
+                                             unsigned half_bits) {
     for (unsigned k = blockIdx.x * blockDim.x + threadIdx.x; k < n; k += gridDim.x * blockDim.x) {
         const u64 here = permuted(k, n, half_bits), next = permuted(k + 1 == n ? 0 : k + 1, n, half_bits);
-        *(u64*)(memory + here * stride) = seen_at + next * stride;
+        *(u64*)(memory + here * stride) = seen_at + next * apart;
     }
 }
 

@@ -66,10 +66,10 @@ __device__ __forceinline__ void announce(u64 origin, unsigned scale, unsigned n,
 #endif
 }
 
-// `hops` is a positive multiple of 4. The ring is that of permutation.cuh: its place k lies at origin + permuted(k) * scale, an
+// `brief` and `hops`, one stretch after the other, are positive multiples of 4. The ring is that of permutation.cuh: its place k lies at origin + permuted(k) * scale, an
 // address, or a coordinate. Block b walks from place `first` + b * `apart` on, with one thread of its warp, and writes out[b].
 extern "C" __global__ void probe(u64 origin, unsigned scale, unsigned n, unsigned half_bits, unsigned first,
-                                 unsigned apart, unsigned hops, Stamp* out) {
+                                 unsigned apart, unsigned brief, unsigned hops, Stamp* out) {
 #ifdef BY_TMA
     if (!elected()) return;
 #else
@@ -78,21 +78,29 @@ extern "C" __global__ void probe(u64 origin, unsigned scale, unsigned n, unsigne
     const unsigned at = (unsigned)__cvta_generic_to_shared(landed), barrier = at + BYTES;
     first = (unsigned)((first + (u64)blockIdx.x * apart) % n);
     u64 p = origin + (u64)permuted(first, n, half_bits) * scale;
-    announce(origin, scale, n, half_bits, first, hops + 2);
+    announce(origin, scale, n, half_bits, first, brief + hops + 2);
 #ifdef BY_TMA
     mbarrier_init(barrier, 1);
     mbarrier_init_done();
 #endif
     p = hop(p, at, barrier, 0);  // the tensor map and the code are fetched before the clock starts
     p = hop(p, at, barrier, 1);
-    const u64 g0 = globaltimer_now();
-    const u64 c0 = clock_after(p);
+    Stamp stretch{};
 #pragma unroll 1
-    for (unsigned i = 0; i < hops; i += 4) {
+    for (unsigned part = 0; part < 2; ++part) {
+        stretch.brief = (unsigned)(stretch.c1 - stretch.c0);
+        const unsigned length = part ? hops : brief;
+        stretch.g0 = globaltimer_now();
+        stretch.c0 = clock_after(p + threadIdx.x);  // not the same in all threads: else sm_120 reads the uniform clock
+#pragma unroll 1
+        for (unsigned i = 0; i < length; i += 4) {
 #pragma unroll
-        for (int j = 0; j < 4; ++j) p = hop(p, at, barrier, j & 1);
+            for (int j = 0; j < 4; ++j) p = hop(p, at, barrier, j & 1);
+        }
+        stretch.c1 = clock_after(p + threadIdx.x);
+        stretch.g1 = globaltimer_now();
     }
-    const u64 c1 = clock_after(p + threadIdx.x);  // not the same in all threads: else sm_120 reads the uniform clock
-    const u64 g1 = globaltimer_now();
-    out[blockIdx.x] = Stamp{c0, c1, g0, g1, p, smid(), 0};
+    stretch.result = p;
+    stretch.smid = smid();
+    out[blockIdx.x] = stretch;
 }

@@ -59,8 +59,20 @@ def test_rings_move_and_walks_go_on_where_the_last_one_ended() -> None:
         base = gpu.calls[-1][2][0]
         assert 0 <= first - base < 64 * 128 and (first - base) % 128 == 0
         starts.add(base)
-    assert len(starts) > 1 and rings.pitch == 64 * 128
+    assert len(starts) > 1
     assert all(grid == 5 for _, grid, _ in gpu.calls)
+
+
+@pytest.mark.parametrize("footprint", [8 << 10, 28 << 10, 256 << 10, 260 << 10])
+def test_rings_start_at_all_kinds_of_lines_and_do_not_overlap(footprint: int) -> None:
+    rings = walks.Rings(Gpu(), count=footprint // 128, stride=128, walkers=100)
+    assert rings.pitch >= footprint
+    places = np.sort(np.arange(100) * rings.pitch // 128 % 2048)
+    assert np.diff(places).max() < 3 * 2048 / 100
+
+
+def test_rings_lie_as_far_apart_as_is_asked_for() -> None:
+    assert walks.Rings(Gpu(), count=16, stride=1 << 20, walkers=4, pitch=37 * 128).pitch == 37 * 128
 
 
 @pytest.mark.parametrize(("count", "stride"), [(8, 2 << 20), (96, 16 << 20), (6144, 2 << 20), (16, 64 << 10)])
@@ -69,6 +81,9 @@ def test_pages_are_met_in_turn_and_no_line_twice(count: int, stride: int) -> Non
     pages = walks.Pages(gpu, count=count, stride=stride, least=4096)
     pages.lay()
     places = gpu.held[-1].astype(np.int64) - BASE
+    moved = places.min() // (2 << 20) * (2 << 20)
+    places -= moved
+    assert 0 <= moved < walks.PAGES_ROOM
     assert pages.count == places.size >= min(4096, count * min(stride, 2 << 20) // 128)
     assert np.unique(places).size == places.size
     page = places // stride
@@ -76,22 +91,27 @@ def test_pages_are_met_in_turn_and_no_line_twice(count: int, stride: int) -> Non
     assert (page[: places.size - count] == page[count:]).all()
     assert (places % stride < 2 << 20).all() and (places % 128 == 0).all()
     start, end = pages.step(5)
-    assert [start - BASE, end - BASE] == [places[0], places[5]]
+    assert [start - BASE - moved, end - BASE - moved] == [places[0], places[5]]
 
 
 def clock(room: np.ndarray, results: Callable[[int], list[int]]) -> Any:
-    """A SpreadClock of three walkers whose hops take 30, 32 and 34 cycles, and whose clock costs 40."""
+    """A SpreadClock of three walkers whose hops take 30, 32 and 34 cycles, and whose clock costs 40.
+
+    results(hops): where the walkers end after so many.
+    """
+    short, long = 16, 80
     gpu = SimpleNamespace(
         multiprocessors=132, alloc=lambda size: SimpleNamespace(get=lambda: room.view(np.uint8).copy())
     )
 
-    def launch(length: int, stamps: Any) -> list[int]:
-        room["c1"] = room["c0"] + 40 + length * np.array([30, 32, 34], np.uint64)
+    def launch(stamps: Any) -> list[int]:
+        per_hop = np.array([30, 32, 34], np.uint64)
+        room["brief"], room["c1"] = 40 + short * per_hop, room["c0"] + 40 + long * per_hop
         room["g1"] = room["g0"] + room["c1"] // 2
-        room["result"] = results(length)
-        return [length, length, length]
+        room["result"] = results(short + long)
+        return [short + long] * 3
 
-    return walks.spread(gpu, launch=launch, lengths=(16, 80), walkers=3, before=lambda: None, averaged=2)
+    return walks.spread(gpu, launch=launch, lengths=(short, long), walkers=3, before=lambda: None)
 
 
 def test_a_sample_is_the_mean_over_walkers() -> None:

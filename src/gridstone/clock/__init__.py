@@ -6,7 +6,7 @@ from gridstone.clock.event import EventClock
 from gridstone.clock.host import HostClock
 from gridstone.clock.observed import ObservedClock
 from gridstone.clock.ring import Order, Walk
-from gridstone.clock.stamp import STAMP, sm_hz
+from gridstone.clock.stamp import STAMP, median_hz, sm_hz
 from gridstone.clock.work import Clock, Work
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Order",
     "Walk",
     "Work",
+    "median_hz",
     "sm_hz",
 ]
