@@ -15,6 +15,7 @@ _maps = content.load_module(_here.with_name("cupy_tensor_map.py"))
 _walks = content.load_module(_here.with_name("cupy_walks.py"))
 _WARM = 2  # hops that the kernel makes before its clock starts
 _BRIEF = 128  # hops of the shorter stretch
+_NEAR, _FAR = 1 << 19, 1 << 30  # bytes of a ring that L2 holds, of boxes that are small; and of one in DRAM
 _ROOM = 64 << 20  # bytes within which a ring that L2 holds is moved
 _HOPS = 4096  # of a sample from L2, at least
 _FAR_HOPS = 65536  # of a sample from DRAM: a load may wait for a refresh, or a translation
@@ -29,7 +30,7 @@ def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:
     near = tier == "l2"
     walkers = 1 if near else 32 if bytes <= 1024 else 8
     stride = max(bytes, 128 if near else 1024)
-    footprint = max(1 << 19, 256 * stride) if near else 1 << 30
+    footprint = max(_NEAR, 256 * stride) if near else _FAR
     order, rng = Order(n=footprint // stride), np.random.default_rng()
     memory, sink = gpu.alloc(footprint + (_ROOM if near else 0)), gpu.alloc(4)
     gpu.memset(memory, 0)

@@ -10,6 +10,8 @@ import numpy as np
 _FLOATS = {"f32": np.float32, "f64": np.float64}
 _WORD = 2**32
 _EXACT = {"f16x2": 2**11, "bf16x2": 2**8}  # whole numbers up to here have no rounding
+_LAUNCHES = 30  # between two poisonings, at most
+_STARTS = (3.0, 5.0)  # what a word of one number, or of two, holds at first
 
 
 def operands(function: str, dtype: str) -> tuple[int, int, int]:
@@ -115,24 +117,27 @@ class Fill:
         """Bits of every word before the first launch; odd, so that no even operand equals it."""
         if self.dtype in ("u32", "u64"):
             return 2**31 + 1
-        return _encode(self.dtype, [3.0, 5.0])
+        return _encode(self.dtype, _STARTS)
 
     @property
     def operands(self) -> tuple[int, int, int]:
-        """Bits of the initial word, of the operand of thread 0, and of the operand that takes it back (floats)."""
+        """Bits of the initial word, of the operand of thread 0, and of the one that takes a float's back."""
         if self.dtype in ("u32", "u64"):
             return self.initial, 1000, 0
         return self.initial, _encode(self.dtype, [1.0, 1.0]), _encode(self.dtype, [-1.0, -1.0])
 
+    def sharers(self, blocks: int, threads: int) -> int:
+        """How many threads share a word."""
+        warps = threads // 32 * (1 if self.source == "shared" else blocks) if self.pattern == "all" else 1
+        return warps * (32 // self.count)
+
     def spacing(self, blocks: int, threads: int) -> int:
-        """Of so many warps one adds, the others add zero: 1 but where all that add could leave the exact numbers."""
+        """Of so many threads that share a word one adds to it, the others add zero.
+
+        1 but where what is added and kept could leave the exact numbers.
+        """
         exact = _EXACT.get(self.dtype)
-        if exact is None:
-            return 1
-        sharers = 32 // self.count
-        if self.pattern == "all":
-            sharers *= threads // 32 * (1 if self.source == "shared" else blocks)
-        return max(1, -(-sharers // (exact // 2)))
+        return 1 if exact is None else max(1, -(-self.sharers(blocks, threads) // (exact // (_LAUNCHES + 2))))
 
     def right(self, words: Any, launches: int, blocks: int, threads: int) -> bool:
         """Whether words (one per thread) are what `launches` launches of `blocks` blocks leave."""
@@ -145,18 +150,21 @@ class Fill:
         else:
             axes = (2,)
         used, rest = found[..., : self.count], found[..., self.count :]
-        return bool((rest == self.kind(self.initial)).all()) and self._used(used, meant, axes, launches)
+        times = 1 if self.source == "shared" else launches  # shared memory starts anew with every launch
+        if self.dtype in ("u32", "u64"):
+            right = self._numbers(used, meant, axes, times)
+        else:
+            kept = times * -(-self.sharers(blocks, threads) // self.spacing(blocks, threads))
+            right = bool((used == self.kind(_encode(self.dtype, [start + kept for start in _STARTS]))).all())
+        return right and bool((rest == self.kind(self.initial)).all())
 
-    def _used(self, used: Any, meant: Any, axes: tuple[int, ...], launches: int) -> bool:
-        if self.dtype not in ("u32", "u64") or self.function == "cas":
-            return bool((used == self.kind(self.initial)).all())
+    def _numbers(self, used: Any, meant: Any, axes: tuple[int, ...], times: int) -> bool:
         if self.function == "min":
             return bool((used == meant.min(axis=axes)).all())
-        if self.function == "exch":
+        if self.function in ("exch", "cas"):
             low, high = meant.min(axis=axes), meant.max(axis=axes)
             place = (used.astype(np.uint64) - 1000) // 2
             mine = place % 32 % self.count == np.arange(self.count)
             return bool(((used >= low) & (used <= high) & (used % 2 == 0) & mine).all())
-        times = 1 if self.source == "shared" else launches  # shared memory starts anew with every launch
         total = np.uint64(self.initial) + np.uint64(times * self.rounds) * meant.sum(axis=axes)
         return bool((used == total.astype(self.kind)).all())

@@ -87,6 +87,11 @@ def images(size: int, *, box_bytes: int, dims: int) -> Images:
     return Images(shape=(_ROW // _WORD, *sides, size // inside[-1]), strides=tuple(inside), column=box_bytes // _ROW)
 
 
+def image_bytes(dims: int) -> int:
+    """Bytes of one image of so many dimensions."""
+    return _ROW * int(_SIDE ** (dims - 2))
+
+
 def shifted(pixels: Any, dims: int, offset: int) -> Any:
     """What columns hold at another offset of the filter: whole images of pixels (images, ..., channels), moved.
 

@@ -14,6 +14,7 @@ _walks = content.load_module(Path(__file__).with_name("cupy_walks.py"))
 _ROWS, _ROW = 8, 8192  # as in include/strided.cuh
 _LINE = 128
 _SLACK = 16 << 20  # bytes within which the places are moved
+_SLOW = 64  # bytes: lanes so far apart meet, and a round takes several times as long
 _WARM = 3  # steps that the kernel makes before its clock starts
 
 
@@ -40,7 +41,7 @@ def latency(gpu: Any, *, source: str, stride: int) -> Work:
 
 def fill(gpu: Any, *, source: str, vector: int, stride: int) -> Work:
     """Work of contention/strided_load: every thread folds all that its lane reads of eight rows."""
-    threads, rounds = 1024, 301
+    threads, rounds = 1024, 75 if stride >= _SLOW else 301
     words = np.random.default_rng().integers(0, 2**32, _ROWS * _ROW // 4, dtype=np.uint32)
     memory, folded = gpu.alloc(words.nbytes), gpu.alloc(4 * gpu.multiprocessors * threads).view(np.uint32)
     memory.view(np.uint32).set(words)

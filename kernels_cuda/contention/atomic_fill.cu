@@ -6,10 +6,19 @@
 
 extern __shared__ Value staged[];
 
-// A warp falls on `count` words: its own line (PATTERN_WARP), or the same ones for all (PATTERN_ALL). Floating-point
-// operands alternate in sign, so that the words keep what they had; of `spacing` warps one adds and the others add zero, so
-// that no order of them leaves the numbers that a small type holds exactly. `words` holds the words of global memory, or gets
-// each block's words of shared memory; `launches` counts.
+#if defined(PATTERN_WARP)
+#define SHARING_WARP 0
+#elif defined(SOURCE_SHARED)
+#define SHARING_WARP (threadIdx.x / 32)
+#else
+#define SHARING_WARP (thread / 32)
+#endif
+
+// A warp falls on `count` words: its own line (PATTERN_WARP), or the same ones for all (PATTERN_ALL). CAS looks for what a word
+// held at first, so that one of all that share it stores its number. Of the threads that share a word one in `spacing` adds
+// floating-point numbers and the others add zero: it adds its operand and takes it back, in turn, but for the last time, and
+// no order of them leaves the numbers that a small type holds exactly. `words` holds the words of global memory, or gets each
+// block's words of shared memory; `launches` counts.
 extern "C" __global__ void probe(Value* words, Value initial, Value operand, Value negative, unsigned count,
                                  unsigned rounds, unsigned spacing, unsigned* launches, unsigned* sink, Stamp* out) {
     const unsigned lane = threadIdx.x % 32, thread = blockIdx.x * blockDim.x + threadIdx.x;
@@ -28,11 +37,13 @@ extern "C" __global__ void probe(Value* words, Value initial, Value operand, Val
     const Where p = (Where)(words + word);
 #endif
 #if defined(DTYPE_U32) || defined(DTYPE_U64)
-    const Value even = operand + 2 * thread, odd = even;
+    const Value even = operand + 2 * thread, odd = even, last_even = even, last_odd = even;
 #else
-    const bool minus = (lane + threadIdx.x / 32) % 2;  // else all add before any takes back, and small types round
-    const bool adds = thread / 32 % spacing == 0;
+    const unsigned rank = lane / count + SHARING_WARP * (32 / count);  // among those that share the word
+    const bool minus = rank / spacing % 2;  // else all add before any takes back, and small types round
+    const bool adds = rank % spacing == 0;
     const Value even = !adds ? (Value)0 : minus ? negative : operand, odd = !adds ? (Value)0 : minus ? operand : negative;
+    const Value last_even = minus ? (Value)0 : even, last_odd = minus ? odd : (Value)0;
 #endif
     Value fold = 0;
     __syncthreads();
@@ -40,12 +51,16 @@ extern "C" __global__ void probe(Value* words, Value initial, Value operand, Val
     __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     for (unsigned i = 0; i < rounds; ++i) {
+        const bool last = i + 1 == rounds;
 #pragma unroll
         for (int j = 0; j < 8; ++j) {
+            const Value x = j < 6 || !last ? (j % 2 ? odd : even) : j == 6 ? last_even : last_odd;
 #if defined(METHOD_RED)
-            reduce(p, j % 2 ? odd : even);
+            reduce(p, x);
+#elif defined(FUNCTION_CAS)
+            fold ^= atom(p, initial, x);
 #else
-            fold ^= atom(p, j % 2 ? odd : even, operand);
+            fold ^= atom(p, x, (Value)0);
 #endif
         }
     }
