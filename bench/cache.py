@@ -4,15 +4,11 @@ What a curve says of a cache (where it breaks, and how sure that is) is worked o
 `gridstone.changepoint`; here each point of it is measured.
 """
 
-from gridstone import content, cycles, gpu_memory, loop, observed, pow2, probe, values
+from gridstone import content, cycles, gpu_memory, observed, pow2, probe, values
 
-_KIB, _MIB = 1 << 10, 1 << 20
-_L1 = loop(r"LDG\.E\.64(\.STRONG\.SM)?", count=16, clocked=True)
-_L2 = loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)
-_EACH_L1 = loop(r"LDG\.E\.64(\.STRONG\.SM)?", clocked=True)
-_EACH_L2 = loop(r"LDG\.E\.64\.STRONG\.GPU", clocked=True)
+_cells = content.load_module(content.folder("runners") / "cache_cells.py")
+_KIB, _MIB = _cells.KIB, _cells.MIB
 _WITHIN = 0.5  # cycles: half of the interval that a cell is visited for
-_SMALL_L1 = 28 << 10  # what is left of L1 on every architecture since sm_80 where shared memory has its most
 
 
 def _runner(name):
@@ -45,8 +41,8 @@ def reported(gpu, *, source):
 @probe(
     "cache/chase.cu",
     footprint=values(
-        [_KIB * k for k in (*range(8, 48, 4), *range(64, 200, 12), *range(200, 273, 4))],
-        quick=[_KIB * k for k in (16, 28, 32, 64, 112, 128, 160, 200, 224, 240, 248, 256, 272)],
+        _cells.L1_FOOTPRINTS,
+        quick=_cells.L1_FOOTPRINTS_QUICK,
         full=range(8 * _KIB, 288 * _KIB + 1, 2 * _KIB),
         open=True,
         unit="B",
@@ -59,7 +55,7 @@ def reported(gpu, *, source):
     knobs=["tier"],
     measures=cycles(per="hop", within=_WITHIN),
     where=lambda footprint, carveout, **_: carveout < 50 or footprint <= 200 * _KIB,  # all miss beyond
-    sass={"sm_80+": _L1},
+    sass={"sm_80+": _cells.L1},
 )
 def l1_capacity(gpu, *, footprint, carveout, threads, tier):
     """Latency over the footprint while shared memory may keep `carveout` per cent of its most for itself."""
@@ -70,19 +66,15 @@ def l1_capacity(gpu, *, footprint, carveout, threads, tier):
     return _chase(gpu, count, 128, warm=count, lengths=(64, 64 + count), block=threads)
 
 
-def _near_the_small_l1(stride, count, **_):
-    return _SMALL_L1 / 2 <= count * min(stride, 128) <= 1.6 * _SMALL_L1
-
-
 @probe(
     "cache/chase.cu",
     stride=values([32, 64, 96, 160, 192, 288], quick=[32, 160], full=[32, 64, 96, 128, 160, 192, 224, 288, 416]),
-    count=values([16 * k for k in (*range(7, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80)]),
+    count=values(_cells.PLACES),
     tier=["l1"],
     knobs=["tier"],
     measures=cycles(per="hop", within=_WITHIN),
-    where=_near_the_small_l1,
-    sass={"sm_80+": _L1},
+    where=_cells.near_the_small_l1,
+    sass={"sm_80+": _cells.L1},
 )
 def l1_line(gpu, *, stride, count, tier):
     """Latency over the number of places with L1 at its smallest: places within a line share it, others do not."""
@@ -97,7 +89,7 @@ def l1_line(gpu, *, stride, count, tier):
     tier=["l1"],
     knobs=["tier"],
     measures=cycles(per="hop", within=_WITHIN),
-    sass={"sm_80+": _L1},
+    sass={"sm_80+": _cells.L1},
 )
 def l1_ways(gpu, *, stride, count, tier):
     """Latency over the number of places a power of two apart, which an index of plain address bits puts in few sets."""
@@ -120,7 +112,7 @@ _BEYOND = [
     tier=["l1"],
     knobs=["tier"],
     measures=_BEYOND,
-    sass={"sm_80+": _EACH_L1},
+    sass={"sm_80+": _cells.EACH_L1},
 )
 def l1_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L1 for a load `offset` bytes from one that missed."""
@@ -135,7 +127,7 @@ def l1_sector(gpu, *, offset, tier):
     tier=["l2"],
     knobs=["tier"],
     measures=_BEYOND,
-    sass={"sm_80+": _EACH_L2},
+    sass={"sm_80+": _cells.EACH_L2},
 )
 def l2_sector(gpu, *, offset, tier):
     """Cycles beyond a hit of L2 for a load `offset` bytes from one that went to DRAM."""
@@ -151,10 +143,7 @@ def l2_sector(gpu, *, offset, tier):
     "latency/constant_chase.cu",
     footprint=pow2("512", "64KiB", per_octave=4, quick=2, full=8, multiple=64),
     measures=cycles(per="hop", within=_WITHIN),
-    sass={
-        "sm_80-sm_110": loop(r"LDC", count=16, clocked=True),
-        "sm_120+": loop(r"LDCU", count=16, clocked=True),  # the assembler moves the walk to the uniform datapath
-    },
+    sass=_cells.CONSTANT,
 )
 def constant_capacity(gpu, *, footprint):
     """Latency of constant memory over the footprint, one word per 64 bytes."""
@@ -165,7 +154,7 @@ def constant_capacity(gpu, *, footprint):
     "cache/constant_pairs.cu",
     offset=values([4, 8, 16, 32, 48, 60, 64, 96, 128, 192, 252], quick=[16, 32, 64, 128], unit="B"),
     measures=_BEYOND,
-    sass={"sm_80-sm_110": loop(r"LDC", clocked=True), "sm_120+": loop(r"LDCU?", clocked=True)},
+    sass=_cells.EACH_CONSTANT,
 )
 def constant_line(gpu, *, offset):
     """Cycles beyond a hit of the first constant cache for a load `offset` bytes from one that missed."""
@@ -184,8 +173,8 @@ _SHARES = [
 @probe(
     "cache/residency.cu",
     footprint=values(
-        [_MIB * k for k in (8, 12, 16, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48, 52, 56, 60, 64, 80, 96)],
-        quick=[_MIB * k for k in (16, 24, 28, 32, 48, 56, 64, 96)],
+        _cells.L2_FOOTPRINTS,
+        quick=_cells.L2_FOOTPRINTS_QUICK,
         open=True,
         unit="B",
         low=_MIB,
@@ -193,7 +182,7 @@ _SHARES = [
     ),
     pattern=["one", "all"],
     measures=_SHARES,
-    sass={"sm_80+": _EACH_L2},
+    sass={"sm_80+": _cells.EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (64 << 20))],
     budget=0.5,  # where only a part is kept, another part is in every visit
 )
@@ -209,7 +198,7 @@ def l2_capacity(gpu, *, footprint, pattern):
     ),
     form=["normal", "persisting"],
     measures=_SHARES,
-    sass={"sm_80+": _EACH_L2},
+    sass={"sm_80+": _cells.EACH_L2},
     needs=[gpu_memory(lambda axes: axes["footprint"] + (512 << 20))],
 )
 def persistence(gpu, *, footprint, form):
@@ -224,7 +213,7 @@ def persistence(gpu, *, footprint, form):
         observed(name="same_share", unit="1", better="higher", within=0.05),
         observed(name="same_share_by_chance", unit="1", better="higher"),
     ],
-    sass={"sm_80+": loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)},
+    sass={"sm_80+": _cells.L2},
 )
 def l2_interleave(gpu, *, offset):
     """Share of addresses that hit L2 after as many cycles as those `offset` bytes on: in one slice, or by chance."""
@@ -239,7 +228,7 @@ def l2_interleave(gpu, *, offset):
         observed(name="alike_share", unit="1", better="higher"),
         observed(name="alike_share_by_chance", unit="1", better="lower"),
     ],
-    sass={"sm_80+": loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)},
+    sass={"sm_80+": _cells.L2},
     budget=5.0,
 )
 def l2_slices(gpu, *, count):
@@ -253,16 +242,13 @@ def l2_slices(gpu, *, count):
 @probe(
     "cache/chase.cu",
     stride=values([2 * _MIB, 16 * _MIB], quick=[2 * _MIB], full=[64 * _KIB, 2 * _MIB, 16 * _MIB, 64 * _MIB]),
-    count=values(
-        [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192],
-        quick=[16, 64, 256, 1024, 4096],
-    ),
+    count=values(_cells.PAGES, quick=[16, 64, 256, 1024, 4096]),
     tier=["l2"],
     knobs=["tier"],
     measures=cycles(per="hop", within=_WITHIN),
     where=lambda stride, count, **_: count * stride <= 16 << 30,
     needs=[gpu_memory(lambda axes: axes["count"] * axes["stride"] + (1 << 30))],
-    sass={"sm_80+": _L2},
+    sass={"sm_80+": _cells.L2},
 )
 def tlb(gpu, *, stride, count, tier):
     """Latency past L1 over the number of pages, a load in each in turn: few translations or many, always many lines."""

@@ -17,21 +17,10 @@ from gridstone.declaration import Need
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _codes = content.load_module(content.folder("runners") / "contention_codes.py")
-_WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
 
 
 def _runner(name):
     return content.load_module(content.folder("runners") / f"{name}.py")
-
-
-def _load(axes):
-    stem = "LDS" if axes["source"] == "shared" else r"LDG\.E"
-    return rf"{stem}{_WIDTH[axes['vector']]}(\.STRONG\.SM)?"
-
-
-def _useful_stride(source, vector, stride):
-    """Strides that are whole accesses, and one place for all."""
-    return stride % vector == 0 and (source, vector) != ("global", 4)
 
 
 # Lanes that load some stride apart
@@ -49,17 +38,12 @@ def _useful_stride(source, vector, stride):
     ),
     knobs=["source", "vector"],
     measures=cycles(per="access", within=0.5),
-    where=_useful_stride,
-    sass={"sm_80+": loop(_load, count=16, clocked=True)},
+    where=_codes.useful_stride,
+    sass={"sm_80+": loop(_codes.load, count=16, clocked=True)},
 )
 def strided_latency(gpu, *, source, vector, stride):
     """Cycles until a warp has loaded, its lanes `stride` bytes apart, from shared memory or from L1."""
     return _runner("strides").latency(gpu, source=source, stride=stride)
-
-
-def _bank_limit(machine, axes, samples):
-    """128 B per clock where each lane has bytes of its own; words that lanes share are counted once per lane."""
-    return constant(128, "32 banks of 4 bytes per clock")(machine, axes, samples) if axes["stride"] else None
 
 
 @probe(
@@ -74,9 +58,9 @@ def _bank_limit(machine, axes, samples):
     ),
     knobs=["source", "vector"],
     measures=per_clock(unit="B/cycle", name="bandwidth_sm"),
-    limit=_bank_limit,
+    limit=_codes.bank_limit,
     where=lambda source, vector, stride: stride % vector == 0 and (source == "shared" or vector == 4),
-    sass={"sm_80+": loop(_load, count=8)},
+    sass={"sm_80+": loop(_codes.load, count=8)},
 )
 def strided_load(gpu, *, source, vector, stride):
     """Bytes that an SM's warps load per clock, the lanes of each `stride` bytes apart."""

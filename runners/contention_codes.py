@@ -1,4 +1,4 @@
-"""What the machine code of atomics and fences is called, and which of them there are (bench/contention.py)."""
+"""Which cells the probes of bench/contention.py have, and what each claims of its machine code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gridstone import constant
+
 Axes = Mapping[str, Any]
+
+# Lanes that load some stride apart
+
+_WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
+
+
+def load(axes):
+    stem = "LDS" if axes["source"] == "shared" else r"LDG\.E"
+    return rf"{stem}{_WIDTH[axes['vector']]}(\.STRONG\.SM)?"
+
+
+def useful_stride(source, vector, stride):
+    """Strides that are whole accesses, and one place for all."""
+    return stride % vector == 0 and (source, vector) != ("global", 4)
+
+
+def bank_limit(machine, axes, samples):
+    """128 B per clock where each lane has bytes of its own; words that lanes share are counted once per lane."""
+    return constant(128, "32 banks of 4 bytes per clock")(machine, axes, samples) if axes["stride"] else None
+
+
+# Atomics, fences and barriers
 
 # What an instruction of the machine code is called; where shared memory has none, a loop around a compare-and-swap.
 _NATIVE_IN_SHARED = {("add", "u32"), ("min", "u32"), ("exch", "u32"), ("cas", "u32"), ("exch", "u64"), ("cas", "u64")}
