@@ -224,7 +224,7 @@ def l2_interleave(gpu, *, offset):
     "latency/l2_lines.cu",
     count=values([256], quick=[128], full=[512]),
     measures=[
-        observed(name="groups", unit="1", better="higher"),
+        observed(name="groups", unit="1", better="higher", within=1.0),
         observed(name="alike_share", unit="1", better="higher"),
         observed(name="alike_share_by_chance", unit="1", better="lower"),
     ],

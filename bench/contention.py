@@ -153,7 +153,7 @@ def global_atomic_latency(gpu, *, source, function, dtype):
     measures=[per_clock(unit="op/cycle"), rate(unit="op/s")],
     limit={"throughput": constant(32, "32 lanes of the load and store unit per clock")},
     where=_codes.filled,
-    budget=0.3,
+    budget=0.2,
     needs=[_PACKED],
     sass=_codes.claims(
         loop(
