@@ -166,7 +166,7 @@ def constant_line(gpu, *, offset):
 
 _SHARES = [
     observed(name="hit_share", unit="1", better="higher", within=0.02),
-    observed(name="near_share", unit="1", better="higher", within=0.02),
+    observed(name="near_share", unit="1", better="higher"),
 ]
 
 
@@ -208,7 +208,9 @@ def persistence(gpu, *, footprint, form):
 
 @probe(
     "latency/l2_lines.cu",
-    offset=values([32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384], quick=[128, 512, 4096], unit="B"),
+    offset=values(
+        [32, 64, 96, 128, 192, 224, 256, 512, 1024, 2048, 4096, 8192, 16384], quick=[128, 512, 4096], unit="B"
+    ),
     measures=[
         observed(name="same_share", unit="1", better="higher", within=0.05),
         observed(name="same_share_by_chance", unit="1", better="higher"),

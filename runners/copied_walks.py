@@ -18,7 +18,7 @@ _BRIEF = 128  # hops of the shorter stretch
 _NEAR, _FAR = 1 << 19, 1 << 30  # bytes of a ring that L2 holds, of boxes that are small; and of one in DRAM
 _ROOM = 64 << 20  # bytes within which a ring that L2 holds is moved
 _HOPS = 4096  # of a sample from L2, at least
-_FAR_HOPS = 65536  # of a sample from DRAM: a load may wait for a refresh, or a translation
+_FAR_HOPS = 4096  # of each walker from DRAM: a load may wait for a refresh, or a translation
 
 
 def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:
@@ -28,7 +28,7 @@ def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:
     at once, far from each other on one large ring, but not so many that they use the memory's bandwidth up.
     """
     near = tier == "l2"
-    walkers = 1 if near else 32 if bytes <= 1024 else 8
+    walkers = 1 if near else max(8, min(32, 65536 // bytes))
     stride = max(bytes, 128 if near else 1024)
     footprint = max(_NEAR, 256 * stride) if near else _FAR
     order, rng = Order(n=footprint // stride), np.random.default_rng()
@@ -39,7 +39,7 @@ def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:
         boxes = _maps.tensor(memory.nbytes, box_bytes=bytes, dims=dims)
         _maps.install(gpu, boxes, memory)
         base, scale = 0, stride // bytes * boxes.outer
-    apart, hops = order.n // walkers, max(order.n, _HOPS) if near else _FAR_HOPS // walkers
+    apart, hops = order.n // walkers, max(order.n, _HOPS) if near else _FAR_HOPS
     lengths = _BRIEF, _BRIEF + hops
     shown = None if near else gpu.alloc(4 * gpu.facts.l2)
     origin = cursor = 0

@@ -15,7 +15,7 @@ from gridstone.clock import Work
 _maps = content.load_module(Path(__file__).with_name("cupy_tensor_map.py"))
 
 SPAN = {"dram": 2 << 30, "l2": 16 << 20}  # bytes that launches walk through; L2 keeps far lines in both its halves
-_MOVED = {"dram": 1 << 30, "l2": 2 << 30}  # bytes of a launch at most
+_MOVED = 2 << 30  # bytes of a launch at most; half as many where they are added, which takes longer
 _ROUNDS = 1024  # boxes that pass through each slot at most: where latency bounds, a launch takes about a millisecond
 _SUMS = 16  # as in tma/boxes.cuh
 _MIDDLE = 1  # offset of the middle of a filter
@@ -78,7 +78,9 @@ class Stream:
         self._grid = gpu.multiprocessors * blocks // cluster * cluster
         self._boxes, self._count = (
             SPAN[tier] // box_bytes,
-            boxes_per_launch(tier, self._grid // cluster, box_bytes, stages),
+            boxes_per_launch(
+                self._grid // cluster, box_bytes, stages, most=_MOVED // 2 if pattern == "reduce" else _MOVED
+            ),
         )
         self._words, self._seed, self._turns = Words(gpu, SPAN[tier]), _fresh_seed(), itertools.count()
         self._sums = gpu.alloc(_SUMS * box_bytes).view(np.uint32)
@@ -150,9 +152,12 @@ class Stream:
         return int(wrong.get()[0]) == 0
 
 
-def boxes_per_launch(tier: str, movers: int, box_bytes: int, stages: int) -> int:
-    """As many boxes for each of the movers (blocks, or clusters that share boxes) as take about a millisecond."""
-    return movers * min(_MOVED[tier] // (movers * box_bytes), _ROUNDS * stages)
+def boxes_per_launch(movers: int, box_bytes: int, stages: int, most: int) -> int:
+    """As many boxes for each of the movers (blocks, or clusters that share boxes) as take about half a millisecond.
+
+    most: bytes of a launch.
+    """
+    return movers * min(most // (movers * box_bytes), _ROUNDS * stages)
 
 
 def by_threads(gpu: Any, *, tier: str, warps: int, unroll: int, vector: int, staged: bool) -> Work:
@@ -160,7 +165,7 @@ def by_threads(gpu: Any, *, tier: str, warps: int, unroll: int, vector: int, sta
     per_sm = -(-warps // 32)
     grid, block = gpu.multiprocessors * per_sm, 32 * warps // per_sm
     vectors, threads = SPAN[tier] // vector, grid * block
-    rounds = boxes_per_launch(tier, threads, vector, unroll) // threads // unroll * unroll
+    rounds = boxes_per_launch(threads, vector, unroll, most=_MOVED) // threads // unroll * unroll
     stretches = max(1, vectors // (rounds * threads))
     words, turns = Words(gpu, SPAN[tier]), itertools.count()
     sums = gpu.alloc(4 * threads).view(np.uint32)

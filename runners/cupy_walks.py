@@ -172,5 +172,5 @@ def chase(gpu: Any, rings: Any, *, warm: int, lengths: tuple[int, int], block: i
 
 
 def walkers(gpu: Any, footprint: int, most: int | None = None) -> int:
-    """How many SMs may walk rings of so many bytes at once: half of L2 holds all, as it keeps far lines twice."""
-    return max(1, min(most or gpu.multiprocessors, gpu.multiprocessors, gpu.facts.l2 // 2 // footprint))
+    """How many SMs may walk rings of so many bytes at once: a quarter of L2 holds all, as it keeps far lines twice."""
+    return max(1, min(most or gpu.multiprocessors, gpu.multiprocessors, gpu.facts.l2 // 4 // footprint))

@@ -1,8 +1,10 @@
 """Lines of L2 told apart by what one load takes: near hits, far hits and misses.
 
 An SM reaches the half of L2 on its side first. A line that belongs to the other half is kept in the near one too once
-an SM of this side has read it, but not for good: after all SMs have read an array a few times over, its far lines are
-at times found in their own half only. A far hit takes half as long again as a near one and is no miss.
+an SM of this side has read it, but not for good: after all SMs have read an array a few times over, for milliseconds at
+a time its far lines are found in their own half only. A far hit takes half as long again as a near one and is no miss.
+In such times loads of far lines that were stored, and have not gone to memory since, do go to DRAM, by Nsight Compute
+for a sector each, while those of all SMs that read the array do not. So what is stored here is written back first.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _LINE = 128
 _MIB = 1 << 20
 _TIMED = 1024  # loads that tell hits from misses in one sample
 _SMALL = 4 * _MIB  # an array that lies in L2 as a whole
+_SWEEPS = 3  # ahead of the first sample
 _APART = 1.2  # far hits over near ones: where the groups are closer, L2 has no two halves
 
 
@@ -37,6 +40,12 @@ class Lines:
         self._cycles, self._wrong = gpu.alloc(4 * _TIMED).view(np.uint32), gpu.alloc(4).view(np.uint32)
         line, count, _ = self._shape()
         gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, 256, [self.memory, line, count])
+
+    def settle(self) -> None:
+        """Have the lines written back to memory, by reading more than L2 holds elsewhere."""
+        other = self._gpu.alloc(4 * self._gpu.facts.l2)
+        args = [other, np.uint64(other.nbytes // 16), self._sink]
+        self._gpu.support("boxes.cu", "touch", 8 * self._gpu.multiprocessors, 1024, args)
 
     def sweep(self, pattern: str) -> None:
         """Read all lines once past L1: by the SM of the first block alone (`one`), or by all SMs."""
@@ -101,10 +110,12 @@ def measured_limits(gpu: Any) -> Limits:
 def capacity(gpu: Any, *, footprint: int, pattern: str) -> Work:
     """Work of cache/l2_capacity: an array is read over and over, then single loads of it are told apart."""
     parted, lines = measured_limits(gpu), Lines(gpu, footprint)
+    lines.settle()
+    for _ in range(_SWEEPS):
+        lines.sweep(pattern)
 
     def observe() -> dict[str, float]:
-        for _ in range(2):
-            lines.sweep(pattern)
+        lines.sweep(pattern)
         return parted.shares(lines.latencies())
 
     return replace(gpu.observe(observe), verify=lines.right)
@@ -121,6 +132,7 @@ def persistence(gpu: Any, *, footprint: int, form: str) -> Work:
         raise Unavailable(f"a window of {footprint} bytes is not to be had: at most {window}, {most} of them set aside")
     parted, kept = measured_limits(gpu), Lines(gpu, footprint)
     stream = Lines(gpu, 2 * gpu.facts.l2 // _MIB * _MIB)
+    stream.settle()
 
     def observe() -> dict[str, float]:
         with _driver.set_aside(most) if form == "persisting" else nullcontext():

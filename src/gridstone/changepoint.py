@@ -72,6 +72,31 @@ def find_break(curve: Curve, *, seed: int = 0, permutations: int = PERMUTATIONS)
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """How a curve passes from one level to another: it keeps the one up to point `last`, at `half` the other is nearer.
+
+    confidence: the share of curves, redrawn within the points' intervals, of which both are the same.
+    """
+
+    last: int
+    half: int
+    confidence: float
+
+
+def find_passage(curve: Curve, before: float, after: float, *, seed: int = 0) -> Passage | None:
+    """The passage of a curve between two known levels, or None where it does not come to the other one or begins there.
+
+    A curve that climbs for long has no one point where it breaks: it has left a level by a twentieth of the way.
+    """
+    found = _passes(curve.value, before, after)
+    if found is None:
+        return None
+    drawn = curve.drawn(RESAMPLES, np.random.default_rng(seed))
+    same = np.mean([_passes(row, before, after) == found for row in drawn])
+    return Passage(last=found[0], half=found[1], confidence=float(same))
+
+
 def permutation_p(medians: ArrayLike, *, rng: np.random.Generator, permutations: int = PERMUTATIONS) -> float:
     """How often points in any order split into two levels at least as well as in this one (at least 1 / (n + 1))."""
     y = np.asarray(medians, dtype=np.float64)
@@ -134,6 +159,15 @@ def groups(close: ArrayLike) -> int:
             waiting -= near
             reached += near
     return count
+
+
+def _passes(medians: Floats, before: float, after: float) -> tuple[int, int] | None:
+    """The last point that keeps the level before, and the first that is nearer to the one after."""
+    way = (medians - before) / (after - before)
+    left, nearer = np.flatnonzero(way > _LEFT), np.flatnonzero(way > 1 / 2)
+    if not nearer.size or left[0] == 0:
+        return None
+    return int(left[0]) - 1, int(nearer[0])
 
 
 def _gains(rows: Floats) -> Floats:

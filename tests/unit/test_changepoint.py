@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridstone.changepoint import Curve, alike, find_break, find_steps, groups, paired_p, permutation_p, split_in_two
+from gridstone.changepoint import (
+    Curve,
+    alike,
+    find_break,
+    find_passage,
+    find_steps,
+    groups,
+    paired_p,
+    permutation_p,
+    split_in_two,
+)
 
 
 def curve(levels: list[float], noise: float, seed: int = 1) -> Curve:
@@ -50,6 +60,20 @@ def test_an_uncertain_break_says_so() -> None:
     half = np.where(value == 11.0, 2.0, 0.0)
     doubted = find_break(Curve(value=value, lo=value - half, hi=value + half))
     assert doubted is not None and 0.3 < doubted.confidence < 0.9
+
+
+def test_a_curve_that_climbs_for_long_passes_between_two_points() -> None:
+    value = np.array([30.0, 30.0, 34.0, 50.0, 140.0, 160.0, 250.0])
+    found = find_passage(Curve(value=value, lo=value, hi=value), 30.0, 280.0)
+    assert found is not None and (found.last, found.half, found.confidence) == (2, 5, 1.0)
+    doubted = find_passage(Curve(value=value, lo=value - 20, hi=value + 20), 30.0, 280.0)
+    assert doubted is not None and doubted.confidence < 0.9
+
+
+@pytest.mark.parametrize("value", [[30.0, 30.0, 50.0, 100.0], [100.0, 200.0, 280.0]])
+def test_a_curve_that_does_not_come_there_or_begins_on_the_way_has_no_passage(value: list[float]) -> None:
+    points = np.array(value)
+    assert find_passage(Curve(value=points, lo=points, hi=points), 30.0, 280.0) is None
 
 
 def test_pairs_that_differ_one_way_are_told_from_pairs_that_do_not() -> None:

@@ -107,7 +107,7 @@ def content_of(block: int, slot: int, words: int, seed: int) -> Any:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boxes, "SPAN", {"dram": 1 << 20, "l2": 1 << 15})
-    monkeypatch.setattr(boxes, "_MOVED", {"dram": 1 << 20, "l2": 1 << 20})
+    monkeypatch.setattr(boxes, "_MOVED", 1 << 20)
     monkeypatch.setattr(boxes, "_ROUNDS", 8)
     monkeypatch.setattr(maps, "install", lambda gpu, tensor, array: None)
     monkeypatch.setattr(boxes._maps, "install", lambda gpu, tensor, array: None)
@@ -157,7 +157,7 @@ def test_reads_by_threads_are_verified(tier: str, warps: int) -> None:
 
 @pytest.mark.parametrize(("movers", "size", "stages"), [(132, 256, 1), (8, 16384, 4), (33, 4096, 4)])
 def test_a_launch_is_long_enough_and_not_too_long(movers: int, size: int, stages: int) -> None:
-    count = boxes.boxes_per_launch("dram", movers, size, stages)
+    count = boxes.boxes_per_launch(movers, size, stages, most=1 << 20)
     assert count % movers == 0
     assert count // movers >= stages
     assert count * size <= 1 << 20

@@ -152,9 +152,9 @@ def test_averages_go_through_all_places() -> None:
     assert taken.sm_hz == pytest.approx([1e9] * 3)
 
 
-def test_half_of_l2_holds_all_that_is_walked_at_once() -> None:
+def test_a_quarter_of_l2_holds_all_that_is_walked_at_once() -> None:
     gpu = Gpu()
     assert walks.walkers(gpu, 8 << 10) == 132
-    assert walks.walkers(gpu, 256 << 10) == 100
+    assert walks.walkers(gpu, 256 << 10) == 50
     assert walks.walkers(gpu, 1 << 30) == 1
     assert walks.walkers(gpu, 128, 32) == 32

@@ -85,3 +85,22 @@ def test_pairs_of_constant_memory_lead_to_each_other_wherever_they_start(
     taken = work.clock.take(6).observed
     assert taken["latency_first"].tolist() == [MISS - HIT] * 6
     assert work.verify() and len(starts) > 1
+
+
+def test_without_a_flush_the_same_loads_come_twice_and_the_second_ones_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second, "_SLACK", 1 << 20)
+    laid: list[int] = []
+    seen: list[int] = []
+
+    def lay(grid: int, args: Sequence[Any]) -> None:
+        laid.append(args[0].data.ptr)
+
+    def load(grid: int, args: Sequence[Any]) -> None:
+        memory, _, _, count, _, spent = args
+        assert memory.data.ptr == laid[-1]
+        first = MISS if memory.data.ptr in seen else 2 * MISS
+        seen.append(memory.data.ptr)
+        spent.set(np.tile(np.array([first, SECOND, HIT, 1], np.uint32), grid * int(count)))
+
+    work = second.pairs(Gpu(load, lay_pairs=lay), step=512, offset=32, count=4, blocks=2)
+    assert work.clock.take(3).observed["latency_first"].tolist() == [MISS - HIT] * 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridstone.changepoint import Break, Curve, find_break
+from gridstone.changepoint import Break, Curve, Passage, find_break
 from gridstone.report.select import measured, trusted
 from gridstone.units import format_value
 
@@ -81,6 +81,22 @@ def at_break(found: tuple[Floats, Break, int], scale: float = 1.0, *, next_one: 
         "n": n,
         "p_value": at.p_value,
         "confidence": at.confidence,
+    }
+
+
+def at_passage(found: tuple[Floats, Break, int], passage: Passage) -> dict[str, Any]:
+    """Value, bounds and certainty of a passage: the last point that keeps the level, and the first nearer to the other.
+
+    found: the break of the same curve, whose p-value says that there is one.
+    """
+    x, at, n = found
+    return {
+        "value": float(x[passage.last]),
+        "lo": float(x[passage.last]),
+        "hi": float(x[passage.half]),
+        "n": n,
+        "p_value": at.p_value,
+        "confidence": passage.confidence,
     }
 
 

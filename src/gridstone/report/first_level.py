@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridstone.report.finding import Finding, at_break, bring, broken, curve, reported
+from gridstone.changepoint import Floats, Passage, find_passage
+from gridstone.report.finding import Finding, at_break, at_passage, bring, broken, curve, reported
 from gridstone.report.select import measured
 from gridstone.report.words import percent
 from gridstone.units import format_bytes
@@ -20,26 +21,33 @@ _LINE_STRIDES = 128  # strides beyond any line so far: every place has a line of
 
 
 def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
-    """How much L1 keeps, by what shared memory was asked to take, and what that takes from it."""
+    """How much L1 keeps, by what shared memory was asked to take, and what that takes from it.
+
+    L1 is at least as large as the largest footprint of which all is found again. A ring that does not quite fit pushes
+    itself out, so that more is missed than there is no room for, but not half of what there is room for: so L1 is no
+    larger than the first footprint of which less than half is found.
+    """
     chosen = measured(rows, "cache/l1_capacity", "latency")
     if "threads" in chosen and chosen["threads"].notna().any():  # the largest blocks leave shared memory the least
         chosen = chosen[chosen["threads"] == chosen["threads"].max()]
-    held = {}
-    for carveout in sorted(chosen["carveout"].unique()) if len(chosen) else ():
-        found = broken(chosen[chosen["carveout"] == carveout], "footprint")
-        if found is None:
+    curves = (
+        {int(c): chosen[chosen["carveout"] == c] for c in sorted(chosen["carveout"].unique())} if len(chosen) else {}
+    )
+    breaks = {carveout: found for carveout, part in curves.items() if (found := broken(part, "footprint"))}
+    miss = max((at.after for _, at, _ in breaks.values()), default=0.0)  # where L1 is small, most footprints miss
+    held: dict[int, dict[str, Any]] = {}
+    for carveout, found in breaks.items():
+        _, points = curve(curves[carveout], "footprint")
+        passage = find_passage(points, found[1].before, miss)
+        if passage is None:
             continue
-        x, at, _ = found
-        held[int(carveout)] = at_break(found)
-        beyond = float(curve(chosen[chosen["carveout"] == carveout], "footprint")[1].value[at.last + 1])
-        share = (beyond - at.before) / (at.after - at.before)
-        more = percent(x[at.last + 1] / x[at.last] - 1)
+        held[carveout] = at_passage(found, passage)
         yield Finding(
-            quantity="l1_size" if carveout == 0 else f"l1_size_{int(carveout)}",
-            words=f"L1 with {int(carveout)} % of shared memory asked for",
+            quantity="l1_size" if carveout == 0 else f"l1_size_{carveout}",
+            words=f"L1 with {carveout} % of shared memory asked for",
             unit="B",
-            note=f"{more} beyond it, {percent(min(1.0, max(0.0, share)))} of the way to a miss{_order(share)}",
-            **at_break(found),
+            note=_beyond(found[0], points.value, found[1].before, miss, passage),
+            **held[carveout],
         )
     if {0, 100} <= set(held):
         most, least = held[0], held[100]
@@ -56,6 +64,14 @@ def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
             driver=reported(rows, "shared_size"),
             note="a launch keeps 1 KiB of shared memory itself, so that L1 never has all",
         )
+
+
+def _beyond(x: Floats, latency: Floats, hit: float, miss: float, passage: Passage) -> str:
+    """What the footprints say that follow the largest one that is kept."""
+    last, half = passage.last, format_bytes(int(x[passage.half]))
+    share = float(latency[last + 1] - hit) / (miss - hit)
+    more = f"{percent(x[last + 1] / x[last] - 1)} beyond it, {percent(min(1.0, max(0.0, share)))} of the way to a miss"
+    return f"{more}{_order(share)}; of {half} less than half is found again"
 
 
 def _order(share: float) -> str:
