@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,12 @@ def _decode(dtype: str, bits: int) -> Any:
     return np.array([bits << 16 & 0xFFFF0000, bits & 0xFFFF0000], np.uint32).view(np.float32)
 
 
+@functools.cache
+def _meant(blocks: int, threads: int, count: int) -> Any:
+    """The operand of each thread where it is a whole number: blocks x warps x lanes that share a word x words."""
+    return 1000 + 2 * np.arange(blocks * threads, dtype=np.uint64).reshape(blocks, threads // 32, -1, count)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fill:
     """Atomics of atomic_fill.cu: each thread makes `rounds` on one of `count` words of its warp, or of all warps."""
@@ -141,7 +148,6 @@ class Fill:
 
     def right(self, words: Any, launches: int, blocks: int, threads: int) -> bool:
         """Whether words (one per thread) are what `launches` launches of `blocks` blocks leave."""
-        meant = 1000 + 2 * np.arange(blocks * threads, dtype=np.uint64).reshape(blocks, threads // 32, -1, self.count)
         found = words.reshape(blocks, threads // 32, 32)
         if self.pattern == "all":
             # one set of words for a block of shared memory, or for the whole GPU: the first warp's place holds it
@@ -152,7 +158,7 @@ class Fill:
         used, rest = found[..., : self.count], found[..., self.count :]
         times = 1 if self.source == "shared" else launches  # shared memory starts anew with every launch
         if self.dtype in ("u32", "u64"):
-            right = self._numbers(used, meant, axes, times)
+            right = self._numbers(used, _meant(blocks, threads, self.count), axes, times)
         else:
             kept = times * -(-self.sharers(blocks, threads) // self.spacing(blocks, threads))
             right = bool((used == self.kind(_encode(self.dtype, [start + kept for start in _STARTS]))).all())
