@@ -37,7 +37,7 @@ def _runner(name):
         unit="B",
     ),
     knobs=["source", "vector"],
-    measures=cycles(per="access", within=0.5),
+    measures=cycles(per="access", within=0.4),
     where=_codes.useful_stride,
     sass={"sm_80+": loop(_codes.load, count=16, clocked=True)},
 )
@@ -74,7 +74,7 @@ def strided_load(gpu, *, source, vector, stride):
     count=values([16, 64, 256, 1024], quick=[64, 1024], full=[2**k for k in range(3, 12)]),
     tier=["l2"],
     knobs=["tier"],
-    measures=cycles(per="hop", within=0.5),
+    measures=cycles(per="hop", within=0.4),
     where=lambda stride, count, **_: count * stride <= 4 << 30,
     needs=[gpu_memory(lambda axes: axes["count"] * (axes["stride"] + 128) + (512 << 20))],
     sass={"sm_80+": loop(r"LDG\.E\.64\.STRONG\.GPU", count=16, clocked=True)},
@@ -106,7 +106,7 @@ _PACKED = _hopper_for("dtype", "bf16x2")
     dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     count=values([1, 2, 4, 8, 16, 32], quick=[1, 32], full=[1, 2, 4, 8, 16, 32]),
     knobs=["source", "function", "dtype"],
-    measures=cycles(per="atomic", within=0.5),
+    measures=cycles(per="atomic", within=0.4),
     where=lambda function, dtype, count, **_: (
         _codes.offered(function, dtype) and (count == 1 or (function in ("min", "exch", "cas") and dtype == "u32"))
     ),
@@ -127,9 +127,9 @@ def shared_atomic_latency(gpu, *, source, function, dtype, count):
     dtype=values(_codes.TYPES, quick=["u32", "f32"]),
     knobs=["source", "function", "dtype"],
     measures=[
-        observed(name="latency", unit="cycle/atomic", within=0.5),
-        observed(name="latency_near", unit="cycle/atomic", within=0.5),
-        observed(name="latency_far", unit="cycle/atomic", within=0.5),
+        observed(name="latency", unit="cycle/atomic", within=0.4),
+        observed(name="latency_near", unit="cycle/atomic", within=0.4),
+        observed(name="latency_far", unit="cycle/atomic", within=0.4),
     ],
     where=_codes.offered,
     needs=[_PACKED],

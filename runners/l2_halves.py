@@ -1,10 +1,11 @@
 """Lines of L2 told apart by what one load takes: near hits, far hits and misses.
 
 An SM reaches the half of L2 on its side first. A line that belongs to the other half is kept in the near one too once
-an SM of this side has read it, but not for good: after all SMs have read an array a few times over, for milliseconds at
-a time its far lines are found in their own half only. A far hit takes half as long again as a near one and is no miss.
-In such times loads of far lines that were stored, and have not gone to memory since, do go to DRAM, by Nsight Compute
-for a sector each, while those of all SMs that read the array do not. So what is stored here is written back first.
+an SM of this side has read it. A far hit takes half as long again as a near one and is no miss.
+
+Where a sector was stored in part and has not gone to memory since, the SMs of one side may read it over and over and
+hit, and yet one of the other side loads it from DRAM: Nsight Compute counts a sector for each such load, and none for
+the others. So what is stored here is written back before it is read.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Lines:
     """An array of `size` bytes whose lines of 128 bytes hold their own addresses, and a random order of the lines."""
 
     def __init__(self, gpu: Any, size: int) -> None:
+        self._rng = np.random.default_rng()
         self._gpu, self._timed, self._next = gpu, min(_TIMED, size // _LINE), 0
         self.order = Order(n=size // _LINE)
         self.memory, self._sink = gpu.alloc(size), gpu.alloc(4)
@@ -48,10 +50,14 @@ class Lines:
         self._gpu.support("boxes.cu", "touch", 8 * self._gpu.multiprocessors, 1024, args)
 
     def sweep(self, pattern: str) -> None:
-        """Read all lines once past L1: by the SM of the first block alone (`one`), or by all SMs."""
+        """Read all lines once past L1: by the SM of the first block alone (`one`), or each by one of all SMs.
+
+        Which one is another one in every sweep: so the SMs of both sides come to read each line.
+        """
         _, count, _ = shape = self._shape()
         grid, block = (1, 1024) if pattern == "one" else (8 * self._gpu.multiprocessors, 256)
-        self._gpu.support("ring.cu", "visit", grid, block, [self.memory, *shape, np.uint32(0), count, self._sink])
+        first = np.uint32(self._rng.integers(self.order.n))
+        self._gpu.support("ring.cu", "visit", grid, block, [self.memory, *shape, first, count, self._sink])
 
     def latencies(self) -> Any:
         """Cycles, the clock's own included, of single loads of some lines, others than the last time, by one SM."""

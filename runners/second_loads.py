@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from gridstone.clock import Work
 _CONSTANT = 64 << 10
 _STEP = 512
 _LINE = 128
-_BANKS = 8  # copies of the kernel: each has its constant memory elsewhere
+_BANKS = 16  # copies of the kernel: each has its constant memory elsewhere
 _SHIFTS = (0, 256)  # bytes into a stretch of constant memory where its first load may fall; offsets are smaller
 _SLACK = 256 << 20  # bytes within which stretches of global memory are moved
 
@@ -51,7 +51,7 @@ def pairs(
             gpu.enqueue(gpu.kernel, blocks, 1, args)
         return spent.get().reshape(-1, 4)
 
-    return _beyond_a_hit(gpu, observe, [spent])
+    return _beyond_a_hit(gpu, observe, spent)
 
 
 def constant_pairs(gpu: Any, *, offset: int) -> Work:
@@ -62,15 +62,15 @@ def constant_pairs(gpu: Any, *, offset: int) -> Work:
     rng = np.random.default_rng()
     objects = [ObjectCode.from_cubin(gpu.cubin) for _ in range(_BANKS)]
     kernels = [each.get_kernel("probe") for each in objects]
-    spent = [gpu.alloc(16 * count).view(np.uint32) for _ in kernels]
+    spent = gpu.alloc(16 * count * _BANKS).view(np.uint32)
 
     def observe() -> Any:
-        for loaded, kernel, room in zip(objects, kernels, spent, strict=True):
+        for loaded, kernel, room in zip(objects, kernels, spent.reshape(_BANKS, -1), strict=True):
             chosen = int(rng.integers(len(_SHIFTS)))
             gpu.copy_to_constant("ring", laid[chosen], loaded)
             args = [_SHIFTS[chosen], _STEP, offset, count, 1]
             gpu.enqueue(kernel, 1, 1, [*map(np.uint32, args), room])
-        return np.concatenate([room.get().reshape(-1, 4) for room in spent])
+        return spent.get().reshape(-1, 4)
 
     return replace(_beyond_a_hit(gpu, observe, spent), close=objects.clear)
 
@@ -83,7 +83,7 @@ def _constant_words(count: int, shift: int, offset: int) -> Any:
     return words
 
 
-def _beyond_a_hit(gpu: Any, taken: Callable[[], Any], spent: Sequence[Any]) -> Work:
+def _beyond_a_hit(gpu: Any, taken: Callable[[], Any], spent: Any) -> Work:
     """Work that reads off how much longer the first and the second load of each pair take than the third, which hits.
 
     taken(): rows of the cycles of the three and whether they went where they should. The mean of the middle half: lines
@@ -96,12 +96,8 @@ def _beyond_a_hit(gpu: Any, taken: Callable[[], Any], spent: Sequence[Any]) -> W
         right.append(bool(went.all()))
         return {"latency_first": midmean(first - third), "latency_second": midmean(second - third)}
 
-    def poison() -> None:
-        for room in spent:
-            gpu.memset(room, 0)
-
     work: Work = gpu.observe(observe)
-    return replace(work, poison=poison, verify=lambda: all(right))
+    return replace(work, poison=lambda: gpu.memset(spent, 0), verify=lambda: all(right))
 
 
 def midmean(values: Any) -> float:

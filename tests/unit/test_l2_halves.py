@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from device_stand_in import Gpu
 
 from gridstone import content
 from gridstone.declaration import Unavailable
@@ -32,3 +33,25 @@ def test_a_cache_of_one_piece_has_no_far_half() -> None:
 def test_groups_that_overlap_are_refused() -> None:
     with pytest.raises(Unavailable, match="as long as each other"):
         halves.limits(np.concatenate([NEAR(768), FAR(256)]), FAR(1024))
+
+
+def test_all_sms_come_to_read_each_line_and_what_was_stored_is_written_back_first() -> None:
+    enqueued: list[tuple[str, int, tuple[int, ...]]] = []
+
+    def note(name: str) -> Any:
+        return lambda grid, args: enqueued.append((name, grid, tuple(int(a) for a in args[1:-1])))
+
+    def load(grid: int, args: Any) -> None:
+        args[-2].set(np.full(args[-2].words.size, 300, np.uint32))
+
+    gpu = Gpu(load, self_addresses=note("lay"), visit=note("visit"), touch=note("touch"))
+    lines = halves.Lines(gpu, 1 << 20)
+    lines.settle()
+    for _ in range(4):
+        lines.sweep("all")
+    names = [name for name, _, _ in enqueued]
+    assert names == ["lay", "touch", *["visit"] * 4]
+    assert enqueued[1][2][0] * 16 >= 2 * gpu.facts.l2
+    firsts, counts = zip(*((args[3], args[4]) for name, _, args in enqueued if name == "visit"), strict=True)
+    assert len(set(firsts)) > 1 and set(counts) == {(1 << 20) // 128}
+    assert lines.latencies().tolist() == [300.0] * 1024 and lines.right()
