@@ -19,8 +19,8 @@ CONSTANT = {
 EACH_CONSTANT = {"sm_80-sm_110": loop(r"LDC", clocked=True), "sm_120+": loop(r"LDCU?", clocked=True)}
 
 _SMALL = (8, 12, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44)
-L1_FOOTPRINTS = [KIB * k for k in (*_SMALL, *range(64, 200, 12), *range(200, 273, 4), 288, 320)]
-L1_FOOTPRINTS_QUICK = [KIB * k for k in (16, 28, 32, 64, 112, 128, 160, 200, 224, 240, 248, 256, 272, 320)]
+L1_FOOTPRINTS = [KIB * k for k in (*_SMALL, *range(64, 200, 12), *range(200, 273, 4), 288)]
+L1_FOOTPRINTS_QUICK = [KIB * k for k in (16, 28, 32, 64, 112, 128, 160, 200, 224, 240, 248, 256, 272, 288)]
 L2_FOOTPRINTS = [MIB * k for k in (8, 12, 16, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48, 52, 56, 60, 64, 80, 96)]
 L2_FOOTPRINTS_QUICK = [MIB * k for k in (16, 24, 28, 32, 48, 56, 64, 96)]
 PLACES = [16 * k for k in (*range(7, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80)]

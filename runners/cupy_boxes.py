@@ -15,7 +15,7 @@ from gridstone.clock import Work
 _maps = content.load_module(Path(__file__).with_name("cupy_tensor_map.py"))
 
 SPAN = {"dram": 2 << 30, "l2": 16 << 20}  # bytes that launches walk through; L2 keeps far lines in both its halves
-_MOVED = 2 << 30  # bytes of a launch at most; half as many where they are added, which takes longer
+_MOVED = 3 << 29  # bytes of a launch at most; half as many where they are added, which takes longer
 _ROUNDS = 1024  # boxes that pass through each slot at most: where latency bounds, a launch takes about a millisecond
 _SUMS = 16  # as in tma/boxes.cuh
 _MIDDLE = 1  # offset of the middle of a filter

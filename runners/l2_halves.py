@@ -1,7 +1,9 @@
 """Lines of L2 told apart by what one load takes: near hits, far hits and misses.
 
 An SM reaches the half of L2 on its side first. A line that belongs to the other half is kept in the near one too once
-an SM of this side has read it. A far hit takes half as long again as a near one and is no miss.
+an SM of this side has read it. Where all SMs read an array, one of them reads each line, and lines that follow each
+other are read by SMs of one side: of the lines that are timed together all are near, or half of them. A far hit takes
+half as long again as a near one and is no miss.
 
 Where a sector was stored in part and has not gone to memory since, the SMs of one side may read it over and over and
 hit, and yet one of the other side loads it from DRAM: Nsight Compute counts a sector for each such load, and none for
@@ -35,7 +37,6 @@ class Lines:
     """An array of `size` bytes whose lines of 128 bytes hold their own addresses, and a random order of the lines."""
 
     def __init__(self, gpu: Any, size: int) -> None:
-        self._rng = np.random.default_rng()
         self._gpu, self._timed, self._next = gpu, min(_TIMED, size // _LINE), 0
         self.order = Order(n=size // _LINE)
         self.memory, self._sink = gpu.alloc(size), gpu.alloc(4)
@@ -50,14 +51,10 @@ class Lines:
         self._gpu.support("boxes.cu", "touch", 8 * self._gpu.multiprocessors, 1024, args)
 
     def sweep(self, pattern: str) -> None:
-        """Read all lines once past L1: by the SM of the first block alone (`one`), or each by one of all SMs.
-
-        Which one is another one in every sweep: so the SMs of both sides come to read each line.
-        """
+        """Read all lines once past L1: by the SM of the first block alone (`one`), or each by one of all SMs."""
         _, count, _ = shape = self._shape()
         grid, block = (1, 1024) if pattern == "one" else (8 * self._gpu.multiprocessors, 256)
-        first = np.uint32(self._rng.integers(self.order.n))
-        self._gpu.support("ring.cu", "visit", grid, block, [self.memory, *shape, first, count, self._sink])
+        self._gpu.support("ring.cu", "visit", grid, block, [self.memory, *shape, np.uint32(0), count, self._sink])
 
     def latencies(self) -> Any:
         """Cycles, the clock's own included, of single loads of some lines, others than the last time, by one SM."""

@@ -35,7 +35,7 @@ def test_groups_that_overlap_are_refused() -> None:
         halves.limits(np.concatenate([NEAR(768), FAR(256)]), FAR(1024))
 
 
-def test_all_sms_come_to_read_each_line_and_what_was_stored_is_written_back_first() -> None:
+def test_what_was_stored_is_written_back_before_it_is_read() -> None:
     enqueued: list[tuple[str, int, tuple[int, ...]]] = []
 
     def note(name: str) -> Any:
@@ -52,6 +52,6 @@ def test_all_sms_come_to_read_each_line_and_what_was_stored_is_written_back_firs
     names = [name for name, _, _ in enqueued]
     assert names == ["lay", "touch", *["visit"] * 4]
     assert enqueued[1][2][0] * 16 >= 2 * gpu.facts.l2
-    firsts, counts = zip(*((args[3], args[4]) for name, _, args in enqueued if name == "visit"), strict=True)
-    assert len(set(firsts)) > 1 and set(counts) == {(1 << 20) // 128}
+    read = {(grid, args[3:5]) for name, grid, args in enqueued if name == "visit"}
+    assert read == {(8 * gpu.multiprocessors, (0, (1 << 20) // 128))}
     assert lines.latencies().tolist() == [300.0] * 1024 and lines.right()

@@ -23,11 +23,11 @@ _LINE_STRIDES = 128  # strides beyond any line so far: every place has a line of
 def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
     """How much L1 keeps, by what shared memory was asked to take, and what that takes from it.
 
-    L1 is at least as large as the largest footprint of which all is found again, by rings that lie well. A ring that
+    L1 is at least as large as the largest footprint of which all is found again, by most rings. A ring that
     does not quite fit pushes itself out, so that more is missed than there is no room for, but not half of what there
     is room for: so L1 is no larger than the first footprint of which less than half is found.
     """
-    chosen = measured(rows, "cache/l1_capacity", "latency_least")
+    chosen = measured(rows, "cache/l1_capacity", "latency_median")
     if chosen.empty:  # an earlier version had no more than the mean over the rings
         chosen = measured(rows, "cache/l1_capacity", "latency")
     if "threads" in chosen and chosen["threads"].notna().any():  # the largest blocks leave shared memory the least
