@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gridstone.datatypes import device, host
-from gridstone.datatypes.decode import canonical
-from gridstone.datatypes.strided import Strided
+from gridstone.datatypes.decode import form_of
 from gridstone.errors import UsageError
 
 
@@ -19,11 +18,12 @@ def pack(datatype: Any, source: Any, packed: Any = None, *, count: int = 1, orig
     memory as a NumPy array. Unsaid, a new array beside the source (CuPy on a GPU). stream: of a GPU; the work is only
     enqueued on it. Returns `packed`, or the new array of bytes.
 
-    Raises Irregular for a datatype that is no strided block, UsageError where it reaches beyond the source or
-    `packed` is too small.
+    Raises Irregular for a datatype that is no strided block, UsageError where it reaches beyond the source, `packed`
+    is too small, read-only or on the other side, and for a Strided with a count.
     """
-    form = datatype if isinstance(datatype, Strided) else canonical(datatype, count)
+    form = form_of(datatype, count)
     if not device.on_device(source):
+        _beside(packed, "source")
         found = host.pack(form, source, packed, origin=origin)
         return found if packed is None else packed
     if packed is None:
@@ -39,10 +39,18 @@ def unpack(datatype: Any, packed: Any, target: Any, *, count: int = 1, origin: i
 
     Raises UsageError for a datatype that may reach a byte twice, which MPI does not allow of a receive either.
     """
-    form = datatype if isinstance(datatype, Strided) else canonical(datatype, count)
+    form = form_of(datatype, count)
     if not device.on_device(target):
+        _beside(packed, "target")
         host.unpack(form, packed, target, origin=origin)
         return
     if form.overlaps:
         raise UsageError(host.TWICE)
     device.prepared(form, target, packed, "unpack", origin=origin, stream=stream)()
+
+
+def _beside(packed: Any, other: str) -> None:
+    if device.on_device(packed):
+        raise UsageError(
+            f"the packed bytes are in the memory of a GPU and the {other} is not: copy one to the other side"
+        )

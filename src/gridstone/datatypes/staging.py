@@ -57,15 +57,15 @@ class Span:
             settled(stream)
 
 
-def whole_span(datatype: Any, buffer: Any, count: int, origin: int, stream: Any) -> Span:
+def whole_span(datatype: Any, buffer: Any, count: int, origin: int, stream: Any, *, written: bool = False) -> Span:
     """What MPI is given in place of a buffer of `count` elements of an MPI datatype.
 
-    Raises UsageError where they reach beyond the buffer.
+    Raises UsageError where they reach beyond the buffer, or it is read-only and to be written.
     """
     from mpi4py import MPI
 
     maker = MPI.buffer if hasattr(MPI, "buffer") else MPI.memory
-    at, room = extent(buffer) if on_device(buffer) else extent(as_bytes(buffer))
+    at, room = extent(buffer if on_device(buffer) else as_bytes(buffer, written=written), written=written)
     low, high = _reach(datatype, count)
     if origin + low < 0 or origin + high > room:
         raise UsageError(f"the datatype reaches bytes {origin + low} to {origin + high} of a buffer of {room} bytes")
