@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 import numpy as np
@@ -145,10 +146,13 @@ def _access(law: Law, at: dict[str, Amount], unit: Literal["s", "cycle"], extrap
 def _at_least_one_access(function: Function, law: Law, stream: Prediction, at: dict[str, Amount]) -> Prediction:
     """No stream is faster than one access to where its data lie, by what moves them, where that was measured."""
     place, mechanism = str(law.keys["level"]), str(law.keys["mechanism"]).partition("/")[0]
-    if mechanism != PLAIN and function.has(pattern="chase", level=place, mechanism=mechanism):
-        own = function.law(pattern="chase", level=place, mechanism=mechanism)
-        if all(axis in at for axis in own.axes):
-            return stream.at_least(_access(own, {axis: _within(own, axis, at[axis]) for axis in own.axes}, "s", "flag"))
+    own = {"pattern": "chase", "level": place, "mechanism": mechanism}
+    if mechanism != PLAIN and function.has(**own):
+        one = function.law(**own)
+        nearest = {axis: _within(one, axis, at[axis]) for axis in one.axes if axis in at}
+        if len(nearest) == len(one.axes):
+            with contextlib.suppress(OutOfDomain):  # between its cells; what plain loads take is known there
+                return stream.at_least(_access(one, nearest, "s", "refuse"))
     of = "global" if place in GLOBAL_LEVELS else place
     if of not in ("global", "dsm", "shared") or not function.has(pattern="chase", level=of, mechanism=PLAIN):
         return stream
