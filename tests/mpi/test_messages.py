@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,3 +83,28 @@ def test_a_strided_block_with_a_count_or_by_mpi_is_refused(mpi: Any, column: Any
         Isend(mpi.COMM_SELF, canonical(column), np.zeros(64), 0, count=2)
     with pytest.raises(UsageError, match="needs an MPI datatype, and a Strided was given"):
         Isend(mpi.COMM_SELF, canonical(column), np.zeros(64), 0, method="mpi")
+
+
+_MEANWHILE = """
+import cupy, numpy as np
+from mpi4py import MPI
+from gridstone.datatypes import Irecv, Send
+
+irregular = MPI.INT.Create_indexed([1, 3, 2], [0, 4, 9]).Commit()
+field = cupy.full(16, 8, dtype=np.int32)
+waiting = Irecv(MPI.COMM_SELF, irregular, field, 0)
+field[2] = field[15] = 99  # a kernel that computes on what lies between
+Send(MPI.COMM_SELF, irregular, np.arange(100, 116, dtype=np.int32), 0)
+waiting.Wait()
+wanted = [100, 8, 99, 8, 104, 105, 106, 8, 8, 109, 110, 8, 8, 8, 8, 99]
+assert field.get().tolist() == wanted, field.get()
+"""
+
+
+def test_what_is_computed_between_the_blocks_meanwhile_stays(mpi: Any) -> None:
+    stand_in = str(Path(__file__).parent / "stand_in")
+    path = os.pathsep.join([stand_in, os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", _MEANWHILE], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -122,7 +122,7 @@ def Irecv(  # noqa: N802
         span = whole_span(datatype, buffer, count, origin, stream, written=True)
 
         def give_back(status: Any) -> None:
-            span.give_back(stream)
+            span.give_back(datatype, count, stream)
             _complete(status, count * datatype.Get_size())
 
         return Pending(comm.Irecv([span.start, count, datatype], source, tag), give_back, keep=(span, buffer))
