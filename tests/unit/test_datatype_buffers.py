@@ -20,8 +20,9 @@ _FORM = strided(0, 4, [(4, 16)])  # 52 bytes, of which 16 are packed
 class OnDevice:
     """An array as those of a GPU describe themselves."""
 
-    def __init__(self, array: Any) -> None:
-        self.__cuda_array_interface__ = {**array.__array_interface__, "strides": array.strides, "version": 3}
+    def __init__(self, array: Any, stream: int | None = None) -> None:
+        described = {**array.__array_interface__, "strides": array.strides, "version": 3}
+        self.__cuda_array_interface__ = {**described, "stream": stream}
 
 
 def _frozen() -> Any:
@@ -71,6 +72,22 @@ def test_a_gpus_packed_bytes_are_not_taken_for_the_hosts() -> None:
         pack(_FORM, bytes(52), OnDevice(np.zeros(16, dtype=np.uint8)))
     with pytest.raises(UsageError, match="packed bytes are in the memory of a GPU and the target is not"):
         unpack(_FORM, OnDevice(np.zeros(16, dtype=np.uint8)), bytearray(52))
+
+
+@pytest.mark.parametrize(("said", "used"), [(None, None), (1, None), (7, (0, 7))])
+def test_work_goes_to_the_stream_that_an_array_names(
+    monkeypatch: pytest.MonkeyPatch, said: int | None, used: tuple[int, int] | None
+) -> None:
+    streams = []
+
+    def prepared(*_: Any, stream: Any, **__: Any) -> Any:
+        return lambda: streams.append(stream and stream.__cuda_stream__())
+
+    monkeypatch.setattr("gridstone.datatypes.device.prepared", prepared)
+    memory, packed = (OnDevice(np.zeros(size, dtype=np.uint8), said) for size in (52, 16))
+    pack(_FORM, memory, packed)
+    unpack(_FORM, packed, memory)
+    assert streams == [used, used]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from gridstone.datatypes import device, host
@@ -16,7 +17,8 @@ def pack(datatype: Any, source: Any, packed: Any = None, *, count: int = 1, orig
     array in the memory of a GPU (with `__cuda_array_interface__`); origin: the byte of it that offsets count from.
     packed: where to write to, at least as many bytes; for a source on a GPU, an array there or page-locked host
     memory as a NumPy array. Unsaid, a new array beside the source (CuPy on a GPU). stream: of a GPU; the work is only
-    enqueued on it. Returns `packed`, or the new array of bytes.
+    enqueued on it: unsaid, on the one that the source says it is computed on, else on the default stream. Returns
+    `packed`, or the new array of bytes.
 
     Raises Irregular for a datatype that is no strided block, UsageError where it reaches beyond the source, `packed`
     is too small, read-only or on the other side, and for a Strided with a count.
@@ -30,7 +32,7 @@ def pack(datatype: Any, source: Any, packed: Any = None, *, count: int = 1, orig
         import cupy
 
         packed = cupy.empty(form.size, dtype=cupy.uint8)
-    device.prepared(form, source, packed, "pack", origin=origin, stream=stream)()
+    device.prepared(form, source, packed, "pack", origin=origin, stream=stream or _said(source))()
     return packed
 
 
@@ -46,7 +48,26 @@ def unpack(datatype: Any, packed: Any, target: Any, *, count: int = 1, origin: i
         return
     if form.overlaps:
         raise UsageError(host.TWICE)
-    device.prepared(form, target, packed, "unpack", origin=origin, stream=stream)()
+    device.prepared(form, target, packed, "unpack", origin=origin, stream=stream or _said(target))()
+
+
+_DEFAULT = 1  # how the interface names the default stream
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A stream by its handle, as cuda-core takes it."""
+
+    handle: int
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return (0, self.handle)
+
+
+def _said(array: Any) -> _Stream | None:
+    """The stream that an array of a GPU is computed on, as far as it says so (CUDA array interface 3)."""
+    handle = array.__cuda_array_interface__.get("stream")
+    return None if handle in (None, _DEFAULT) else _Stream(int(handle))
 
 
 def _beside(packed: Any, other: str) -> None:
