@@ -25,8 +25,8 @@ class Law:
     the measured cells: coordinates, value, lo, hi and how hard the law is to follow there, in log space,
     the offset of its interval included. factor: half of the conformal interval over that; level: the coverage
     that the held-out cells support. per_octave: what the interval grows by, in log space, for each octave outside
-    the box. noise: the noise floor, in log space. free: further arguments in which the law is proportional, with the
-    box in which it is so; None leaves a side open.
+    the box. noise: the noise floor, in log space. free: further arguments with the box in which the law holds
+    for them: those in which it is proportional, and `stride`, for which its passes stand; None leaves a side open.
     """
 
     keys: Mapping[str, str | bool]
