@@ -36,14 +36,17 @@ def _most(rows):
     return rows[rows["ranks"] == rows["ranks"].max()] if len(rows) else rows
 
 
+def _several(rows):
+    """What tells the ranks' places apart where there is more than one: the best of two would be neither."""
+    return [axis for axis in ("tier", "memory") if axis in rows and rows[axis].nunique() > 1]
+
+
 def _native(native):
     panels = []
     for library in sorted(native["library"].unique()) if len(native) else ():
         chosen = _most(native[native["library"] == library])
         svg = lines(
-            series(
-                chosen, x="bytes", by=["collective"] if chosen["memory"].nunique() == 1 else ["collective", "memory"]
-            ),
+            series(chosen, x="bytes", by=["collective", *_several(chosen)]),
             x=_BYTES,
             y=_BUS,
             alt=f"Bus bandwidth of the collectives of {library} over their size",
@@ -63,7 +66,7 @@ def _built(rows):
     library = sorted(chosen["library"].unique())[0]
     chosen = chosen[chosen["library"] == library]
     svg = lines(
-        series(chosen, x="bytes", by=["algorithm"]),
+        series(chosen, x="bytes", by=["algorithm", *_several(chosen)]),
         x=_BYTES,
         y=_TIME,
         alt="Time of an all-reduce built from sends over its size, by algorithm",
@@ -77,7 +80,7 @@ def _neighbours(rows):
     if chosen.empty:
         return []
     svg = lines(
-        series(chosen, x="bytes", by=["library", "direction"]),
+        series(chosen, x="bytes", by=["library", "direction", *_several(chosen)]),
         x=_BYTES,
         y=_BUS,
         alt="Bandwidth of messages to the neighbour over their size",
@@ -86,15 +89,25 @@ def _neighbours(rows):
 
 
 def _crossing(time):
-    """From which size on another algorithm is the fastest, where that happens once among the ok cells."""
-    good = _most(trusted(time))
-    if good.empty or good["algorithm"].nunique() < 2:
+    """From which size on another algorithm is the fastest, where that happens once among the ok cells of a place."""
+    good = trusted(time) if len(time) else time
+    if good.empty:
         return ""
     good = good[good["library"] == sorted(good["library"].unique())[0]]
+    places = (("node", "on one host"), ("network", "between hosts"))
+    return " ".join(filter(None, (_crossed(_most(good[good["tier"] == tier]), where) for tier, where in places)))
+
+
+def _crossed(good, place):
+    if good.empty or good["algorithm"].nunique() < 2:
+        return ""
     fastest = good.loc[good.groupby("bytes")["value"].idxmin()].sort_values("bytes")
     first, last = fastest["algorithm"].iloc[0], fastest["algorithm"].iloc[-1]
     changed = fastest[fastest["algorithm"] != first]
     if first == last or not (changed["algorithm"] == last).all():
         return ""
-    where = format_bytes(int(changed["bytes"].iloc[0]))
-    return f"Of the algorithms built from sends, the {first} is fastest for small messages, the {last} from {where} on."
+    size = format_bytes(int(changed["bytes"].iloc[0]))
+    return (
+        f"Of the algorithms built from sends, {place} the {first} is fastest for small messages, the {last} from "
+        f"{size} on."
+    )

@@ -19,7 +19,8 @@ def section(rows):
     time = _placed(measured(rows, "pingpong/latency", "time"))
     stream = _placed(measured(rows, "pingpong/stream", "bandwidth"))
     strided = measured(rows, "pingpong/strided", "time")
-    quickest, widest = best(time), best(stream)
+    smallest, widest = _smallest(time), best(stream)
+    quickest = best(smallest)
     claims = []
     if quickest is not None:
         claims.append(f"a message of {format_bytes(int(quickest['bytes']))} takes {amount(quickest['value'], 's')}")
@@ -38,14 +39,21 @@ def _placed(rows):
     return rows.assign(memory=rows["memory"].fillna("host") if "memory" in rows else "host")
 
 
+def _smallest(time):
+    """The rows of the least bytes that an ok row has: the fastest of all sizes is one that noise has favoured."""
+    good = trusted(time) if len(time) else time
+    return good[good["bytes"] == good["bytes"].min()] if len(good) else time
+
+
 def _between_gpus(time):
-    """What a message between device memories costs beside one between host memories."""
+    """What the smallest message between device memories takes, on one GPU and on two."""
     words = []
     for tier, where in (("gpu", "on one GPU"), ("node", "on two GPUs")):
-        quickest = best(time[(time["memory"] == "device") & (time["tier"] == tier)]) if len(time) else None
+        there = time[(time["memory"] == "device") & (time["tier"] == tier)] if len(time) else time
+        quickest = best(_smallest(there)) if len(there) else None
         if quickest is not None:
             words.append(f"{amount(quickest['value'], 's')} {where}")
-    return f"A message between device memories takes at least {listing(words)}." if words else ""
+    return f"The smallest message between device memories takes {listing(words)}." if words else ""
 
 
 def _fastest(strided):

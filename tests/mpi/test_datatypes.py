@@ -19,6 +19,7 @@ Maker = Callable[[Any], Any]  # from the MPI module to a new datatype
 
 _ROOM = 1 << 22
 _FAR = 9 << 30
+_MANY = 1_000_000
 _NO_RESERVE = 0x4000  # Linux; named in mmap from Python 3.13 on
 _NAMES = ("BYTE", "SHORT", "INT", "DOUBLE", "DOUBLE_INT")  # MPICH leaves out the padding inside a LONG_DOUBLE
 _EXAMPLES = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -150,6 +151,8 @@ def test_packing_by_the_canonical_form_is_mpi_pack(mpi: Any, make: Maker, count:
         assert form.size == datatype.Get_size()
         if not -_ROOM // 2 <= low <= high <= _ROOM // 2:
             return
+        if -1 in form.strides and mpi.get_vendor()[0] == "Open MPI":
+            return  # Open MPI 5.0.11 packs blocks that step back by one byte as if they followed on each other
         packed = pack(form, memory, origin=_ROOM // 2)
         assert np.array_equal(packed, _packed(mpi, datatype, memory, _ROOM // 2))
         if form.size:
@@ -254,9 +257,88 @@ def test_what_falls_back_says_so(mpi: Any, make: Maker, part: str) -> None:
     datatype.Free()
 
 
-def test_many_displacements_take_no_time(mpi: Any) -> None:
-    datatype = mpi.INT.Create_indexed_block(1, [3 * i for i in range(200_000)])
-    assert canonical(datatype).counts == (200_000,)
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda m: m.INT.Create_indexed_block(1, [3 * i for i in range(_MANY)]), (4, (_MANY,), (12,))),
+        (
+            lambda m: m.INT.Create_vector(2, 1, 2).Create_hindexed([1 + i % 2 for i in range(_MANY)], _uneven()),
+            (4, (_MANY * 3 // 2, 2), (12, 8)),
+        ),
+        (lambda m: m.INT.Create_indexed([1 + i % 2 for i in range(_MANY)], _touching()), (6 * _MANY, (), ())),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_a_million_displacements_are_arrays(mpi: Any, make: Maker, expected: Any) -> None:
+    datatype = make(mpi)
+    form = canonical(datatype)
+    assert (form.block, form.counts, form.strides) == expected
+    datatype.Free()
+
+
+def _uneven() -> list[int]:
+    """Where runs of one and of two elements, by turns, go on with one another; elements are 12 bytes."""
+    return [18 * i - 6 * (i % 2) for i in range(_MANY)]
+
+
+def _touching() -> list[int]:
+    return [(3 * i) // 2 for i in range(_MANY)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m: m.LONG_INT.Create_indexed([2, 3], [-6, -4]),
+        lambda m: m.Datatype.Create_struct([2, 3], [0, 64], [m.DOUBLE.Create_resized(0, 32)] * 2),
+        lambda m: m.SHORT_INT.Create_contiguous(0),
+        lambda m: m.Datatype.Create_struct([0, 1], [0, 8], [m.SHORT_INT, m.INT]),
+    ],
+)
+def test_parts_that_go_on_with_one_another_or_are_empty_reduce(mpi: Any, make: Maker) -> None:
+    with _committed(mpi, make) as datatype:
+        memory = np.random.default_rng(2).integers(0, 256, 4096, dtype=np.uint8)
+        assert np.array_equal(pack(datatype, memory, origin=2048), _packed(mpi, datatype, memory, 2048))
+
+
+def test_interleaved_blocks_are_received_and_shared_bytes_are_not(mpi: Any) -> None:
+    apart = mpi.BYTE.Create_hvector(2, 1, 3).Create_resized(0, 2)  # bytes 0 3, 2 5, 4 7: none of them twice
+    into = np.zeros(8, dtype=np.uint8)
+    unpack(apart, np.arange(1, 7, dtype=np.uint8), into, count=3)
+    assert into.tolist() == [1, 0, 3, 2, 5, 4, 0, 6]
+    with pytest.raises(UsageError, match="reaches a byte twice"):
+        unpack(mpi.BYTE.Create_hvector(2, 1, 4).Create_resized(0, 2), np.zeros(6, np.uint8), into, count=3)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda m: canonical(m.DATATYPE_NULL), "freed, or never made"),
+        (lambda m: canonical("MPI_INT"), "a datatype of mpi4py is needed"),
+        (lambda m: canonical(m.INT, -1), "count=-1: a whole number"),
+        (lambda m: canonical(m.INT, 1.5), "count=1.5: a whole number"),
+        (lambda m: pack(canonical(m.INT), bytes(12), count=3), "give canonical"),
+    ],
+)
+def test_what_is_no_datatype_is_refused(mpi: Any, ask: Callable[[Any], object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ask(mpi)
+
+
+def test_a_datatype_nested_very_deep_falls_back(mpi: Any) -> None:
+    deep = [mpi.INT.Dup()]
+    for _ in range(3000):
+        deep.append(deep[-1].Dup())
+    with pytest.raises(Irregular, match="hundreds of levels"):
+        canonical(deep[-1])
+    for datatype in deep:
+        datatype.Free()
+
+
+def test_extents_below_zero_are_left_to_mpi(mpi: Any) -> None:
+    datatype = mpi.INT.Create_resized(0, -8)
+    assert canonical(datatype) == Strided(start=0, block=4)
+    with pytest.raises(Irregular, match="an extent below zero"):
+        canonical(datatype, 2)
     datatype.Free()
 
 

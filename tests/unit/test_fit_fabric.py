@@ -230,3 +230,26 @@ def test_what_does_not_belong_is_said(model: HardwareModel, arguments: dict[str,
 def test_more_multiprocessors_than_there_are_is_refused(model: HardwareModel) -> None:
     with pytest.raises(OutOfDomain, match="the GPU has 132"):
         model.memory_time(pattern="strided", level="shared", granule=4, stride=4, bytes=1e6, sms=133)
+    with pytest.raises(OutOfDomain, match="the GPU has 132"):
+        model.memory_time(pattern="strided", level="shared", granule=4, stride=4, bytes=1e6, sms=1.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pattern": "strided", "level": "shared", "granule": 4, "stride": 1 << 20}, "stride=1048576 is outside"),
+        ({"pattern": "chase", "level": "dsm", "cluster_size": 2.5}, "cluster_size=2.5: there are only whole ones"),
+        ({"pattern": "chase", "level": "dsm", "bytes": float("inf")}, "bytes=inf"),
+        ({"pattern": "read", "level": "dram", "mechanism": "bulk", "granule": 4096, "stages": 2.5}, "only whole ones"),
+    ],
+)
+def test_what_no_cell_stands_for_is_refused(model: HardwareModel, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(OutOfDomain, match=message):
+        model.memory_time(**{"bytes": 1e6, **arguments})
+
+
+def test_strides_beyond_the_measured_ones_are_answered_where_asked_to(model: HardwareModel) -> None:
+    asked = {"pattern": "strided", "level": "shared", "granule": 4, "bytes": 1e6}
+    near = model.memory_time(stride=128, **asked)
+    far = model.memory_time(stride=128 << 10, **asked, extrapolate="flag")
+    assert far.value == pytest.approx(near.value) and not far.in_domain and far.hi > 1.05 * near.hi

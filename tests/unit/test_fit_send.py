@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,26 @@ def test_what_was_not_measured_is_composed_and_left_out(model: HardwareModel) ->
         advise.send(model, bytes=1024, block=64, stride=32)
     with pytest.raises(UsageError, match="there is nothing to choose among: one_shot"):
         advise.send(model, bytes=1 << 40, block=64, stride=1024)
+
+
+def test_other_dimensions_are_composed_or_refused(model: HardwareModel) -> None:
+    with pytest.raises(OutOfDomain, match="dims"):
+        model.send_time(bytes=1 << 16, block=64, stride=1024, dims=3, colocated=True)
+    alone = replace(model, functions={n: f for n, f in model.functions.items() if n == "send_time"})
+    asked = {"bytes": 1 << 16, "block": 64, "stride": 1024, "colocated": True}
+    with pytest.raises(OutOfDomain, match="dims=3: sending was measured in 2 dimensions"):
+        alone.send_time(dims=3, **asked)
+    flagged, flat = alone.send_time(dims=3, **asked, extrapolate="flag"), alone.send_time(**asked)
+    assert flagged.value == flat.value and not flagged.in_domain and flagged.hi >= 2 * flat.hi
+
+
+def test_blocks_of_narrow_words_may_take_as_long_as_their_loads(model: HardwareModel) -> None:
+    asked = {"bytes": 1 << 18, "stride": 1024, "where": "gpu/mapped"}
+    plain, odd = (model.pack_time(block=block, **asked) for block in (16, 24))
+    assert plain.hi < 1.3 * plain.value
+    assert odd.hi > 1.8 * odd.value and odd.lo > 0.7 * odd.value
+    with pytest.raises(OutOfDomain, match="whole bytes"):
+        model.pack_time(block=24.5, **asked)
 
 
 def _table(law: Callable[[float, float, float], float], noise: float, seed: int) -> Any:

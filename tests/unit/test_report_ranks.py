@@ -123,7 +123,7 @@ def test_methods_of_sending_blocks_are_weighed(tmp_path: Path) -> None:
     assert "of the zero-copy rate, at least the 85" in lead
     device = [(({**PLACE, "memory": "device", "bytes": 8}), "time", "s", 8e-5)]
     rows = select(write_run(tmp_path / "device", {"pingpong/latency": device})).rows
-    assert _section("pingpong", rows).lead.startswith("A message between device memories takes at least 8")
+    assert _section("pingpong", rows).lead.startswith("The smallest message between device memories takes 8")
 
 
 def test_a_halo_between_gpus_is_counted_where_it_was_right(tmp_path: Path) -> None:
@@ -135,9 +135,30 @@ def test_a_halo_between_gpus_is_counted_where_it_was_right(tmp_path: Path) -> No
 
 def test_the_crossing_of_algorithms_is_told(tmp_path: Path) -> None:
     lead = _section("collective", _rows(tmp_path, "collective")).lead
-    assert lead == (
-        "Of the algorithms built from sends, the tree is fastest for small messages, the ring from 128 KiB on."
+    said = (
+        "Of the algorithms built from sends, on one host the tree is fastest for small messages, the ring from {} on."
     )
+    assert lead == said.format("128 KiB")
+
+
+def test_places_of_ranks_are_told_apart(tmp_path: Path) -> None:
+    shapes = (("node", "tree", 1e-6, 1e9), ("node", "ring", 4e-6, 1e10), ("network", "star", 1e-5, 1e8))
+    shapes += (("network", "ring", 9e-5, 1e9),)
+    cells = [
+        ({"library": "mpich", "tier": tier, "algorithm": a, "ranks": 4, "bytes": n}, "time", "s", latency + n / rate)
+        for tier, a, latency, rate in shapes
+        for n in (256, 2048, 16384, 131072)
+    ]
+    found = _section("collective", select(write_run(tmp_path / "two", {"collective/allreduce": cells})).rows)
+    said = "Of the algorithms built from sends, {} is fastest for small messages, the ring from 16 KiB on."
+    assert found.lead == f"{said.format('on one host the tree')} {said.format('between hosts the star')}"
+    assert all(f"{a}, {tier}" in found.panels[0].svg for tier, a, _, _ in shapes)
+
+
+def test_the_message_of_the_heading_is_the_smallest(tmp_path: Path) -> None:
+    cells = [({**PLACE, "bytes": n}, "time", "s", value) for n, value in ((1, 2e-6), (4096, 1e-6))]
+    rows = select(write_run(tmp_path / "noise", {"pingpong/latency": cells})).rows
+    assert _section("pingpong", rows).heading.startswith("Between two ranks, a message of 1 B takes 2")
 
 
 @pytest.mark.parametrize("probe", sorted(_cells()))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gridstone.datatypes.sequence import together
+from gridstone.datatypes.sequence import runs, together
 from gridstone.datatypes.strided import Irregular, Stream, Strided, repeated, strided
+from gridstone.errors import UsageError
 
 _Parameters = Mapping[str, Any]
 
@@ -17,24 +19,64 @@ def canonical(datatype: Any, count: int = 1) -> Strided:
     Packing it gives the bytes that MPI_Pack gives, in the same order. Reduced are named types, contiguous, vector,
     hvector, subarray in both orders, resized and dup, nested as deep as one likes, and indexed, hindexed, both with
     one block length, and struct where their parts lie evenly. Raises Irregular, with the part that is not
-    a strided block, for everything else. The datatype need not be committed.
+    a strided block, for everything else. The datatype need not be committed. Raises UsageError for what is no
+    datatype, or one that was freed, and for a count that is not a whole number from 0 on.
     """
-    if count == 0:
+    from mpi4py import MPI
+
+    if not isinstance(datatype, MPI.Datatype):
+        raise UsageError(f"a datatype of mpi4py is needed, such as MPI.DOUBLE.Create_vector(...), got {datatype!r}")
+    if datatype == MPI.DATATYPE_NULL:
+        raise UsageError("this datatype is MPI.DATATYPE_NULL: it was freed, or never made")
+    many = elements(count)
+    if many == 0:
         return Strided(start=0, block=0)
-    _, extent = datatype.Get_extent()
-    return repeated(_form(datatype), [(count, extent)])
+    try:
+        return repeated(_form(datatype), [(many, _extent(datatype))] if many > 1 else [])
+    except RecursionError:
+        raise Irregular("a datatype nested hundreds of levels deep is not decoded: MPI has to pack it") from None
+
+
+def form_of(datatype: Any, count: int) -> Strided:
+    """The form of `count` elements of an mpi4py Datatype, or of the one that a Strided is; errors as in `canonical`."""
+    if not isinstance(datatype, Strided):
+        return canonical(datatype, count)
+    if elements(count) != 1:
+        raise UsageError(
+            f"count={count}, and a Strided is one element, which does not say where the next begins: "
+            "give canonical(datatype, count)"
+        )
+    return datatype
+
+
+def elements(count: Any) -> int:
+    """How many elements a caller asks for. Raises UsageError where that is not a whole number from 0 on."""
+    try:
+        many = operator.index(count)
+    except TypeError:
+        many = -1
+    if many < 0:
+        raise UsageError(f"count={count!r}: a whole number of elements is needed, from 0 on")
+    return many
 
 
 def _form(datatype: Any) -> Strided:
-    if datatype.is_predefined:
-        return _named(datatype)
-    base, combiner, parameters = datatype.decode()
-    reduce = _REDUCED.get(combiner.removesuffix("_INTEGER"))
-    if reduce is None:
-        raise Irregular(
-            f"{combiner.lower()}: this kind of datatype is not reduced to a strided block: MPI has to pack it"
-        )
     try:
+        return _named(datatype) if datatype.is_predefined else _made(datatype)
+    except Irregular:
+        if datatype.Get_size() == 0:  # whatever it is made of
+            return Strided(start=0, block=0)
+        raise
+
+
+def _made(datatype: Any) -> Strided:
+    base, combiner, parameters = datatype.decode()
+    try:
+        reduce = _REDUCED.get(combiner.removesuffix("_INTEGER"))
+        if reduce is None:
+            raise Irregular(
+                f"{combiner.lower()}: this kind of datatype is not reduced to a strided block: MPI has to pack it"
+            )
         return reduce(base, parameters)
     finally:
         for made in parameters.get("datatypes", [base]):
@@ -67,11 +109,11 @@ def _hvector(base: Any, given: _Parameters) -> Strided:
 def _indexed(base: Any, given: _Parameters) -> Strided:
     extent = _extent(base)
     at = [displacement * extent for displacement in given["displacements"]]
-    return _blocks(base, _lengths(given), at, "indexed")
+    return runs(_form(base), extent, _lengths(given), at, "indexed")
 
 
 def _hindexed(base: Any, given: _Parameters) -> Strided:
-    return _blocks(base, _lengths(given), given["displacements"], "hindexed")
+    return runs(_form(base), _extent(base), _lengths(given), given["displacements"], "hindexed")
 
 
 def _struct(_: Any, given: _Parameters) -> Strided:
@@ -99,11 +141,6 @@ def _same(base: Any, _: _Parameters) -> Strided:
     return _form(base)
 
 
-def _blocks(base: Any, lengths: Sequence[int], at: Sequence[int], name: str) -> Strided:
-    part, extent = _form(base), _extent(base)
-    return together([repeated(part, [(n, extent)], where) for n, where in zip(lengths, at, strict=True) if n], name)
-
-
 def _lengths(given: _Parameters) -> Sequence[int]:
     if "blocklengths" in given:
         lengths: Sequence[int] = given["blocklengths"]
@@ -112,7 +149,10 @@ def _lengths(given: _Parameters) -> Sequence[int]:
 
 
 def _extent(datatype: Any) -> int:
-    return int(datatype.Get_extent()[1])
+    extent = int(datatype.Get_extent()[1])
+    if extent < 0:  # MPICH 5 packs such elements elsewhere than where it says that they lie
+        raise Irregular("resized: an extent below zero, which MPI libraries differ on: MPI has to pack it")
+    return extent
 
 
 _REDUCED: Mapping[str, Callable[[Any, _Parameters], Strided]] = {

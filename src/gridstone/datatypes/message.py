@@ -33,9 +33,9 @@ class Pending:
 
         found = MPI.Status() if status is None else status
         self._request.Wait(found)
-        if self._finish is not None:
-            self._finish(found)
-        self._finish = self._keep = None
+        finish, self._finish, self._keep = self._finish, None, None
+        if finish is not None and found.source != MPI.PROC_NULL:  # from where nothing comes, and nothing changes
+            finish(found)
 
 
 def Send(comm: Any, datatype: Any, buffer: Any, dest: int, tag: int = 0, **how: Any) -> None:  # noqa: N802
@@ -64,8 +64,9 @@ def Recv(  # noqa: N802
 ) -> None:
     """Receive `count` elements of a datatype into `buffer`; arguments and errors as in `Send`.
 
-    Bytes between those of the datatype stay as they are. Raises UsageError for a datatype that may reach a byte
-    twice, and where fewer bytes came than the datatype has.
+    Bytes between those of the datatype stay as they are, and all of them where `source` is MPI.PROC_NULL. Raises
+    UsageError for a datatype that reaches a byte twice, a buffer that is read-only, and where fewer bytes came than
+    the datatype has.
     """
     Irecv(comm, datatype, buffer, source, tag, **how).Wait(status)
 
@@ -90,7 +91,7 @@ def Isend(  # noqa: N802
         return _isend(comm, host.pack(_known(form), buffer, origin=origin), dest, tag)
     if way == "mpi":
         span = whole_span(datatype, buffer, count, origin, stream)
-        return Pending(comm.Isend([span.start, count, _typed(datatype)], dest, tag), keep=span)
+        return Pending(comm.Isend([span.start, count, datatype], dest, tag), keep=(span, buffer))
     packed = _packed(way, _known(form).size)
     _queue(form, buffer, packed, "pack", origin, stream)
     if way == "staged":
@@ -118,16 +119,18 @@ def Irecv(  # noqa: N802
     if form is not None and form.overlaps:
         raise UsageError(host.TWICE)
     if way == "mpi":
-        span = whole_span(datatype, buffer, count, origin, stream)
-        request = comm.Irecv([span.start, count, _typed(datatype)], source, tag)
-        return Pending(request, lambda _: span.give_back(stream), keep=span)
+        span = whole_span(datatype, buffer, count, origin, stream, written=True)
+
+        def give_back(status: Any) -> None:
+            span.give_back(datatype, count, stream)
+            _complete(status, count * datatype.Get_size())
+
+        return Pending(comm.Irecv([span.start, count, datatype], source, tag), give_back, keep=(span, buffer))
     size = _known(form).size
     landing = _packed("device" if way == "device" else "one_shot", size) if way != "host" else np.empty(size, np.uint8)
 
     def finish(status: Any) -> None:
-        came = status.Get_count(_byte())
-        if came != size:
-            raise UsageError(f"{came} bytes came, and the datatype of the receive has {size}")
+        _complete(status, size)
         if way == "host":
             host.unpack(_known(form), landing, buffer, origin=origin)
             return
@@ -179,10 +182,10 @@ def _known(form: Strided | None) -> Strided:
     return form
 
 
-def _typed(datatype: Any) -> Any:
-    if isinstance(datatype, Strided):
-        raise UsageError('method="mpi" needs an MPI datatype, and a Strided was given')
-    return datatype
+def _complete(status: Any, size: int) -> None:
+    came = status.Get_count(_byte())
+    if came != size:
+        raise UsageError(f"{came} bytes came, and the datatype of the receive has {size}")
 
 
 def _byte() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gridstone.datatypes import device
-from gridstone.datatypes.decode import canonical
+from gridstone.datatypes.decode import form_of
 from gridstone.datatypes.strided import Irregular, Strided
 from gridstone.errors import GridstoneError, UsageError
 from gridstone.model.send import METHODS
@@ -40,11 +40,13 @@ def chosen(
             f'method="{method}" packs memory of a GPU, and this buffer is in host memory: leave method out'
         )
     try:
-        form = datatype if isinstance(datatype, Strided) else canonical(datatype, count)
+        form = form_of(datatype, count)
     except Irregular:
         if method not in (None, "mpi"):
             raise
         return "mpi", None
+    if method == "mpi" and isinstance(datatype, Strided):
+        raise UsageError('method="mpi" needs an MPI datatype, and a Strided was given')
     if not on_gpu or method == "mpi":
         return "mpi", form
     return method or _fastest(form, model, library, colocated) or _UNTOLD, form

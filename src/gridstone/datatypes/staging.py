@@ -33,49 +33,72 @@ def settled(stream: Any) -> None:
 
 def pointer(buffer: Any) -> Any:
     """The memory of an array, on whichever side it is, as mpi4py takes it."""
-    from mpi4py import MPI
-
-    maker = MPI.buffer if hasattr(MPI, "buffer") else MPI.memory  # mpi4py 4, 3
-    return maker.fromaddress(*extent(buffer))
+    return _maker().fromaddress(*extent(buffer))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
     """Host memory with all bytes that a datatype reaches in a buffer, and those between them.
 
-    start: the address that the datatype's offsets count from. copy: None where the buffer is in host memory itself.
+    start: what MPI is given, at the address that the datatype's offsets count from. copy: None where the buffer is in
+    host memory itself. address: in the memory of the GPU, of what `copy` is a copy of.
     """
 
     start: Any
     copy: Any
     address: int
 
-    def give_back(self, stream: Any) -> None:
-        """Copy all of it back to where it came from, and wait for that."""
-        if self.copy is not None and self.copy.size:
-            _copy(self.address, self.copy.ctypes.data, self.copy.size, stream)
+    def give_back(self, datatype: Any, count: int, stream: Any) -> None:
+        """Bring what was received to where the copy came from, and wait for that.
+
+        What lies between may have changed there since, so that it is fetched once more.
+        """
+        if self.copy is None or not self.copy.size:
+            return
+        whole = datatype.Create_contiguous(count)
+        one = whole.Create_resized(0, 1).Commit()  # mpi4py counts elements by the bytes of a buffer
+        received, first = np.empty(whole.Get_size(), dtype=np.uint8), _maker().fromaddress(self.start.address, 1)
+        try:
+            one.Pack(first, received, 0, _alone())
+            _copy(self.copy.ctypes.data, self.address, self.copy.size, stream)
             settled(stream)
+            one.Unpack(received, 0, first, _alone())
+        finally:
+            one.Free()
+            whole.Free()
+        _copy(self.address, self.copy.ctypes.data, self.copy.size, stream)
+        settled(stream)
 
 
-def whole_span(datatype: Any, buffer: Any, count: int, origin: int, stream: Any) -> Span:
+def whole_span(datatype: Any, buffer: Any, count: int, origin: int, stream: Any, *, written: bool = False) -> Span:
     """What MPI is given in place of a buffer of `count` elements of an MPI datatype.
 
-    Raises UsageError where they reach beyond the buffer.
+    Raises UsageError where they reach beyond the buffer, or it is read-only and to be written.
     """
-    from mpi4py import MPI
-
-    maker = MPI.buffer if hasattr(MPI, "buffer") else MPI.memory
-    at, room = extent(buffer) if on_device(buffer) else extent(as_bytes(buffer))
+    at, room = extent(buffer if on_device(buffer) else as_bytes(buffer, written=written), written=written)
     low, high = _reach(datatype, count)
     if origin + low < 0 or origin + high > room:
         raise UsageError(f"the datatype reaches bytes {origin + low} to {origin + high} of a buffer of {room} bytes")
     if not on_device(buffer):
-        return Span(start=maker.fromaddress(at + origin, max(1, room - origin)), copy=None, address=at)
+        return Span(start=_maker().fromaddress(at + origin, max(1, room - origin)), copy=None, address=at)
     copy = pinned(high - low)
     if copy.size:
         _copy(copy.ctypes.data, at + origin + low, copy.size, stream)
         settled(stream)
-    return Span(start=maker.fromaddress(copy.ctypes.data - low, max(1, high)), copy=copy, address=at + origin + low)
+    start = _maker().fromaddress(copy.ctypes.data - low, max(1, high))
+    return Span(start=start, copy=copy, address=at + origin + low)
+
+
+def _maker() -> Any:
+    from mpi4py import MPI
+
+    return MPI.buffer if hasattr(MPI, "buffer") else MPI.memory  # mpi4py 4, 3
+
+
+def _alone() -> Any:
+    from mpi4py import MPI
+
+    return MPI.COMM_SELF
 
 
 def _reach(datatype: Any, count: int) -> tuple[int, int]:

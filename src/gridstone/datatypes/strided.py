@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gridstone.errors import GridstoneError
+from gridstone.errors import GridstoneError, UsageError
+
+_MOST_FOLLOWED = 1 << 16
 
 Stream = tuple[int, int]  # how often, and how many bytes apart
 
@@ -31,6 +33,14 @@ class Strided:
     counts: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for streams that say nothing of what is to be packed."""
+        streams = len(self.counts)
+        if len(self.strides) != streams or sorted(self.order) != list(range(streams)):
+            raise UsageError(f"a Strided has a count, a stride and a place in `order` for each of its streams: {self}")
+        if self.block < 0 or any(count < 1 for count in self.counts):
+            raise UsageError(f"a Strided has a block of 0 bytes or more, and streams of at least one step: {self}")
 
     @property
     def size(self) -> int:
@@ -66,13 +76,43 @@ class Strided:
 
     @property
     def overlaps(self) -> bool:
-        """Whether it may reach a byte twice; False is certain, True may be cautious. Such a type cannot be received."""
+        """Whether it reaches a byte twice, and so cannot be received. False is certain; True may be cautious where
+        many streams interleave so that it would take long to tell."""
+        streams = sorted((abs(s), c) for c, s in zip(self.counts, self.strides, strict=True))
         reach = self.block
-        for stride, count in sorted((abs(s), c) for c, s in zip(self.counts, self.strides, strict=True)):
+        for stride, count in streams:
             if stride < reach:
-                return True
+                return _meet(self.block, streams)
             reach += stride * (count - 1)
         return False
+
+
+def _meet(block: int, streams: Sequence[Stream]) -> bool:
+    """Whether two different blocks of streams, given as (stride, count) with the shortest stride first, share a byte.
+
+    They do where some steps, not all of them none, come to less than a block: stride by stride from the longest
+    on, only the steps are followed that the shorter strides can still make up for.
+    """
+    if any(stride == 0 for stride, _ in streams):
+        return True
+    made_up = [block - 1]
+    for stride, count in streams:
+        made_up.append(made_up[-1] + stride * (count - 1))
+    ahead, followed = [(len(streams), 0, False)], 0
+    while ahead:
+        left, distance, moved = ahead.pop()
+        if left == 0:
+            if moved:
+                return True
+            continue
+        stride, count = streams[left - 1]
+        room = made_up[left - 1]
+        low, high = max(1 - count, -((room + distance) // stride)), min(count - 1, (room - distance) // stride)
+        followed += max(0, high - low + 1)
+        if followed > _MOST_FOLLOWED:
+            return True
+        ahead.extend((left - 1, distance + step * stride, moved or step != 0) for step in range(low, high + 1))
+    return False
 
 
 def strided(start: int, block: int, streams: Sequence[Stream] = ()) -> Strided:

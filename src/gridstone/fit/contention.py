@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,12 +46,24 @@ def _strided(frame: pd.DataFrame) -> Iterator[Sought | None]:
     for source, space in _SPACES.items():
         rows = _regular(usable(frame, "contention/strided_latency", "latency", source=source))
         axes = _passes(rows, space, chained=True)
-        yield accesses(rows, keys("strided_chase", space), axes, candidates=_LINES, parameters={"lanes": LANES})
+        yield _apart(
+            accesses(rows, keys("strided_chase", space), axes, candidates=_LINES, parameters={"lanes": LANES}), rows
+        )
         rows = _regular(usable(frame, "contention/strided_load", "bandwidth_sm", source=source))
         axes = _passes(rows, space, chained=False)
-        yield bytes_moved(
-            rows, keys("strided", space), axes, unit="cycle/B", candidates=_LINES, parameters=_clock(rows)
+        yield _apart(
+            bytes_moved(rows, keys("strided", space), axes, unit="cycle/B", candidates=_LINES, parameters=_clock(rows)),
+            rows,
         )
+
+
+def _apart(law: Sought | None, rows: pd.DataFrame) -> Sought | None:
+    """The law with the strides that it holds for: further apart, lanes may meet elsewhere than in banks."""
+    if law is None:
+        return None
+    strides = rows["stride"][rows["stride"] > 0]
+    apart = {} if strides.empty else {"stride": (float(strides.min()), float(strides.max()))}
+    return replace(law, free={**law.free, **apart})
 
 
 def _regular(rows: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,8 @@ def collective_time(
     function = model.function("collective_time")
     if protocol is not None:
         algorithm = f"{algorithm}/{protocol}"
+    if per_node < 1:
+        raise UsageError(f"collective_time: per_node={per_node}: a host has at least one rank")
     if per_node > 1:
         if collective != "allreduce" or tier != "network":
             raise UsageError("collective_time: per_node composes collective=allreduce with tier=network only")

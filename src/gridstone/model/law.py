@@ -25,8 +25,8 @@ class Law:
     the measured cells: coordinates, value, lo, hi and how hard the law is to follow there, in log space,
     the offset of its interval included. factor: half of the conformal interval over that; level: the coverage
     that the held-out cells support. per_octave: what the interval grows by, in log space, for each octave outside
-    the box. noise: the noise floor, in log space. free: further arguments in which the law is proportional, with the
-    box in which it is so; None leaves a side open.
+    the box. noise: the noise floor, in log space. free: further arguments with the box in which the law holds
+    for them: those in which it is proportional, and `stride`, for which its passes stand; None leaves a side open.
     """
 
     keys: Mapping[str, str | bool]
@@ -63,6 +63,7 @@ class Law:
         at = np.stack([part.ravel() for part in given], axis=1) if given else np.empty((1, 0))
         for name, column in zip(self.axes, at.T, strict=True):
             _refuse_nonsense(name, column)
+            _refuse_parts(name, column)
         d = len(self.axes)
         inside = covers(self.points, at)
         if extrapolate == "refuse" and not inside.all():
@@ -136,6 +137,14 @@ def _refuse_nonsense(name: str, values: Table) -> None:
         raise OutOfDomain(f"{name}={float(values[wrong].ravel()[0]):g} is not a positive number")
 
 
+def _refuse_parts(name: str, values: Table) -> None:
+    parts = values != np.round(values)
+    if name in _COUNTS and parts.any():
+        raise OutOfDomain(f"{name}={float(values[parts].ravel()[0]):g}: there are only whole ones")
+
+
+# Arguments that count things.
+_COUNTS = frozenset(("blocks", "cluster_size", "count", "dims", "ilp", "ranks", "stages", "threads", "unroll", "warps"))
 # What the interval of a measured cell covers.
 _OWN_LEVEL = 0.95
 _ADVICE = 'measure there, or accept a widened interval with extrapolate="flag"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 import numpy as np
@@ -83,14 +84,15 @@ def memory_time(
     if src_sm is not None or dst_sm is not None:
         return _between(law, bytes, src_sm, dst_sm, given, unit)
     at = coordinates(law, given)
+    apart = _apart(law, given, extrapolate)
     if law.unit == "cycle":
         count = _accesses(law, bytes, at.get("granule"))
-        return _access(law, at, unit, extrapolate).times(count, unit=unit)
+        return _access(law, at, unit, extrapolate).times(count, unit=unit).widened(apart)
     if unit != "s":
         raise UsageError(f"memory_time: unit=cycle belongs to accesses one after the other; {said(law)} takes seconds")
     if law.unit == "cycle/B":
         per_second = float(law.parameters["clock_hz"]) * _multiprocessors(model, sms)
-        return law.total("bytes", bytes, extrapolate, **at).times(1 / per_second, unit="s")
+        return law.total("bytes", bytes, extrapolate, **at).times(1 / per_second, unit="s").widened(apart)
     stream = law.total("bytes", bytes, extrapolate, least=at.get("working_set", 0.0), **at)
     if "blocks" in law.parameters:
         stream = stream.times(1 / resident(law, at["cluster_size"]), unit="s")
@@ -115,11 +117,21 @@ def _between(
     return one.times(_accesses(law, bytes, None), unit=unit)
 
 
+def _apart(law: Law, given: dict[str, Amount], extrapolate: Extrapolate) -> Amount:
+    """What the interval grows by where lanes are further apart than they were measured: passes alone do not say it."""
+    if "stride" not in law.free or "stride" not in given:
+        return 0.0
+    nearest = law.free["stride"][0] or 1.0
+    return law.outside("stride", np.maximum(given["stride"], nearest), extrapolate)
+
+
 def _accesses(law: Law, bytes: Amount, granule: Amount | None) -> Amount:
     """How many accesses move so many bytes; those of a warp move its lanes' bytes together."""
     step = law.parameters["granule"] if granule is None else granule
     each = np.asarray(step, dtype=float) * float(law.parameters.get("lanes", 1))
     count = np.asarray(bytes, dtype=float) / each
+    if np.any(np.isinf(count)):
+        raise OutOfDomain("bytes=inf is not a number of bytes")
     if not np.all(count >= 1):
         raise OutOfDomain(f"bytes={np.min(bytes):g} is less than one access of {np.max(each):g} bytes")
     return count
@@ -132,10 +144,17 @@ def _access(law: Law, at: dict[str, Amount], unit: Literal["s", "cycle"], extrap
 
 
 def _at_least_one_access(function: Function, law: Law, stream: Prediction, at: dict[str, Amount]) -> Prediction:
-    """No stream is faster than one access to where its data lie, where that was measured."""
-    place = str(law.keys["level"])
+    """No stream is faster than one access to where its data lie, by what moves them, where that was measured."""
+    place, mechanism = str(law.keys["level"]), str(law.keys["mechanism"]).partition("/")[0]
+    own = {"pattern": "chase", "level": place, "mechanism": mechanism}
+    if mechanism != PLAIN and function.has(**own):
+        one = function.law(**own)
+        nearest = {axis: _within(one, axis, at[axis]) for axis in one.axes if axis in at}
+        if len(nearest) == len(one.axes):
+            with contextlib.suppress(OutOfDomain):  # between its cells; what plain loads take is known there
+                return stream.at_least(_access(one, nearest, "s", "refuse"))
     of = "global" if place in GLOBAL_LEVELS else place
-    if of not in ("global", "dsm") or not function.has(pattern="chase", level=of, mechanism=PLAIN):
+    if of not in ("global", "dsm", "shared") or not function.has(pattern="chase", level=of, mechanism=PLAIN):
         return stream
     ladder = function.law(pattern="chase", level=of, mechanism=PLAIN)
     if of == "dsm":
@@ -144,9 +163,13 @@ def _at_least_one_access(function: Function, law: Law, stream: Prediction, at: d
         return stream
     size = at["working_set"] if "working_set" in at else ladder.parameters["levels"][place][0]
     # Beyond the ladder an access costs what it costs at its end: no stream of that size is bound by it.
-    points = ladder.points[:, ladder.axes.index("working_set")]
-    end = np.clip(size, points.min(), points.max())
+    end = _within(ladder, "working_set", size)
     return stream.at_least(_access(ladder, {"granule": ladder.parameters["granule"], "working_set": end}, "s", "flag"))
+
+
+def _within(law: Law, axis: str, value: Amount) -> Amount:
+    points = law.points[:, law.axes.index(axis)]
+    return np.clip(value, points.min(), points.max())
 
 
 def _law(function: Function, pattern: str, level: str | None, mechanism: str, in_flight: Amount | None) -> Law:
@@ -199,6 +222,6 @@ def _multiprocessors(model: Artifact, sms: Amount | None) -> Amount:
             raise ModelError("memory_time: the model does not say how many multiprocessors the GPU has: give sms=")
         return float(there)
     wanted = np.asarray(sms, dtype=float)
-    if not np.all((wanted >= 1) & (wanted <= (there or np.inf))):
+    if not np.all((wanted >= 1) & (wanted <= (there or np.inf)) & (wanted == np.round(wanted))):
         raise OutOfDomain(f"sms={np.max(wanted):g}: the GPU has {there or 'an unknown number of'} multiprocessors")
     return wanted

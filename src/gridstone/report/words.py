@@ -8,8 +8,8 @@ from gridstone.units import format_value
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit to three significant digits: `1.9 us`, `4.57 TB/s`, `662 cycle`."""
-    return format_value(float(f"{value:.3g}"), unit)
+    """A value with its unit to three significant digits: `1.9 us`, `4.57 TB/s`, `662 cycle`; bytes are `16 MiB`."""
+    return format_value(value if unit == "B" else float(f"{value:.3g}"), unit)
 
 
 def percent(share: float) -> str:

@@ -105,8 +105,8 @@ cuda = SimpleNamespace(
 
 def _prepared(form, memory, packed, direction, *, origin=0, stream=None):
     """The kernel's work by the host: same addresses, same refusals."""
-    at, room = gridstone.datatypes.device.extent(memory)
-    to, space = gridstone.datatypes.device.extent(packed)
+    at, room = gridstone.datatypes.device.extent(memory, written=direction == "unpack")
+    to, space = gridstone.datatypes.device.extent(packed, written=direction == "pack")
     low, high = form.span
     if origin + low < 0 or origin + high > room or space < form.size:
         raise UsageError("the datatype reaches beyond its buffers")
