@@ -67,6 +67,14 @@ class Traffic:
                 found[:, there] += sent
         return found.reshape(-1, THREADS)
 
+    def turns(self, laps: int, clusters: int) -> Words:
+        """The laps and rounds that each thread of each block goes through: (blocks, threads)."""
+        found = np.full((clusters, self.size, THREADS), laps, np.uint32)
+        for rank in range(self.size):
+            if self._targets(rank):
+                found[:, rank, : 1 if self.bulk else THREADS] += np.uint32(laps * self.rounds)
+        return found.reshape(-1, THREADS)
+
     def _targets(self, rank: int) -> Sequence[int]:
         """The ranks that a rank writes to."""
         others = [other for other in range(self.size) if other != rank]

@@ -35,6 +35,10 @@ class Bench:
         """Enqueue a stamp of one SM's clocks."""
         self._gpu.support("stamp.cu", "stamp", 1, 1, [self.slot(slot)])
 
+    def forget_stamps(self) -> None:
+        """Enqueue: no stamp of a cell before is left, which a kernel that writes none would pass off as its own."""
+        self._gpu.memset(self._stamps, 0xFF)
+
     def slot(self, number: int) -> int:
         """The address where a kernel writes a stamp."""
         return int(self._stamps.data.ptr) + number * STAMP.itemsize

@@ -116,8 +116,9 @@ class Stream:
         return self._pattern in ("load", "multicast")
 
     def _verify(self) -> bool:
-        count = min(self._count, self._boxes)
-        first = int(np.random.default_rng().integers(self._boxes - count + 1))
+        laps = 2 if self._loads else 1  # what is read twice adds up; what is written twice tells of the last time
+        count = min(self._count, laps * self._boxes)
+        first = int(np.random.default_rng().integers(max(0, self._boxes - count) + 1))
         if self._images is not None and not self._moved(self._images, int(np.random.default_rng().choice((0, 2)))):
             return False
         return self._arrived(first, count) if self._loads else self._stored(first, count)

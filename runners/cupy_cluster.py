@@ -78,7 +78,7 @@ def chain(
     size: int,
     args: Sequence[Any],
     lengths: tuple[int, int],
-    expect: Callable[[int], int],
+    expect: Callable[[int], int] | None,
     block: int = 1,
     shared: int = 0,
     compiled: bool = False,
@@ -89,8 +89,8 @@ def chain(
 
     Clusters are launched that fill the GPU, and one of them works while the rest leave at once (placed_chains.py).
     The kernel's last three parameters, the number of the cluster that works, the length and the Stamp, are added to
-    args. expect(length): the `result` of a launch. compiled: the kernel says itself how large its cluster is.
-    verify(): what else there is to check.
+    args. expect(length): the `result` of a launch; None where it tells nothing of what was timed. compiled: the
+    kernel says itself how large its cluster is. verify(): what else there is to check.
     """
     held = min(fitting(gpu, size=size, block=block, shared=shared), gpu.multiprocessors // size)
 

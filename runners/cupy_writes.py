@@ -24,6 +24,13 @@ def work(gpu: Any, *, function: str, pattern: str, cluster_size: int, bytes: int
     seed = int(np.random.default_rng().integers(2**32))
     sums = gpu.alloc(4 * held * cluster_size * _writes.THREADS).view(np.uint32)
     numbers = [np.uint32(n) for n in (seed, _LAPS, traffic.rounds, traffic.received)]
+    # Threads write something else in every lap; a bulk copy sends the same. Each thread counts what it went through.
+    last = seed if traffic.bulk else (seed + _LAPS - 1) % 2**32
+
+    def verify() -> bool:
+        wanted = traffic.sums(last, held) + traffic.turns(_LAPS, held)
+        return bool((sums.get().reshape(-1, _writes.THREADS) == wanted).all())
+
     filled: Work = _clusters.fill(
         gpu,
         clusters=held,
@@ -33,6 +40,6 @@ def work(gpu: Any, *, function: str, pattern: str, cluster_size: int, bytes: int
         work=held * traffic.writers * _LAPS * traffic.rounds * traffic.slot,
         shared=shared,
         poison=lambda: gpu.memset(sums, 0xFF),
-        verify=lambda: bool((sums.get().reshape(-1, _writes.THREADS) == traffic.sums(seed, held)).all()),
+        verify=verify,
     )
     return filled

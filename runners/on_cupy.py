@@ -66,6 +66,7 @@ class Gpu:
         Short copies differ by a tenth from one stream to the next.
         """
         self._renew_stream()
+        self.bench.forget_stamps()
         self.cubin = cubin
         self.loaded = None if cubin is None else ObjectCode.from_cubin(cubin)
         self.kernel = None if self.loaded is None else self.loaded.get_kernel("probe")

@@ -39,16 +39,20 @@ def fence(gpu: Any, *, stores: bool) -> Work:
 
 
 def barrier(gpu: Any, *, function: str, warps: int) -> Work:
-    """Work of contention/barrier: what the last one counted, or the last vote gave, must be right."""
-    everyone = 2**32 - 1
-    left = {"block": 1, "count": 32 * warps, "vote": everyone}[function]
-    work: Work = _chains.chain(
-        gpu,
-        args=lambda length: [np.uint32(everyone)],
-        ends=lambda length: left,
-        lengths=(256, 1280),
-        block=32 * warps,
-    )
+    """Work of contention/barrier: what the last one counted, or the last vote gave, must be right.
+
+    A barrier that only waits leaves nothing that could be verified.
+    """
+    everyone, lengths, block = 2**32 - 1, (256, 1280), 32 * warps
+    left = {"count": block, "vote": everyone}.get(function)
+
+    def args(_: int) -> list[Any]:
+        return [np.uint32(everyone)]
+
+    if left is None:
+        waiting: Work = gpu.chain(args=args, lengths=lengths, block=block)
+        return waiting
+    work: Work = _chains.chain(gpu, args=args, ends=lambda _: left, lengths=lengths, block=block)
     return work
 
 

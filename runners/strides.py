@@ -40,13 +40,13 @@ def latency(gpu: Any, *, source: str, stride: int) -> Work:
 
 
 def fill(gpu: Any, *, source: str, vector: int, stride: int) -> Work:
-    """Work of contention/strided_load: every thread folds all that its lane reads of eight rows."""
+    """Work of contention/strided_load: every thread adds up all that its lane reads of eight rows."""
     threads, rounds = 1024, 75 if stride >= _SLOW else 301
     words = np.random.default_rng().integers(0, 2**32, _ROWS * _ROW // 4, dtype=np.uint32)
     memory, folded = gpu.alloc(words.nbytes), gpu.alloc(4 * gpu.multiprocessors * threads).view(np.uint32)
     memory.view(np.uint32).set(words)
     first = stride // 4 * np.arange(32)[:, None] + np.arange(vector // 4)
-    expected = np.bitwise_xor.reduce(words.reshape(_ROWS, _ROW // 4)[:, first], axis=(0, 2))
+    expected = np.uint32(rounds) * words.reshape(_ROWS, _ROW // 4)[:, first].sum(axis=(0, 2), dtype=np.uint32)
     work: Work = gpu.fill(
         block=threads,
         args=[memory, np.uint32(stride), np.uint32(0), np.uint32(rounds), folded],

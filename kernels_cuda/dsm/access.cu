@@ -4,7 +4,9 @@
 #include "clock.cuh"
 #include "cluster.cuh"
 
-extern __shared__ u64 words[];
+extern __shared__ u64 words[];  // the ring, then the rank of the block that it belongs to
+
+#define RANK_AT 8192  // bytes of the longest ring
 
 #if defined(FUNCTION_LOAD)
 typedef u64 Value;
@@ -19,12 +21,13 @@ typedef unsigned Value;
 
 // Rank 0 works in the memory of rank `target`: a ring of `count` places (i follows 5 i + 3, `count` a power of two), or
 // one word that starts as `first`, to which the value that the last atomic returned is added. Cluster `chosen` alone is
-// at work.
+// at work. result: the last value, and in its upper half the rank that the memory says it belongs to.
 extern "C" __global__ void probe(unsigned target, unsigned count, unsigned first, unsigned chosen, unsigned steps,
                                  Stamp* out) {
     if (cluster_id() != chosen) return;
     // The thread's own word, which is the first: to one address for all threads ptxas adds the sum of the warp.
     const unsigned at = mapped(shared_address(words) + 4 * threadIdx.x, target);
+    *(unsigned*)((char*)words + RANK_AT) = cluster_rank();
     cluster_sync();  // the other block runs from here on
     if (cluster_rank() == 0) {
 #if defined(FUNCTION_LOAD)
@@ -62,11 +65,18 @@ extern "C" __global__ void probe(unsigned target, unsigned count, unsigned first
             c1 = clock_after(v);
         }
         const u64 g1 = globaltimer_now();
-#if defined(FUNCTION_LOAD) || defined(FUNCTION_LOAD_WINDOW)
-        *out = Stamp{c0, c1, g0, g1, (v - base) / pitch, smid(), 0};
+        unsigned owner;
+#if defined(FUNCTION_LOAD)
+        asm volatile("ld.u32 %0, [%1];" : "=r"(owner) : "l"(base + RANK_AT) : "memory");
 #else
-        *out = Stamp{c0, c1, g0, g1, v, smid(), 0};
+        asm volatile("ld.shared::cluster.u32 %0, [%1];" : "=r"(owner) : "r"(at + RANK_AT) : "memory");
 #endif
+#if defined(FUNCTION_LOAD) || defined(FUNCTION_LOAD_WINDOW)
+        const u64 last = (v - base) / pitch;
+#else
+        const u64 last = v;
+#endif
+        *out = Stamp{c0, c1, g0, g1, last | (u64)owner << 32, smid(), 0};
     }
     cluster_sync();
 }

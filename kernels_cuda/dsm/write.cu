@@ -18,7 +18,7 @@
 
 extern __shared__ __align__(128) unsigned char inbox[];  // SLOTS of SLOT bytes, what a bulk copy sends, the mbarrier
 
-// What a block writes to a place: the same in every round, as no order holds between writes of two warps.
+// What a block writes to a place: the same in every round of a lap, as no order holds between writes of two warps.
 __device__ __forceinline__ unsigned mixed(unsigned block, unsigned place, unsigned seed) {
     return (block * 0x9e3779b1u + place * 0x85ebca6bu) ^ seed;
 }
@@ -76,7 +76,7 @@ __device__ __forceinline__ void wait(unsigned barrier, unsigned parity) {
 // `laps` of `rounds` (a multiple of UNROLL). In a round, each thread writes one place of its rank's slot in another
 // block's inbox, in four rounds four places: of stores to one the assembler leaves the last. By bulk copies, one thread
 // of the block fills that slot. A block receives `received` bytes a lap from those that write, less than 2^20.
-// sums[block * THREADS + thread]: its words of the whole inbox.
+// sums[block * THREADS + thread]: its words of the whole inbox, and the laps and rounds that it went through.
 extern "C" __global__ void __launch_bounds__(THREADS)
     probe(unsigned seed, unsigned laps, unsigned rounds, unsigned received, unsigned* sums, Stamp* out) {
     const unsigned rank = cluster_rank(), size = cluster_size(), thread = threadIdx.x, warp = thread / 32;
@@ -100,16 +100,18 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const u64 g0 = globaltimer_now();
     const u64 c0 = clock_now();
     __syncthreads();  // a warp that reads the clock among others at work may be held up by them
+    unsigned lap = 0, done = 0;
 #pragma unroll 1
-    for (unsigned lap = 0; lap < laps; ++lap) {
+    for (; lap < laps; ++lap) {
 #if !defined(FUNCTION_STORE)
         if (receives && thread == 0) expect(barrier, received);
 #endif
         cluster_sync();  // who writes knows that this lap is expected, and that all have done with the last one
 #if defined(FUNCTION_BULK)
         if (writes && thread == 0) {
+            unsigned round = 0;
 #pragma unroll 1
-            for (unsigned round = 0; round < rounds; ++round) {
+            for (; round < rounds; ++round) {
                 const unsigned there = target(rank, size, 0, round);
                 asm volatile(
                     "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes"
@@ -117,19 +119,22 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                     "r"(outbox), "r"(SLOT), "r"(mapped(barrier, there))
                     : "memory");
             }
+            done += round;
         }
 #else
         if (writes) {
+            unsigned round = 0;
 #pragma unroll 1
-            for (unsigned round = 0; round < rounds; round += UNROLL) {
+            for (; round < rounds; round += UNROLL) {
 #pragma unroll
                 for (unsigned j = 0; j < UNROLL; ++j) {
                     const unsigned there = target(rank, size, warp, round + j);
                     const unsigned place = thread ^ 32 * j;
-                    write(mapped(own + rank * SLOT + place * BYTES, there), mixed(blockIdx.x, place, seed),
+                    write(mapped(own + rank * SLOT + place * BYTES, there), mixed(blockIdx.x, place, seed + lap),
                           mapped(barrier, there));
                 }
             }
+            done += round;
         }
 #endif
 #if !defined(FUNCTION_STORE)
@@ -139,7 +144,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     cluster_sync();
     const u64 c1 = clock_now();
     const u64 g1 = globaltimer_now();
-    unsigned sum = 0;
+    unsigned sum = lap + done;
     for (unsigned i = thread; i < SLOTS * SLOT / 4; i += THREADS) sum += words[i];
     sums[blockIdx.x * THREADS + thread] = sum;
     if (thread == 0) out[blockIdx.x] = Stamp{c0, c1, g0, g1, writes, smid(), 0};

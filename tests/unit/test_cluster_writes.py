@@ -62,3 +62,12 @@ def test_a_lap_is_most_of_what_a_barrier_can_count(pattern: str) -> None:
         busiest = traffic.received * (size - 1 if pattern == "broadcast" else 1)
         assert 2**19 < busiest < 2**20
         assert traffic.rounds % 4 == 0
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_thread_counts_its_turns(pattern: str, bulk: bool) -> None:
+    traffic = writes.Traffic(pattern=pattern, size=4, bytes=4096 if bulk else 16, bulk=bulk)
+    turns = traffic.turns(8, 3).reshape(3, 4, 512).astype(int) - 8
+    assert (turns[:, :, :1] if bulk else turns).sum() == 3 * traffic.writers * 8 * traffic.rounds * (1 if bulk else 512)
+    assert not bulk or not turns[:, :, 1:].any()
