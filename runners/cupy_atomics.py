@@ -148,6 +148,8 @@ class Fill:
 
     def right(self, words: Any, launches: int, blocks: int, threads: int) -> bool:
         """Whether words (one per thread) are what `launches` launches of `blocks` blocks leave."""
+        if launches < 1:  # nothing came to the end: words that were left alone are what no launch leaves
+            return False
         found = words.reshape(blocks, threads // 32, 32)
         if self.pattern == "all":
             # one set of words for a block of shared memory, or for the whole GPU: the first warp's place holds it

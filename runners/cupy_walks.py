@@ -154,6 +154,8 @@ def spread(
     """Work of a SpreadClock. launch(stamps) also returns the `result` that each block must leave."""
     seen: list[bool] = []
     meant: list[Any] = []
+    room = gpu.alloc(walkers * STAMP.itemsize)
+    gpu.memset(room, 0xFF)  # a kernel that writes no stamp must not pass with what lay there
     clock = SpreadClock(
         launch=lambda stamps: meant.append(launch(stamps)),
         right=lambda results: seen.append(bool((results == np.asarray(meant.pop(), np.uint64)).all())),
@@ -161,7 +163,7 @@ def spread(
         lengths=lengths,
         walkers=walkers,
         multiprocessors=gpu.multiprocessors,
-        room=gpu.alloc(walkers * STAMP.itemsize),
+        room=room,
     )
     return Work(clock=clock, verify=lambda: all(seen))
 

@@ -129,3 +129,9 @@ def test_no_order_of_additions_leaves_the_numbers_that_a_type_holds(
     adding = -(-form.sharers(132, 1024) // form.spacing(132, 1024))
     most = {"f16x2": 2**11, "bf16x2": 2**8, "f32": 2**24}[dtype]
     assert adding > 0 and 5 + 12 * adding + adding <= most
+
+
+@pytest.mark.parametrize(("function", "dtype"), PAIRS)
+def test_words_that_no_launch_touched_are_not_right(function: str, dtype: str) -> None:
+    form = atomics.Fill(function=function, dtype=dtype, source="global", pattern="warp", count=32, rounds=8)
+    assert not form.right(np.full(128, form.initial, form.kind), 0, 2, 64)

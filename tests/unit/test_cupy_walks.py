@@ -94,6 +94,9 @@ def test_pages_are_met_in_turn_and_no_line_twice(count: int, stride: int) -> Non
     assert [start - BASE - moved, end - BASE - moved] == [places[0], places[5]]
 
 
+POISONED: list[int] = []
+
+
 def clock(room: np.ndarray, results: Callable[[int], list[int]]) -> Any:
     """A SpreadClock of three walkers whose hops take 30, 32 and 34 cycles, and whose clock costs 40.
 
@@ -101,7 +104,9 @@ def clock(room: np.ndarray, results: Callable[[int], list[int]]) -> Any:
     """
     short, long = 16, 80
     gpu = SimpleNamespace(
-        multiprocessors=132, alloc=lambda size: SimpleNamespace(get=lambda: room.view(np.uint8).copy())
+        multiprocessors=132,
+        alloc=lambda size: SimpleNamespace(get=lambda: room.view(np.uint8).copy()),
+        memset=lambda array, value: POISONED.append(value),
     )
 
     def launch(stamps: Any) -> list[int]:
@@ -118,6 +123,7 @@ def test_a_sample_is_the_mean_over_walkers() -> None:
     room = np.zeros(3, STAMP)
     room["smid"] = [1, 2, 3]
     work = clock(room, lambda length: [length] * 3)
+    assert POISONED.pop() == 0xFF  # stamps of a walk before are gone
     taken = work.clock.take(4)
     assert taken.cycles == pytest.approx([32.0] * 4)
     assert taken.observed["latency_median"] == pytest.approx([32.0] * 4)
