@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from plan_probes import NODE
 
+from gridstone.declaration import cell
 from gridstone.errors import NothingMeasured
 from gridstone.plan import missing
 from gridstone.plan.catalogue import load_probes
@@ -72,34 +73,45 @@ def test_a_process_sees_the_gpus_that_its_runner_uses() -> None:
     assert replace(start, machine=replace(NODE, gpu=None)).gpus == ()
 
 
-def test_cells_of_all_gpus_come_after_those_of_one_and_those_that_heat_it_last() -> None:
+def test_cells_of_ranks_and_of_all_gpus_come_after_those_of_one_and_those_that_heat_it_last() -> None:
     some = [
         SimpleNamespace(
-            cell=SimpleNamespace(probe=SimpleNamespace(on_all_gpus=many), axes={"regime": regime} if regime else {}),
+            cell=SimpleNamespace(gpu_use=use, axes={"regime": regime} if regime else {}),
             number=number,
         )
-        for number, (many, regime) in enumerate(
-            [(True, None), (False, "sustained"), (False, None), (True, None), (False, "burst")]
+        for number, (use, regime) in enumerate(
+            [("all", None), ("one", "sustained"), ("one", None), ("ranks", None), ("all", None), (None, "burst")]
         )
     ]
     parts = [[one.number for one in part] for part in blocks(some)]  # type: ignore[arg-type]
-    assert parts == [[2, 4], [1], [0, 3]]
+    assert parts == [[2, 5], [1], [3], [0, 4]]
 
 
-def test_processes_of_one_gpu_and_of_all_do_not_share_the_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("runner", "memory", "use"),
+    [
+        ("on_cupy", None, "one"),
+        ("on_mpi", "host", None),
+        ("on_mpi", "device", "ranks"),
+        ("on_nccl", None, "all"),
+        ("on_host", None, None),
+    ],
+)
+def test_a_cell_says_what_it_has_the_memory_of_the_gpu_for(runner: str, memory: str | None, use: str | None) -> None:
+    probe = replace(OURS[0], runner=runner)
+    assert cell(probe, {"memory": memory} if memory else {}, "source").gpu_use == use
+
+
+def test_processes_of_different_use_do_not_share_the_memory(tmp_path: Path) -> None:
     ended: list[str] = []
-
-    def child(name: str, on_gpu: bool, all_gpus: bool) -> Any:
-        start = Start(machine=TWO, runner=Path(name), on_gpu=on_gpu, all_gpus=all_gpus)
-        return SimpleNamespace(start=start, kill=lambda: ended.append(name))
-
     crew = Crew(machine=TWO, log_dir=tmp_path)
-    kinds = {"on_cupy": (True, False), "on_host": (False, False), "on_nccl": (True, True), "on_peers": (True, True)}
-    crew._children = {(name, 0): child(name, *kind) for name, kind in kinds.items()}
-    crew._make_room(True)
-    assert ended == ["on_cupy"]
-    crew._make_room(False)
-    assert ended == ["on_cupy", "on_nccl", "on_peers"]
+    for name, use in (("on_cupy", "one"), ("on_mpi", "ranks"), ("on_host", None), ("on_nccl", "all")):
+        child = SimpleNamespace(gpu_use=use, kill=lambda name=name: ended.append(name))
+        crew._children[name, 0] = child  # type: ignore[assignment]
+    crew._make_room("ranks")
+    assert ended == ["on_cupy", "on_nccl"]
+    crew._make_room("one")
+    assert ended == ["on_cupy", "on_nccl", "on_mpi"]
     assert list(crew._children) == [("on_host", 0)]
     crew._children.clear()
 

@@ -121,6 +121,24 @@ def test_a_probe_without_axes_is_one_cell() -> None:
     assert list(_declare().points("quick")) == [{}]
 
 
+def test_some_combinations_are_for_the_full_profile_or_for_who_asks() -> None:
+    @probe(
+        None,
+        first=["a", "b"],
+        size=[1, 2, 3],
+        measures=seconds(),
+        standard=lambda first, size: first == "a" or size == 1,
+    )
+    def thinned(gpu, *, first, size):
+        """One."""
+
+    few = [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
+    assert [tuple(point.values()) for point in thinned.points("standard")] == few
+    assert [tuple(point.values()) for point in thinned.points("quick")] == few
+    assert len(list(thinned.points("full"))) == 6
+    assert [tuple(point.values()) for point in thinned.points("standard", {"size": [2]})] == [("a", 2), ("b", 2)]
+
+
 def test_axes_that_vary_together_make_no_product() -> None:
     @probe(
         None,

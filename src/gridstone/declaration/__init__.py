@@ -2,7 +2,7 @@
 
 from gridstone.declaration.axis import PROFILE_NAMES, Axis, Value, pow2, values
 from gridstone.declaration.contract import Contract, applies, loop
-from gridstone.declaration.declare import FAMILIES, Cell, Probe, blamed_on, cell, probe
+from gridstone.declaration.declare import FAMILIES, Cell, GpuUse, Probe, blamed_on, cell, probe
 from gridstone.declaration.fabric import TIERS, Link, joining
 from gridstone.declaration.limit import Limit, constant, dram, pcie, pcie_bandwidth, peer_link, per_sm_clock
 from gridstone.declaration.machine import Gpu, Machine
@@ -41,6 +41,7 @@ __all__ = [
     "Cell",
     "Contract",
     "Gpu",
+    "GpuUse",
     "Limit",
     "Link",
     "Machine",

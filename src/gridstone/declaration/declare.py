@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gridstone.content import ContentError
 from gridstone.declaration.axis import Axis, Value, as_axis
@@ -20,6 +20,7 @@ from gridstone.declaration.need import Need
 from gridstone.errors import GridstoneError
 
 AxisValues = Mapping[str, Value]
+GpuUse = Literal["one", "ranks", "all"]
 _HOST_RUNNERS = ("on_host", "on_mpi")
 _RUNNERS_OF_ALL_GPUS = ("on_peers", "on_nccl")
 FAMILIES = (
@@ -49,6 +50,7 @@ class Probe:
     needs: tuple[Need, ...] = ()
     together: Mapping[tuple[str, ...], Sequence[tuple[Value, ...]]] = field(default_factory=dict)
     where: Callable[..., bool] | None = None
+    standard: Callable[..., bool] | None = None
     fits: str | None = None
     l2: str = "warm"
     budget: float = 1.0
@@ -75,8 +77,9 @@ class Probe:
     def points(
         self, profile: str, overrides: Mapping[str, Iterable[Value]] | None = None
     ) -> Iterator[dict[str, Value]]:
-        """The axis values of every cell of a profile, with some axes replaced."""
+        """The axis values of every cell of a profile, with some axes replaced; then `standard` leaves none out."""
         chosen = overrides or {}
+        thinned = self.standard if profile != "full" and not chosen else None
         columns = {a.name: tuple(dict.fromkeys(chosen.get(a.name, a.values(profile)))) for a in self.axes}
         tied = {name for names in self.together for name in names}
         parts: list[list[tuple[tuple[str, Value], ...]]] = [
@@ -89,7 +92,7 @@ class Probe:
             for combination in itertools.product(*parts):
                 found = dict(itertools.chain.from_iterable(combination))
                 point = {name: found[name] for name in columns} if tied else found
-                if self.where is None or self.where(**point):
+                if (self.where is None or self.where(**point)) and (thinned is None or thinned(**point)):
                     yield point
 
     def defines(self, axes: AxisValues) -> dict[str, str]:
@@ -135,6 +138,14 @@ class Cell:
         return self.probe.on_gpu or self.axes.get("memory") == "device"
 
     @property
+    def gpu_use(self) -> GpuUse | None:
+        """Whose memory that of the GPU is while it is measured: of processes that take turns on `one` GPU, of MPI
+        `ranks`, or of processes that use `all` GPUs; None where it computes on no GPU."""
+        if not self.on_gpu:
+            return None
+        return "all" if self.probe.on_all_gpus else "one" if self.probe.on_gpu else "ranks"
+
+    @property
     def label(self) -> str:
         """`latency/pointer_chase[footprint=4096,stride=128]`."""
         inside = ",".join(f"{k}={v}" for k, v in self.axes.items())
@@ -158,6 +169,7 @@ def probe(
     needs: Sequence[Need] = (),
     together: Mapping[tuple[str, ...], Sequence[tuple[Value, ...]]] | None = None,
     where: Callable[..., bool] | None = None,
+    standard: Callable[..., bool] | None = None,
     runner: str = "on_cupy",
     fits: str | None = None,
     l2: str = "warm",
@@ -170,10 +182,11 @@ def probe(
     source: kernel file below `kernels_cuda/`, or None where nothing is compiled. knobs: axes that are compiled in as
     macros. sass: contracts by target (`sm_80+`). limit: for the first metric, or by metric name. together: axes that
     vary as one, with the combinations there are, such as the types of a matrix instruction; far quicker to go through
-    than a predicate over a large product. where: a predicate over the axes that keeps a cell. l2: `warm`, or `flush`
-    before every sample. budget: what a cell may take, as a multiple of the profile's seconds per cell. family: the
-    first half of the probe's name, that of its file by default. All further keywords are axes, in the order in which
-    cells vary. Raises ValueError for a declaration that cannot hold.
+    than a predicate over a large product. where: a predicate over the axes that keeps a cell. standard: another one,
+    which counts below the profile `full` where no axis is given on the command line: not all axes need be crossed. l2:
+    `warm`, or `flush` before every sample. budget: what a cell may take, as a multiple of the profile's seconds per
+    cell. family: the first half of the probe's name, that of its file by default. All further keywords are axes, in the
+    order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
     metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
     if limit is None or not metrics:
@@ -210,6 +223,7 @@ def probe(
             needs=tuple(needs),
             together=dict(together or {}),
             where=where,
+            standard=standard,
             fits=fits,
             l2=l2,
             budget=budget,

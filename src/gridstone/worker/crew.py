@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gridstone import content
-from gridstone.declaration import Cell, Machine
+from gridstone.declaration import Cell, GpuUse, Machine
 from gridstone.worker.job import Failure, Job, Ready, Start, Visit
 
 _START_S = 60.0  # importing the runner and opening the device, on a slow file system
@@ -25,10 +25,14 @@ _GPU_PROCESSES = 3  # short copies and launches differ by a tenth from one CUDA 
 
 
 class Child:
-    """One process, in a group of its own, and the connection to it. Its output goes to a log file."""
+    """One process, in a group of its own, and the connection to it. Its output goes to a log file.
+
+    gpu_use: what it has the memory of a GPU for, as far as is known.
+    """
 
     def __init__(self, *, start: Start, log: Path) -> None:
         self.start = start
+        self.gpu_use: GpuUse | None = None
         ours, theirs = socket.socketpair()
         environment = dict(os.environ)
         if start.on_gpu and start.gpus:  # ranks of MPI choose for themselves, and may be on other hosts
@@ -127,7 +131,7 @@ class Crew:
     """Visits cells in child processes: `with Crew(machine=m, log_dir=d) as crew: crew.visit(cell, 5)`.
 
     There is one process per runner, or several for runners of one GPU, which take turns at the visits to a cell.
-    Processes of one GPU and of all of them do not live at the same time: either takes a share of the memory.
+    Processes of one GPU, of ranks on GPUs and of all GPUs do not live at the same time: each has a share of the memory.
     """
 
     def __init__(self, *, machine: Machine, log_dir: Path, timeout_s: float = 60.0) -> None:
@@ -150,10 +154,12 @@ class Crew:
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
         probe = cell.probe
         team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
-        if probe.on_gpu:
-            self._make_room(probe.on_all_gpus)
+        if cell.gpu_use is not None:
+            self._make_room(cell.gpu_use)
         for new in [key for key in team if key not in self._children]:  # they open at the same time
             self._start(cell, new)
+        for one in team:
+            self._children[one].gpu_use = cell.gpu_use or self._children[one].gpu_use
         key = team[turn % len(team)]
         child = self._children[key]
         unopened = child.open()
@@ -169,10 +175,10 @@ class Crew:
             del self._children[key]
         return replace(answer, wall_s=wall)
 
-    def _make_room(self, many: bool) -> None:
-        """End the processes that hold memory of the GPU as one of a kind: of all GPUs, or of this one alone."""
+    def _make_room(self, use: GpuUse) -> None:
+        """End the processes that hold memory of the GPU for another use."""
         for key, child in list(self._children.items()):
-            if child.start.on_gpu and child.start.all_gpus is not many:
+            if child.gpu_use not in (None, use):
                 child.kill()
                 del self._children[key]
 
