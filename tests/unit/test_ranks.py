@@ -207,3 +207,72 @@ def test_a_cell_with_gpu_memory_says_what_it_lacks(alone: Path, monkeypatch: pyt
     assert need.tried is not None
     assert need.tried(with_gpu, asked | {"ability": "kernels"}) is None
     assert "the UCX inside the mpich wheel knows no CUDA" in str(need.tried(with_gpu, asked))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GRIDSTONE_MPI", "/no/such/folder", "GRIDSTONE_MPI: /no/such/folder is no folder"),
+        ("GRIDSTONE_MPI", "/tmp", "GRIDSTONE_MPI: /tmp holds no MPI library with its mpiexec"),
+        ("GRIDSTONE_MPI_LAUNCH", "no-such-launcher -n {ranks}", "there is no command no-such-launcher"),
+        ("GRIDSTONE_MPI_LAUNCH", "srun 'open", "GRIDSTONE_MPI_LAUNCH=srun 'open: no closing quotation"),
+        ("GRIDSTONE_MPI_LAUNCH", " ", "GRIDSTONE_MPI_LAUNCH is blank"),
+        ("GRIDSTONE_MPI_RANKS", "many", "GRIDSTONE_MPI_RANKS=many is no number of ranks"),
+        ("GRIDSTONE_MPI_RANKS", "0", "GRIDSTONE_MPI_RANKS=0 is no number of ranks"),
+        ("GRIDSTONE_MPI_ADDRESS", "192.0.2.1", "GRIDSTONE_MPI_ADDRESS=192.0.2.1 is no address of this host"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_before_anything_starts(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("GRIDSTONE_MPI", str(_install(alone / "m", "mpich")))
+    assert ranks.misconfigured() is None
+    need = mpi(lambda _: "mpich", lambda _: 2)
+    assert need.missing(_MACHINE, {}) is None
+    monkeypatch.setenv(name, value)
+    assert said in str(ranks.misconfigured())
+    assert need.missing(_MACHINE, {}) == ranks.misconfigured()
+
+
+def test_settings_that_can_be_are_left_alone(alone: Path) -> None:
+    good = {
+        "GRIDSTONE_MPI": f"{_install(alone / 'm', 'mpich')}:{_install(alone / 'o', 'openmpi')}",
+        "GRIDSTONE_MPI_LAUNCH": "{mpiexec} -n {ranks}",
+        "GRIDSTONE_MPI_RANKS": "4",
+        "GRIDSTONE_MPI_ADDRESS": "127.0.0.1",
+    }
+    assert ranks.misconfigured(good) is None
+
+
+@pytest.fixture
+def broken(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An MPI whose mpiexec does what a test writes into it."""
+    folder = _install(alone / "m", "mpich")
+    monkeypatch.setenv("GRIDSTONE_MPI", str(folder))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    attempts._tried.cache_clear()
+    return folder / "bin" / "mpiexec.hydra"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 0", "two that were ended with exit code 0"),
+        ("echo 'Error: no licence' >&2; exit 3", "two that were ended with exit code 3: Error: no licence"),
+        ("kill -9 $$", "two that were ended with signal 9 (SIGKILL)"),
+    ],
+)
+def test_ranks_that_cannot_be_started_cost_one_attempt(broken: Path, script: str, said: str) -> None:
+    count = broken.with_name("count")
+    broken.write_text(f"#!/bin/sh\necho >> {count}\n{script}\n")
+    need = mpi(lambda _: "mpich", lambda _: 2)
+    assert need.tried is not None
+    for _ in range(3):
+        assert need.tried(_MACHINE, {}) == f"no ranks can be started with mpich: {said}"
+    assert count.read_text() == "\n"
+
+
+def test_an_mpiexec_that_hangs_is_given_up(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "_PATIENCE_S", 0.2)
+    broken.write_text("#!/bin/sh\nexec sleep 600\n")
+    assert ranks.unstarted("mpich") == "no ranks can be started with mpich: two that were hung for 0.2 s"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gridstone.declaration.axis import Value
 from gridstone.declaration.fabric import joining
 from gridstone.declaration.machine import Machine
-from gridstone.ranks import absent, elsewhere, installations, places, unable, without_cuda
+from gridstone.ranks import absent, elsewhere, installations, misconfigured, places, unable, unstarted, without_cuda
 from gridstone.units import format_bytes
 
 
@@ -151,12 +151,15 @@ def package(of: Callable[[Axes], str | None]) -> Need:
 def mpi(
     library: Callable[[Axes], str], ranks: Callable[[Axes], float], tier: Callable[[Axes], str] | None = None
 ) -> Need:
-    """mpi4py, an MPI library with its mpiexec, room for the ranks and the hosts that their tier (`node` or
-    `network`) asks for, as functions of the cell's axes."""
+    """mpi4py, an MPI library that starts two ranks when it is tried, room for the ranks, and the hosts that their tier
+    (`node` or `network`) asks for, as functions of the cell's axes."""
 
     def missing(machine: Machine, axes: Axes) -> str | None:
         if "mpi4py" not in machine.packages:
             return "the Python package mpi4py is not installed (pip install 'gridstone[mpi]')"
+        wrong = misconfigured()
+        if wrong is not None:
+            return wrong
         have, name = installations(), library(axes)
         if name not in have:
             return absent(name, sorted(have))
@@ -169,7 +172,7 @@ def mpi(
             return None
         return f"needs {wanted} ranks, there is room for {room} (one per CPU core; GRIDSTONE_MPI_RANKS allows more)"
 
-    return Need(name="mpi", missing=missing)
+    return Need(name="mpi", missing=missing, tried=lambda _, axes: unstarted(library(axes)))
 
 
 def mpi_on_gpu(

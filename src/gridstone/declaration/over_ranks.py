@@ -24,6 +24,11 @@ def libraries() -> Axis:
     return values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
 
 
+def first_library(library: Value) -> bool:
+    """Whether it is the one that is found first: where a probe need not be crossed with all of them."""
+    return library == next(iter(installations()), library)
+
+
 def tiers(*, device: bool = True) -> Axis:
     """Where the ranks are: the network where they may be on several hosts, else one host, or with `device` one GPU."""
     near = ["gpu", "node"] if device else ["node"]

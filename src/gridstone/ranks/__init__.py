@@ -1,6 +1,6 @@
 """Which MPI libraries this machine has, how ranks are started, and what they can do with the memory of a GPU."""
 
-from gridstone.ranks.attempts import ABILITIES, unable
+from gridstone.ranks.attempts import ABILITIES, unable, unstarted
 from gridstone.ranks.cuda import Ucx, cuda_variables, driver_here, ucx_with_cuda, without_cuda
 from gridstone.ranks.installed import (
     LIBRARIES,
@@ -11,6 +11,7 @@ from gridstone.ranks.installed import (
     installations,
     places,
 )
+from gridstone.ranks.settings import misconfigured
 
 __all__ = [
     "ABILITIES",
@@ -23,8 +24,10 @@ __all__ = [
     "elsewhere",
     "in_slurm",
     "installations",
+    "misconfigured",
     "places",
     "ucx_with_cuda",
     "unable",
+    "unstarted",
     "without_cuda",
 ]

@@ -1,5 +1,7 @@
 """Two ranks try one thing with the memory of a GPU: `python -m gridstone.ranks.attempt ABILITY PLACEMENT`.
 
+Or they try to be two ranks of an MPI library: `python -m gridstone.ranks.attempt start LIBRARY`.
+
 What is tried may end the process: nobody but mpiexec is to wait for it. Prints DONE where the result is right.
 """
 
@@ -10,7 +12,8 @@ import signal
 import sys
 from typing import Any
 
-DONE = "gridstone: the GPU memory of the other rank arrived"
+DONE = "gridstone: what two ranks tried went well"
+START = "start"
 LONGEST_S = 30
 _SIZE = 1 << 16
 _LOCAL_RANKS = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
@@ -29,8 +32,11 @@ def use_gpu(cp: Any, placement: str) -> int:
 
 
 def main(ability: str, placement: str) -> None:
-    """Try it; whoever hangs is ended by an alarm."""
+    """Try it; whoever hangs is ended by an alarm. placement: of a start, the library that is to be loaded."""
     signal.alarm(LONGEST_S)
+    if ability == START:
+        _start(placement)
+        return
     import cupy as cp
     import numpy as np
 
@@ -48,6 +54,25 @@ def main(ability: str, placement: str) -> None:
         sys.exit(f"Error: rank {comm.Get_rank()}: what arrived is not what was sent")
     if comm.Get_rank() == 0:
         print(DONE, flush=True)
+
+
+def _start(library: str) -> None:
+    import mpi4py
+
+    mpi4py.rc.initialize = False  # a library under the other one's mpiexec may not come back from it
+    from mpi4py import MPI
+
+    found = MPI.Get_library_version().replace("\x00", "").split("\n")[0]
+    if ("Open MPI" in found) != (library == "openmpi"):
+        sys.exit(f"Error: mpi4py loads {found} (set MPI4PY_LIBMPI or reinstall it)")
+    MPI.Init()
+    size = MPI.COMM_WORLD.Get_size()
+    if size != 2:
+        sys.exit(f"Error: each is one of {size}: this mpiexec does not belong to {found}")
+    MPI.COMM_WORLD.Barrier()
+    if MPI.COMM_WORLD.Get_rank() == 0:
+        print(DONE, flush=True)
+    MPI.Finalize()
 
 
 def _messages(mpi: Any, comm: Any, cp: Any, mine: Any) -> bool:

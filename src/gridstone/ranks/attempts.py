@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 from gridstone.ranks import attempt
 from gridstone.ranks.cuda import cuda_variables, without_cuda
-from gridstone.ranks.installed import absent, installations
+from gridstone.ranks.installed import absent, elsewhere, installations
 
 ABILITIES = {
     "messages": "contiguous messages",
@@ -22,6 +27,8 @@ ABILITIES = {
     "collectives": "collectives",
     "pack": "MPI_Pack",
 }
+_START = attempt.START
+_ASKED_FOR = ("messages", "collectives")
 _PATIENCE_S = attempt.LONGEST_S + 10
 _SIGNAL = re.compile(r"signal[:\s]+(\d+)", re.IGNORECASE)
 
@@ -30,7 +37,8 @@ def unable(library: str, ability: str, placement: str, gpu: str) -> str | None:
     """Why a library cannot do something with the memory of a GPU; None where two ranks just did it.
 
     ability: one of ABILITIES. placement: both ranks on one GPU (`one`) or one on each (`each`). gpu: UUID of the
-    one. The first question starts two ranks, which takes some seconds; the answer is remembered.
+    one. The first question starts two ranks, which takes some seconds, for each library and for each ability that a
+    probe asks for, at the same time where they are processes of this machine; the answers are remembered.
     """
     found = installations()
     if library not in found:
@@ -38,24 +46,44 @@ def unable(library: str, ability: str, placement: str, gpu: str) -> str | None:
     reason = without_cuda(found[library])
     if reason is not None:
         return reason
-    said = _tried(library, ability, placement, gpu)
-    if said is None:
-        return None
-    return f"{ABILITIES[ability]} of GPU memory do not work over this {library}: two ranks that tried it {said}"
+    pairs: tuple[tuple[str, str], ...] = ((library, ability),)
+    if ability in _ASKED_FOR and not elsewhere():  # in a job each would wait for the tasks of the others
+        able = [other for other in found if without_cuda(found[other]) is None]
+        pairs = tuple(itertools.product(able, _ASKED_FOR))
+    said = _tried(pairs, placement, gpu)[library, ability]
+    return (
+        said and f"{ABILITIES[ability]} of GPU memory do not work over this {library}: two ranks that tried it {said}"
+    )
+
+
+def unstarted(library: str) -> str | None:
+    """Why no ranks can be started with a library; None where two were, and were told by it that they are two."""
+    here = [library] if elsewhere() else sorted(installations())
+    said = _tried(tuple(itertools.product(here, [_START])), "", "")[library, _START]
+    return said and f"no ranks can be started with {library}: two that were {said}"
 
 
 @functools.cache
-def _tried(library: str, ability: str, placement: str, gpu: str) -> str | None:
-    """What became of two ranks that tried it; None where all went well."""
-    installation = installations()[library]
-    cores = os.cpu_count() or 1
+def _tried(pairs: tuple[tuple[str, str], ...], placement: str, gpu: str) -> Mapping[tuple[str, str], str | None]:
+    """What became of two ranks for each library and ability, all at the same time; None where all went well."""
+    until = time.monotonic() + _PATIENCE_S
+    with ExitStack() as started:
+        waiting = {pair: started.enter_context(_trying(*pair, placement, gpu)) for pair in pairs}
+        return {pair: _outcome(process, said, until) for pair, (process, said) in waiting.items()}
+
+
+@contextlib.contextmanager
+def _trying(library: str, ability: str, placement: str, gpu: str) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+    """The mpiexec of two ranks that try it, and what they print. Afterwards all of them are gone."""
+    installation, cores = installations()[library], os.cpu_count() or 1
     package = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | installation.variables(2, cores) | cuda_variables(installation)
+    environment = os.environ | installation.variables(2, cores)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    if placement:
+        environment |= cuda_variables(installation) | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     if placement == "one" and gpu:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
-    words = [sys.executable, "-m", "gridstone.ranks.attempt", ability, placement]
+    words = [sys.executable, "-m", "gridstone.ranks.attempt", ability, placement or library]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [*installation.command(2, cores, environment), *words],
@@ -66,15 +94,20 @@ def _tried(library: str, ability: str, placement: str, gpu: str) -> str | None:
             start_new_session=True,
         )
         try:
-            code = process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            code = None
+            yield process, said
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        said.seek(0)
-        text = said.read().decode(errors="replace")
+
+
+def _outcome(process: subprocess.Popen[bytes], said: BinaryIO, until: float) -> str | None:
+    try:
+        code = process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        code = None
+    said.seek(0)
+    text = said.read().decode(errors="replace")
     return None if code == 0 and attempt.DONE in text else ended(code, text)
 
 

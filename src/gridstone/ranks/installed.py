@@ -99,11 +99,17 @@ def _installations(named: str, path: str, python: str) -> Mapping[str, Installat
     found: dict[str, Installation] = {}
     for prefix in _prefixes(named, path, python):
         for library in LIBRARIES:
-            libmpi = _first(p for name in _SONAMES[library] for p in _shared(prefix, name))
-            mpiexec = _first(p for name in _STARTERS[library] if os.access(p := prefix / "bin" / name, os.X_OK))
-            if libmpi and mpiexec and library not in found:
-                found[library] = Installation(library=library, mpiexec=mpiexec, libmpi=libmpi)
+            installation = at(prefix, library)
+            if installation is not None:
+                found.setdefault(library, installation)
     return found
+
+
+def at(prefix: Path, library: str) -> Installation | None:
+    """The MPI library of that name in a folder, where its mpiexec is there too."""
+    libmpi = _first(p for name in _SONAMES[library] for p in _shared(prefix, name))
+    mpiexec = _first(p for name in _STARTERS[library] if os.access(p := prefix / "bin" / name, os.X_OK))
+    return Installation(library=library, mpiexec=mpiexec, libmpi=libmpi) if libmpi and mpiexec else None
 
 
 def places(cores: int, environment: Mapping[str, str] = os.environ) -> int:
