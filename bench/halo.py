@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from gridstone import Metric, Unavailable, bandwidth, content, datatypes, host_memory, probe, seconds, values
-from gridstone.declaration.over_ranks import PLACES, enough, libraries, rank_counts, tiers
+from gridstone.declaration.over_ranks import PLACES, enough, first_library, libraries, rank_counts, tiers
 from gridstone.host import usable_cores
 
 _RADIUS, _QUANTITIES = 3, 8
@@ -133,6 +133,10 @@ def _uses(axes):
     where=lambda library, memory, method, tier, ranks, count: (
         (method in _ON_GPU) == (memory == "device") and (memory == "host" or ranks <= _MOST_ON_GPUS)
     ),
+    standard=lambda library, method, ranks, **_: (
+        first_library(library) or (ranks == 2 and method not in ("one_shot", "staged"))
+    ),
+    budget=0.6,
 )
 def exchange(mpi, *, library, memory, method, tier, ranks, count):
     """Cubes of `count` cells a side, radius 3, 8 quantities, periodic: 26 messages out and in on every rank.

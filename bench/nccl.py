@@ -163,6 +163,30 @@ def ring(nccl, *, tier, direction, ranks, bytes):
     return _measured(nccl, "neighbours", tier=tier, ranks=ranks, bytes=bytes, bus=ways, direction=direction)
 
 
+@probe(
+    None,
+    runner="on_nccl",
+    tier=_TIER,
+    collective=values(["allreduce"], full=list(BUS)),
+    ranks=_RANKS,
+    bytes=values([8192], full=[256, 8192, 1 << 20, 64 << 20], open=True, unit="B", low=4, multiple=4),
+    delay=values([0.0, 50e-6], quick=[0.0], full=[0.0, 20e-6, 50e-6, 200e-6], open=True, low=0.0, high=0.1),
+    measures=[seconds(), *_TIMES[2:]],
+    needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
+    where=lambda tier, collective, ranks, bytes, delay: collective in _WHOLE or bytes >= 4 * ranks,
+    budget=1.5,
+)
+def variability(nccl, *, tier, collective, ranks, bytes, delay):
+    """A little work of each host and a collective again and again: every one is a sample, of `lateness` one per rank.
+
+    The lateness of a rank is by how much its host began after the median one; the samples hold one collective after
+    the other, rank by rank. `delay`: seconds that the last rank's host is held up for, in one collective of five.
+    """
+    program = _runner("nccl_programs").repeated
+    axes = {"collective": collective, "bytes": bytes, "delay": delay}
+    return nccl.work(program, tier=tier, ranks=ranks, axes=axes, work=bytes, each=True)
+
+
 _GEMM = {"sm_80+": [loop(r"HMMA\.16816\.F32\.BF16", count=64), loop(r"LDSM\.16\.M88\.4", count=24)]}
 
 

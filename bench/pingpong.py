@@ -6,11 +6,11 @@ import numpy as np
 
 from gridstone import Unavailable, bandwidth, content, gpu_memory, observed, pow2, probe, rate, seconds, values
 from gridstone.declaration import Metric
-from gridstone.declaration.over_ranks import PLACES, enough, libraries, memories, tiers
+from gridstone.declaration.over_ranks import PLACES, enough, first_library, libraries, memories, tiers
 
 _LIBRARY, _MEMORY, _TIER, _ON_HOSTS = libraries(), memories(), tiers(), tiers(device=False)
 _PAIR = enough(2, "messages")
-_WINDOW = 64
+_WINDOW, _WINDOW_ON_GPUS = 64, 16  # messages under way
 _LATENESS = observed(name="lateness", unit="s")
 
 
@@ -50,7 +50,9 @@ def _send_both_ways(rank, *, bytes, memory):
     measures=[seconds(), bandwidth(), _LATENESS],
     needs=_PAIR,
     together=PLACES,
+    standard=lambda library, memory, tier, bytes: memory == "host" or bytes.bit_length() % 2 == 1,
     fits="piecewise",
+    budget=0.6,
 )
 def latency(mpi, *, library, memory, tier, bytes):
     """Half a round trip of blocking sends and receives between two ranks, in host or in device memory."""
@@ -97,10 +99,12 @@ def _windows(rank, *, bytes, direction, count, memory="host"):
     measures=[bandwidth(), seconds()],
     needs=_PAIR,
     together=PLACES,
+    standard=lambda library, memory, direction, **_: memory == "host" or direction == "one" or first_library(library),
+    budget=0.6,
 )
 def stream(mpi, *, library, memory, tier, direction, bytes):
     """Bandwidth of messages of `bytes` with many under way, one way or both; both ways count the bytes of both."""
-    count = max(2, min(_WINDOW, (16 << 20) // bytes))
+    count = max(2, min(_WINDOW if memory == "host" else _WINDOW_ON_GPUS, (16 << 20) // bytes))
     ways = 2 if direction == "both" else 1
     axes = {"bytes": bytes, "direction": direction, "count": count, "memory": memory}
     return mpi.work(_windows, library=library, tier=tier, gpu=_aware(memory), ranks=2, axes=axes, work=ways * bytes)
@@ -114,6 +118,7 @@ def stream(mpi, *, library, memory, tier, direction, bytes):
     bytes=values([8, 64, 512, 4096], quick=[8], full=[1, 8, 64, 256, 512, 1024, 4096, 16384], open=True, unit="B"),
     measures=rate(unit="message/s"),
     needs=_PAIR,
+    budget=0.6,
 )
 def message_rate(mpi, *, library, tier, bytes):
     """Messages per second one way, 64 under way at a time."""
@@ -159,6 +164,7 @@ def _hidden(rank, *, bytes):
         observed(name="time", unit="s"),
     ],
     needs=_PAIR,
+    budget=0.6,
 )
 def overlap(mpi, *, library, tier, bytes):
     """The share of an exchange that goes on while the rank computes without calling MPI: 1 all of it, 0 none.
@@ -231,6 +237,7 @@ def _of_zero_copy(samples):
     where=lambda library, memory, tier, method, bytes, block, stride: (
         block < stride and bytes % block == 0 and bytes >= 2 * block and bytes // block * stride <= 1 << 26
     ),
+    standard=lambda library, **_: first_library(library),
     fits="send",
     budget=0.25,
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCKS_PER_ROW = 16
+_PERIOD = 65_521  # bytes; prime, so that a block which is off by whole rows or planes shows
 
 
 @functools.cache  # a layout is asked for once per direction, form and word
@@ -53,8 +54,9 @@ def places(form: Strided) -> list[int]:
 
 
 def marked(size: int) -> NDArray[np.uint8]:
-    """Bytes of which neighbours differ."""
-    return (np.arange(size, dtype=np.uint32) * np.uint32(2654435761) >> np.uint32(24)).astype(np.uint8)
+    """Bytes of which neighbours differ, again after 65,521: setting up a cell is to take no longer than a copy."""
+    period = np.arange(min(size, _PERIOD), dtype=np.uint32) * np.uint32(2654435761) >> np.uint32(24)
+    return np.resize(period.astype(np.uint8), size)
 
 
 def done(form: Strided, memory: NDArray[np.uint8], packed: NDArray[np.uint8], direction: str) -> bool:

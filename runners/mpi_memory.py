@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -81,12 +80,3 @@ class DeviceMemory:
             self.stream.ptr,
         )
         return lambda: copy(to, at, size, kind, stream)
-
-
-def opened(placement: str) -> DeviceMemory:
-    """The GPU of this rank. Where it cannot be opened the process ends, and says why in one line."""
-    try:
-        return DeviceMemory(placement)
-    except Exception as error:
-        text = str(error).strip().split("\n")[0]
-        sys.exit(f"Error: this rank cannot open its GPU: {type(error).__name__}: {text}")

@@ -6,19 +6,10 @@ spin; and where the socket closes, however the other side ended, it ends too, wh
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
-import hashlib
-import json
 import os
-import queue
-import signal
-import socket
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,22 +17,22 @@ from typing import Any
 
 import numpy as np
 
-import gridstone
 from gridstone import content
-from gridstone.declaration import Unavailable
 from gridstone.ranks.segments import unlink_shared_memory
 
-_memory = content.load_module(Path(__file__).with_name("mpi_memory.py"))
-TOKEN = "GRIDSTONE_RANK_TOKEN"
-_PR_SET_PDEATHSIG = 1
+_here = Path(__file__)
+_memory, _offsets, _wires = (
+    content.load_module(_here.with_name(f"{name}.py")) for name in ("mpi_memory", "offsets", "wire")
+)
 PLACEMENT = "GRIDSTONE_RANK_GPU"  # one GPU for all ranks of a host, or each rank its own; empty where they need none
-_CLOCK_ROUNDS = 20
+_PERIOD = 65_521  # bytes of a pattern; prime, so that a part in another's place shows
+_MIXED = np.uint32(2654435761)
 
 
 def revision() -> str:
-    """What both ends of the socket must agree on: the version, and the text of this file and its neighbour."""
-    text = b"".join(Path(file).read_bytes() for file in (__file__, str(_memory.__file__)))
-    return f"{gridstone.__version__}-{hashlib.sha256(text).hexdigest()[:12]}"
+    """What both ends of the wire must agree on."""
+    found: str = _wires.revision(*_files())
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +73,8 @@ class Rank:
 
     def pattern(self, size: int, of: int) -> Any:
         """`size` bytes that only rank `of` sends, the same on whichever rank they are computed."""
-        words = (np.arange(-(-size // 4), dtype=np.uint32) + np.uint32(977 * (of + 1))) * np.uint32(2654435761)
-        return words.view(np.uint8)[:size]
+        words = (np.arange(-(-min(size, _PERIOD) // 4), dtype=np.uint32) + np.uint32(977 * (of + 1))) * _MIXED
+        return np.resize(words.view(np.uint8)[: min(size, _PERIOD)], size)
 
 
 class Server:
@@ -95,7 +86,7 @@ class Server:
         self._comms: dict[tuple[int, ...], Any] = {}
         self._rank: Rank | None = None
         self._program: Program | None = None
-        self._skew = 0.0
+        self._before: Any = None
         size = self._world.Get_size()
         self._world.Alltoall(np.zeros(size), np.zeros(size))  # all have met, and mapped one another's shared memory
         unlink_shared_memory()
@@ -106,7 +97,7 @@ class Server:
         if chosen not in self._comms:
             self._comms[chosen] = self._world.Create_group(self._group.Incl(members))
         self._rank = Rank(self._mpi, self._comms[chosen], self._gpu)
-        self._skew = _skew(self._rank) if clocks else 0.0
+        self._before = _offset(self._rank) if clocks else None
         self._program = getattr(content.load_module(Path(file)), function)(self._rank, **axes)
 
     def take(self, *, count: int, repeats: int) -> dict[str, Any]:
@@ -138,14 +129,13 @@ class Server:
             left.append(end)
             seen.append(result)
         gc.enable()
+        if self._before is not None:
+            after = _offset(self._rank)
+            entered, left = (_offsets.here(times, self._before, after).tolist() for times in (entered, left))
+            self._before = after
         per_step = (1 if aligned else repeats) * program.operations
         observed = [one for one in seen if isinstance(one, dict)]
-        return {
-            "enter": [t - self._skew for t in entered],
-            "leave": [t - self._skew for t in left],
-            "operations": per_step,
-            "observed": observed,
-        }
+        return {"enter": entered, "leave": left, "operations": per_step, "observed": observed}
 
     def poison(self) -> None:
         """Overwrite what the next step is to write."""
@@ -164,91 +154,55 @@ class Server:
         unlink_shared_memory()
 
 
-def _skew(rank: Rank) -> float:
-    """Seconds that this rank's clock is ahead of the first rank's, by the fastest of some round trips (Cristian)."""
-    comm, now = rank.comm, time.perf_counter
-    mine = 0.0
-    word = np.zeros(1)
+def _offset(rank: Rank) -> Any:
+    """By how much this rank's clock is ahead of the first rank's, which answers one after the other."""
+    comm, word, now = rank.comm, np.zeros(1), time.perf_counter
+    found = _offsets.Offset(at=now(), ahead=0.0)
+
+    def first_ranks() -> float:
+        comm.Send(word, 0)
+        comm.Recv(word, 0)
+        return float(word[0])
+
     for other in range(1, rank.size):
         if rank.rank == 0:
-            for _ in range(_CLOCK_ROUNDS):
+            for _ in range(_offsets.ROUNDS):
                 comm.Recv(word, other)
                 word[0] = now()
                 comm.Send(word, other)
         elif rank.rank == other:
-            best = np.inf
-            for _ in range(_CLOCK_ROUNDS):
-                sent = now()
-                comm.Send(word, 0)
-                comm.Recv(word, 0)
-                back = now()
-                if back - sent < best:
-                    best, mine = back - sent, (sent + back) / 2 - float(word[0])
+            there = _offsets.seen(first_ranks)
+            found = _offsets.Offset(at=there.at - there.ahead, ahead=-there.ahead)
         comm.Barrier()
-    return mine
+    return found
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _listen(lines: Any, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
-    try:
-        for line in lines:
-            waiting.put(json.loads(line))
-    finally:
-        with contextlib.suppress(OSError):
-            unlink_shared_memory()
-        os._exit(1)  # the runner is gone; MPI may never let the main thread go
+def _files() -> tuple[str, ...]:
+    return (str(_here), str(_memory.__file__), str(_offsets.__file__))
 
 
 def main(host: str, port: int) -> None:
     """Call the runner, say who this is, then do what it asks until it hangs up."""
-    _die_with_parent()
-    wire = socket.create_connection((host, port), timeout=30)
-    wire.settimeout(None)
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def say(**words: Any) -> None:
-        wire.sendall(json.dumps(words).encode() + b"\n")
-
-    placement = os.environ.get(PLACEMENT)
-    gpu = _memory.opened(placement) if placement else None  # MPI asks for the context when it starts
-    from mpi4py import MPI
-
-    world = MPI.COMM_WORLD
-    say(
-        token=os.environ.get(TOKEN, ""),
-        rank=world.Get_rank(),
-        size=world.Get_size(),
-        revision=revision(),
-        library=MPI.Get_library_version().replace("\x00", "").split("\n")[0],
-        host=os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
-        boot=_boot(),
-        gpu=gpu.name if gpu else None,
-        pid=os.getpid(),
-    )
-    waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(wire.makefile("rb"), waiting), daemon=True).start()
-    server = Server(MPI, gpu)
-    while True:
-        words = waiting.get()
-        try:
-            answer = getattr(server, words.pop("do"))(**words)
-            say(answer=answer)
-        except BaseException as error:
-            traceback.print_exc()
-            sys.stderr.flush()
-            text = str(error).strip().split("\n")[0]
-            say(error=f"{type(error).__name__}: {text}", unavailable=text if isinstance(error, Unavailable) else None)
-
-
-def _boot() -> str:
-    """Differs between machines, whose clocks differ, and not between containers on one."""
+    wire = _wires.called(host, port)
+    hello, placement = _wires.identity(*_files()), os.environ.get(PLACEMENT)
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return os.uname().nodename
+        gpu = _memory.DeviceMemory(placement) if placement else None  # MPI asks for the context when it starts
+        from mpi4py import MPI
+    except BaseException as error:  # the others may wait for this rank, and mpiexec with them
+        wire.say(hello | _wires.fault(error))
+        sys.exit(1)
+    world = MPI.COMM_WORLD
+    mine = {
+        "rank": world.Get_rank(),
+        "size": world.Get_size(),
+        "library": MPI.Get_library_version().replace("\x00", "").split("\n")[0],
+        "gpu": gpu.name if gpu else None,
+    }
+    wire.say(hello | mine)
+    server = Server(MPI, gpu)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: at the end of a cell only what it leaves need be looked through
+    _wires.serve(wire, server, leaving=unlink_shared_memory)
 
 
 if __name__ == "__main__":

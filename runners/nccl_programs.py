@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from gridstone import content
+
+_own = content.load_module(Path(__file__).with_name("own_work.py"))
 _WHOLE = ("allreduce", "reduce", "broadcast")  # of arrays that are not divided among the ranks
 
 
@@ -51,6 +56,15 @@ def collective(rank: Any, *, collective: str, bytes: int) -> Any:
         poison=lambda: device.poison(into),
         verify=(lambda: all(device.right(array, factor) for array, factor in expected)) if expected else None,
     )
+
+
+_once = collective  # a parameter has that name below
+
+
+def repeated(rank: Any, *, collective: str, bytes: int, delay: float) -> Any:
+    """The collective behind work of each rank's host. delay: seconds that the last one is held up for (own_work.py)."""
+    program = _once(rank, collective=collective, bytes=bytes)
+    return replace(program, before=_own.before(rank.rank, rank.size, delay))
 
 
 def message(rank: Any, *, bytes: int) -> Any:

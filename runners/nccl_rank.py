@@ -8,48 +8,40 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ctypes
 import gc
-import hashlib
 import itertools
 import os
-import queue
-import signal
-import socket
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gridstone
 from gridstone import content
-from gridstone.declaration import Unavailable
 
 _wires = content.load_module(Path(__file__).with_name("wire.py"))
-TOKEN = "GRIDSTONE_RANK_TOKEN"
-_PR_SET_PDEATHSIG = 1
 _PLACES = ("SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK")
 
 
 def revision() -> str:
-    """What both ends of the socket must agree on: the version, and the text of this file."""
-    return f"{gridstone.__version__}-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
+    """What both ends of the wire must agree on."""
+    found: str = _wires.revision(__file__)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """What a rank does in one cell.
 
-    step: enqueues one operation. operations: how many one step does. observe: instead of steps, runs the cell once and
+    step: enqueues one operation. operations: how many one step does. before: what the host does by itself before a step
+    where each is timed, and decides how late this rank is. observe: instead of steps, runs the cell once and
     says what it saw. poison, verify: as in `gridstone.clock.Work`, on this rank.
     """
 
     step: Callable[[], object] | None = None
     operations: int = 1
+    before: Callable[[], object] | None = None
     observe: Callable[[], Mapping[str, float]] | None = None
     poison: Callable[[], object] | None = None
     verify: Callable[[], bool | None] | None = None
@@ -71,6 +63,11 @@ class Server:
         self._comms: dict[str, Any] = {}
         self._rank: Rank | None = None
         self._program: Program | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the device says of itself."""
+        return dict(self._device.identity)
 
     def now(self) -> float:
         """This process's clock in seconds."""
@@ -140,6 +137,24 @@ class Server:
         gc.enable()
         return {**found, "operations": self._program.operations if self._program else 1}
 
+    def single(self, *, count: int) -> dict[str, Any]:
+        """`count` steps one by one, each behind a collective: when this rank's host began it and saw its end."""
+        step, device = self._ready()
+        before = self._program.before if self._program else None
+        entered, left = [], []
+        gc.disable()
+        for _ in range(count):
+            self._comm.align()
+            device.synchronize()
+            if before:
+                before()
+            entered.append(time.perf_counter())
+            step()
+            device.synchronize()
+            left.append(time.perf_counter())
+        gc.enable()
+        return {"enter": entered, "leave": left, "operations": self._program.operations if self._program else 1}
+
     def observe(self, *, count: int) -> list[dict[str, float]]:
         """What the program saw, `count` times."""
         assert self._program is not None and self._program.observe is not None
@@ -197,12 +212,6 @@ class Server:
         return [float(device.seconds(a, b)) for a, b in itertools.pairwise(passed)]
 
 
-def _listen(wire: Any, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
-    while (words := wire.hear()) is not None:
-        waiting.put(words)
-    os._exit(1)  # the runner is gone; NCCL may never let the main thread go
-
-
 def _place(given: list[str]) -> int:
     if given:
         return int(given[0])
@@ -211,43 +220,20 @@ def _place(given: list[str]) -> int:
 
 def main(host: str, port: int, device: Path, place: int) -> None:
     """Call the runner, say who this is, then do what it asks until it hangs up."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    wire = _wires.Wire(socket.create_connection((host, port), timeout=30))
-    node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
-    hello = {"token": os.environ.get(TOKEN, ""), "place": place, "host": node, "boot": _boot(), "revision": revision()}
+    wire = _wires.called(host, port)
+    hello = _wires.identity(__file__) | {"place": place}
     try:
-        server_device = content.load_module(device).Device(place)
-        wire.say(hello | dict(server_device.identity))
+        server = Server(content.load_module(device).Device(place))
     except BaseException as error:
-        traceback.print_exc()
-        wire.say(hello | _fault(error))
+        wire.say(hello | _wires.fault(error))
         return
-    waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(wire, waiting), daemon=True).start()
-    server = Server(server_device)
-    while True:
-        words = waiting.get()
-        try:
-            wire.say({"answer": getattr(server, words.pop("do"))(**words)})
-        except BaseException as error:
-            traceback.print_exc()
-            sys.stderr.flush()
-            wire.say(_fault(error))
-            with contextlib.suppress(Exception):  # said is what went wrong first
-                server.abort()
+    wire.say(hello | server.identity)
 
+    def abort() -> None:
+        with contextlib.suppress(Exception):  # said is what went wrong first
+            server.abort()
 
-def _fault(error: BaseException) -> dict[str, Any]:
-    text = str(error).strip().split("\n")[0]
-    return {"error": f"{type(error).__name__}: {text}", "unavailable": text if isinstance(error, Unavailable) else None}
-
-
-def _boot() -> str:
-    """Differs between machines, whose clocks differ, and not between containers on one."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return os.uname().nodename
+    _wires.serve(wire, server, failed=abort)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from gridstone.clock import Work
 from gridstone.declaration import Machine, Samples, Unavailable, Value
 
 _worlds = content.load_module(Path(__file__).with_name("mpi_world.py"))
-_LEAST_S = 1.5e-3
+_LEAST_S = 1e-3
 _MOST_REPEATS = 2000
-_FEWEST = 5
+_FEWEST, _FEW_S = 5, 4e-3  # operations in a sample, where so many take no longer
+_SINGLE = 20  # operations for each sample that is asked for, where each is a sample: who is late shows in hundreds
+_USUAL_ON_GPUS = 4  # ranks, which serve cells with fewer too
 _MOST_RANKS = 64  # more than any cell asks for
 
 
@@ -50,15 +52,17 @@ class Mpi:
         self._room = min(_MOST_RANKS, max(2, ranks.places(machine.cores)))
         self._installed = ranks.installations()
         self._worlds: dict[_Kind, Any] = {}
+        self._repeats: dict[Any, int] = {}  # of every cell that was visited: one calibration serves all visits
 
     def open(self) -> None:
-        """Start the ranks of each library. One that does not start costs its own cells, when they come."""
-        for library in self._installed:
-            kind = _Kind(library=library)
-            try:
-                self._worlds[kind] = self._start(kind, self._room)
-            except (_worlds.RankFailed, Unavailable) as error:
-                self._worlds[kind] = error
+        """Start the ranks of all libraries at once. One that does not start costs its own cells, when they come."""
+        kinds = [_Kind(library=library) for library in self._installed]
+        for step in (lambda kind: self._start(kind, self._room), lambda kind: _met(self._worlds[kind])):
+            for kind in kinds:
+                try:
+                    self._worlds[kind] = step(kind)
+                except (_worlds.RankFailed, Unavailable) as error:
+                    self._worlds[kind] = error
 
     def close(self) -> None:
         """End all ranks."""
@@ -111,8 +115,16 @@ class Mpi:
             axes=dict(axes),
             clocks=world.clocks,
         )
+        key = (program.__code__, library, tier, gpu, ranks, tuple(sorted(axes.items())))
         return Work(
-            clock=_RankClock(world, members, work, also or {}, each, least_s),
+            clock=_RankClock(
+                world,
+                members,
+                work,
+                also or {},
+                each,
+                _Calibration(known=self._repeats, key=key, least_s=least_s, least=_SINGLE if each else 1),
+            ),
             poison=lambda: world.ask(members, "poison") and None,
             verify=lambda: _all(world.ask(members, "verify")),
             close=lambda: world.ask(members, "forget") and None,
@@ -131,7 +143,9 @@ class Mpi:
             world.close()
             world = None
         if world is None:
-            world = self._worlds[kind] = self._start(kind, max(size, self._room if ranks.elsewhere() else 2))
+            usual = min(_USUAL_ON_GPUS, self._room, self._room if placement == "one" else self.machine.gpus)
+            size = max(size, self._room if ranks.elsewhere() else usual)
+            world = self._worlds[kind] = _met(self._start(kind, size))
         return world
 
     def _start(self, kind: _Kind, size: int) -> Any:
@@ -149,21 +163,33 @@ class Mpi:
         return _worlds.World(installation, size, self.machine.cores, more)
 
 
+def _met(world: Any) -> Any:
+    """The ranks, once all are there. Raises what has gone wrong before."""
+    if isinstance(world, Exception):
+        raise world
+    world.meet()
+    return world
+
+
 class _RankClock:
     """Times a program that the ranks hold."""
 
     def __init__(
-        self, world: Any, members: list[int], work: float, also: Mapping[str, float], each: bool, least_s: float
+        self,
+        world: Any,
+        members: list[int],
+        work: float,
+        also: Mapping[str, float],
+        each: bool,
+        calibration: _Calibration,
     ) -> None:
         self._world, self._members, self._work, self._also = world, members, work, also
-        self._each, self._least_s = each, least_s
-        self._repeats = 0
+        self._each, self._calibration = each, calibration
 
     def take(self, count: int) -> Samples:
         """`count` samples, or with `each` that many times as many as fill one."""
-        if self._repeats == 0:
-            self._repeats = self._calibrated()
-        answers = self._world.ask(self._members, "take", count=count, repeats=self._repeats)
+        repeats = self._calibration.repeats(self._took)
+        answers = self._world.ask(self._members, "take", count=count, repeats=repeats)
         shape = (len(self._members), count, -1)
         enter = np.array([a["enter"] for a in answers]).reshape(shape)
         leave = np.array([a["leave"] for a in answers]).reshape(shape)
@@ -183,16 +209,36 @@ class _RankClock:
         rates = {name: amount / seconds for name, amount in self._also.items()}
         return Samples(seconds=seconds, work=self._work, observed=observed | rates)
 
-    def _calibrated(self) -> int:
-        """How many operations fill a sample, after a first one that brings memory in and connects."""
-        repeats = 1
+    def _took(self, repeats: int) -> float:
+        """Seconds of so many operations, from the first rank's beginning to the last one's end."""
+        answers = self._world.ask(self._members, "take", count=1, repeats=repeats)
+        return max(max(a["leave"]) - min(a["enter"]) for a in answers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Calibration:
+    """How many operations fill a sample of `least_s` seconds, and are at `least` so many; found at the first visit to
+    the cell `key` of `known`."""
+
+    known: dict[Any, int]
+    key: Any
+    least_s: float
+    least: int
+
+    def repeats(self, took: Callable[[int], float]) -> int:
+        """took: does so many operations, and says how long they took; the first brings memory in and connects."""
+        if self.key not in self.known:
+            self.known[self.key] = self._found(took)
+        return self.known[self.key]
+
+    def _found(self, took: Callable[[int], float]) -> int:
+        tried = 1
         while True:
-            answers = self._world.ask(self._members, "take", count=1, repeats=repeats)
-            took = max(max(a["leave"]) - min(a["enter"]) for a in answers)
-            if took >= self._least_s / 4 or repeats >= _MOST_REPEATS:
-                wanted = math.ceil(repeats * self._least_s / max(took, 1e-7))
-                return max(1 if took > 0.02 else _FEWEST, min(_MOST_REPEATS, wanted))
-            repeats *= 4
+            seconds = max(took(tried), 1e-7)
+            if seconds >= self.least_s / 4 or tried >= _MOST_REPEATS:
+                fewest = max(self.least, min(_FEWEST, int(tried * _FEW_S / seconds)))
+                return max(fewest, min(_MOST_REPEATS, math.ceil(tried * self.least_s / seconds)))
+            tried *= 4
 
 
 def _all(verdicts: list[bool | None]) -> bool | None:

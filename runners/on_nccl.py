@@ -8,17 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gridstone import content
 from gridstone.clock import Work
-from gridstone.declaration import Machine, Samples, Unavailable, Value
+from gridstone.declaration import Machine, Unavailable, Value
 
 _here = Path(__file__)
-_worlds = content.load_module(_here.with_name("nccl_world.py"))
-_LEAST_S = 400e-6
-_MOST_REPEATS = 48  # NCCL puts several commands on the stream for each, and a stream holds about a thousand
-_ITERATIONS = 8
+_worlds, _clocks = (content.load_module(_here.with_name(f"{name}.py")) for name in ("nccl_world", "nccl_clocks"))
 _MOST_COMMUNICATORS = 12  # per set of processes: each takes some 100 MiB of GPU memory
 
 
@@ -76,20 +71,18 @@ class Nccl:
         algorithm: str = "default",
         protocol: str = "default",
         also: Mapping[str, float] | None = None,
+        each: bool = False,
     ) -> Work:
         """A program whose steps `ranks` ranks do together, a GPU each.
 
         program: a function of a Python file, called on each rank as program(rank, **axes); it returns a `rank.Program`
         (nccl_rank.py). algorithm, protocol: what NCCL is told to use, or `default`. work: units of the metric that one
-        operation does. also: further amounts of one operation, whose rates are observed under these names.
-
-        Samples hold the seconds of one operation on the rank that took longest, out of as many in a row as fill
-        `_LEAST_S`, by events on the device. Observed are `time_host`, how long the slowest host saw one operation take;
-        `time_rank`, single operations on each rank, one value per operation and rank, rank by rank; `imbalance`, how
-        much less the fastest rank took for one; and `lateness`, by which the last host began after the first.
+        operation does. also: further amounts of one operation, whose rates are observed under these names. each: every
+        operation is a sample of its own (`nccl_clocks.Single`), else many in a row are (`nccl_clocks.Bursts`).
         """
         world, members, name = self._joined(ranks, tier, algorithm, protocol, 0)
-        return self._prepared(world, members, name, program, axes, _RankClock(world, members, work, also or {}))
+        clock = _clocks.Single(world, members, work) if each else _clocks.Bursts(world, members, work, also or {})
+        return self._prepared(world, members, name, program, axes, clock)
 
     def observe(
         self,
@@ -105,7 +98,7 @@ class Nccl:
         blocks: the most thread blocks that NCCL may take on each GPU, 0 for its own choice.
         """
         world, members, name = self._joined(ranks, tier, "default", "default", blocks)
-        return self._prepared(world, members, name, program, axes, _RankObserver(world, members))
+        return self._prepared(world, members, name, program, axes, _clocks.Observer(world, members))
 
     def _prepared(
         self,
@@ -167,56 +160,6 @@ class Nccl:
         if isinstance(found, Exception):
             raise found
         return found
-
-
-class _RankClock:
-    """Times the steps of a program that the ranks hold."""
-
-    def __init__(self, world: Any, members: list[int], work: float, also: Mapping[str, float]) -> None:
-        self._world, self._members, self._work, self._also = world, members, work, also
-        self._repeats = 0
-
-    def take(self, count: int) -> Samples:
-        """`count` samples."""
-        if self._repeats == 0:
-            self._world.ask(self._members, "warm", repeats=1)
-            once = max(self._world.ask(self._members, "warm", repeats=4))
-            self._repeats = max(1, min(_MOST_REPEATS, round(_LEAST_S / max(once, 1e-7))))
-        iterations = min(_ITERATIONS, self._repeats)
-        words = {"count": count, "repeats": self._repeats, "iterations": iterations}
-        answers = self._world.ask(self._members, "take", **words)
-        ahead = np.array([self._world.skew[number] for number in self._members])[:, None]
-        operations = answers[0]["operations"]
-        seconds = _rows(answers, "seconds").max(axis=0) / operations
-        single = _rows(answers, "iterations") / operations
-        enter, leave = _rows(answers, "enter") - ahead, _rows(answers, "leave") - ahead
-        observed = {
-            "time_host": (leave - enter).max(axis=0) / operations,
-            "time_rank": single.T.ravel(),
-            "imbalance": single.max(axis=0) - single.min(axis=0),
-            "lateness": np.ptp(enter, axis=0),
-        }
-        rates = {name: amount / seconds for name, amount in self._also.items()}
-        return Samples(seconds=seconds, sm_hz=np.array(answers[0]["sm_hz"]), work=self._work, observed=observed | rates)
-
-
-class _RankObserver:
-    """Reads what a program saw on every rank."""
-
-    def __init__(self, world: Any, members: list[int]) -> None:
-        self._world, self._members = world, members
-
-    def take(self, count: int) -> Samples:
-        """`count` samples of every observed metric: the largest of the ranks, each of which is a time or a slowdown."""
-        answers = self._world.ask(self._members, "observe", count=count)
-        names = answers[0][0]
-        taken = {name: np.array([[one[name] for one in answer] for answer in answers]) for name in names}
-        return Samples(observed={name: of_ranks.max(axis=0) for name, of_ranks in taken.items()})
-
-
-def _rows(answers: list[Any], name: str) -> Any:
-    """What each rank answered, a row per rank."""
-    return np.array([answer[name] for answer in answers], dtype=float)
 
 
 def _all(verdicts: list[bool | None]) -> bool | None:

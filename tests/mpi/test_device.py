@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -163,10 +164,22 @@ def test_ranks_on_different_models_of_gpu_are_refused(
     with Crew(machine=with_gpus, log_dir=tmp_path) as crew:
         failure = crew.visit(cell(probes["pingpong/latency"], {**axes, "tier": "node"}, "source"), 1)
         assert isinstance(failure, Failure) and failure.status == "skipped"
-        assert "rank 1 on" in failure.reason
-        assert "compute on NVIDIA A100, rank 0 on NVIDIA H100: choose ranks with the same" in failure.reason
+        assert re.match(r"rank 1 on \S+ has another GPU than rank 0: NVIDIA A100 and NVIDIA H100; ", failure.reason)
         together = crew.visit(cell(probes["pingpong/latency"], {**axes, "tier": "gpu"}, "source"), 1)
         assert isinstance(together, Visit), together
+
+
+def test_a_gpu_that_one_rank_cannot_open_is_told_at_once(
+    stand_in: Path, with_gpus: Machine, library: str, probes: dict[str, Probe], tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The other rank waits for it inside MPI, and mpiexec for both."""
+    monkeypatch.setenv("GRIDSTONE_STAND_IN", "NVIDIA H100,NVIDIA H100")
+    monkeypatch.setenv("GRIDSTONE_STAND_IN_FULL", "1")
+    axes = {"library": library, "memory": "device", "tier": "node", "bytes": 64}
+    with Crew(machine=with_gpus, log_dir=tmp_path) as crew:
+        failure = crew.visit(cell(probes["pingpong/latency"], axes, "source"), 1)
+        assert isinstance(failure, Failure) and failure.status == "crashed"
+        assert re.fullmatch(r"RankFailed: a rank on \S+: MemoryError: GPU 1 is full", failure.reason), failure.reason
 
 
 @pytest.mark.parametrize("ability", list(ranks.ABILITIES))

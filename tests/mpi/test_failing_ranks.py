@@ -17,6 +17,7 @@ import pytest
 
 from gridstone import content, ranks
 from gridstone.declaration import Cell, Machine, Probe, cell
+from gridstone.ranks import attempts
 from gridstone.worker import Crew, Failure, Visit
 
 _HERE = Path(__file__).parent
@@ -157,7 +158,7 @@ def test_ranks_of_another_version_are_refused(library: str, worlds: ModuleType, 
     ours = worlds._rank.revision()
     monkeypatch.setattr(worlds._rank, "revision", lambda: "9.9-abc")
     with pytest.raises(worlds.RankFailed, match=f"ranks 0, 1 on .* run gridstone {ours}, this is 9.9-abc: install"):
-        worlds.World(ranks.installations()[library], 2, 2)
+        worlds.World(ranks.installations()[library], 2, 2).meet()
 
 
 def test_the_wrong_mpiexec_is_named(library: str, worlds: ModuleType, monkeypatch: Any) -> None:
@@ -167,7 +168,7 @@ def test_the_wrong_mpiexec_is_named(library: str, worlds: ModuleType, monkeypatc
     monkeypatch.setenv("GRIDSTONE_MPI_ADDRESS", "127.0.0.1")
     _without_options(monkeypatch)
     with pytest.raises(worlds.RankFailed, match="each found itself one of 1: it is not the mpiexec of the MPI library"):
-        worlds.World(ranks.installations()[library], 2, 2)
+        worlds.World(ranks.installations()[library], 2, 2).meet()
 
 
 def _without_options(monkeypatch: Any) -> None:
@@ -186,7 +187,7 @@ def test_an_mpiexec_that_fails_says_what_it_said(
 ) -> None:
     monkeypatch.setenv("GRIDSTONE_MPI_LAUNCH", launch)
     with pytest.raises(worlds.RankFailed, match=message):
-        worlds.World(ranks.installations()[library], 2, 2)
+        worlds.World(ranks.installations()[library], 2, 2).meet()
 
 
 def test_strangers_on_the_socket_are_ignored(library: str, worlds: ModuleType, monkeypatch: Any) -> None:
@@ -197,7 +198,25 @@ def test_strangers_on_the_socket_are_ignored(library: str, worlds: ModuleType, m
     )
     monkeypatch.setattr(ranks.Installation, "command", lambda *a: [sys.executable, "-c", stranger, *command(*a)])
     world = worlds.World(ranks.installations()[library], 2, 2)
+    world.meet()
     try:
         assert world.ask([0, 1], "forget") == [None, None]
     finally:
         world.close()
+
+
+def test_two_ranks_start_and_the_wrong_library_is_told(library: str, monkeypatch: Any) -> None:
+    attempts._tried.cache_clear()
+    assert ranks.unstarted(library) is None
+    attempts._tried.cache_clear()
+    variables = ranks.Installation.variables
+    other = {"mpich": "openmpi", "openmpi": "mpich"}[library]
+    have = ranks.installations(os.environ | {"GRIDSTONE_MPI": f"{sys.prefix}:{Path(sys.prefix) / 'openmpi'}"})
+    if other not in have:
+        pytest.skip(ranks.absent(other, sorted(have)))
+    wrong = {"MPI4PY_LIBMPI": str(have[other].libmpi)}
+    monkeypatch.setattr(ranks.Installation, "variables", lambda *words: variables(*words) | wrong)
+    said = str(ranks.unstarted(library))
+    attempts._tried.cache_clear()
+    assert said.startswith(f"no ranks can be started with {library}: two that were ended with ")
+    assert "mpi4py loads" in said

@@ -36,7 +36,10 @@ _CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     *(("collective/ring", {"direction": way, "ranks": 3, "bytes": _BYTES}) for way in ("one", "both")),
     ("collective/barrier", {"ranks": 3}),
-    ("collective/variability", {"collective": "allreduce", "ranks": 3, "bytes": _BYTES}),
+    *(
+        ("collective/variability", {"collective": "allreduce", "ranks": 3, "bytes": _BYTES, "delay": delay})
+        for delay in (0.0, 1e-3)
+    ),
     *(("datatype/library", {"direction": way, **_LAYOUT}) for way in ("pack", "unpack")),
     *(("halo/exchange", {"method": way, "ranks": n, "count": 4}) for way in ("datatypes", "packed") for n in (2, 3)),
 ]
@@ -70,7 +73,7 @@ def test_a_small_cell_is_right(
     if name == "collective/variability":
         late = by_rank(visit.taken.samples.observed["lateness"].tolist(), axes["ranks"])
         assert len(late) == found.size > 2
-        assert np.abs(np.median(late, axis=1)).max() < 1e-12
+        assert np.abs(np.median(late, axis=1)).max() < 1e-11
 
 
 def test_every_probe_of_ranks_is_tried() -> None:

@@ -18,6 +18,7 @@ from gridstone import content
 from gridstone.collectives import BUS
 from gridstone.declaration import Gpu, Machine, Probe, Unavailable
 from gridstone.plan.catalogue import load_probes
+from gridstone.stragglers import by_rank
 
 _HERE = Path(__file__).parent
 _RUNNERS = content.folder("runners")
@@ -93,6 +94,38 @@ def test_collectives_are_right_and_their_times_are_those_of_every_rank(three: An
     assert samples.observed["bandwidth_algorithm"] == pytest.approx(size / samples.seconds)
     assert (samples.observed["time_host"] > 0).all()
     assert (samples.sm_hz == 1.5e9).all()
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_single_operations_say_how_late_each_rank_was(three: Any, ranks: int) -> None:
+    axes = {"tier": "nvlink", "collective": "allreduce", "ranks": ranks, "bytes": 64, "delay": 1e-3}
+    samples, verdict = _measured(three, _PROBES["nccl/variability"], **axes)
+    assert verdict is True
+    assert samples.seconds.size == samples.observed["imbalance"].size > 10
+    late = by_rank(samples.observed["lateness"].tolist(), ranks)
+    assert late.shape == (samples.seconds.size, ranks)
+    assert np.abs(np.median(late, axis=1)).max() < 1e-11
+    assert (samples.observed["imbalance"] >= 0).all()
+
+
+def test_clocks_of_other_hosts_are_taken_back(runner: ModuleType) -> None:
+    """The second clock is 100 s ahead, then 104: what it showed midway was 102 ahead."""
+    offset = content.load_module(_RUNNERS / "offsets.py").Offset
+    looks = iter([[offset(at=0.0, ahead=0.0), offset(at=100.0, ahead=100.0)]])
+    last = [offset(at=10.0, ahead=0.0), offset(at=114.0, ahead=104.0)]
+
+    class World:
+        def offsets(self, members: list[int]) -> list[Any]:
+            return next(looks, last)
+
+        def ask(self, members: list[int], do: str, **words: Any) -> list[dict[str, Any]]:
+            if do == "warm":
+                return [1.0, 1.0]
+            return [{"enter": [5.0 + ahead], "leave": [6.0 + ahead], "operations": 1} for ahead in (0.0, 102.0)]
+
+    clock = runner._clocks.Single(World(), [0, 1], 1.0)
+    assert clock.take(1).observed["lateness"] == pytest.approx([0.0, 0.0])
+    assert clock.take(1).observed["lateness"] == pytest.approx([1.0, -1.0])  # from the last look on
 
 
 @pytest.mark.parametrize("direction", ["one", "both"])
@@ -174,10 +207,10 @@ def test_a_rank_that_fails_is_named(fresh: Any, programs: ModuleType, fault: str
 def test_a_rank_that_hangs_is_named_and_ended(
     fresh: Any, runner: ModuleType, programs: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner._worlds, "_STALL_S", 1.0)
+    monkeypatch.setattr(runner._worlds._worlds, "_STALL_S", 1.0)
     work = fresh.work(programs.hangs, ranks=2, axes={}, work=1)
-    started = fresh._world(0)._started
-    with pytest.raises(RuntimeError, match="no answer within 1 s from 1"):
+    started = fresh._world(0)._started.processes
+    with pytest.raises(RuntimeError, match="rank 1 did not answer within 1 s"):
         work.clock.take(1)
     fresh.close()
     assert all(process.returncode is not None for process in started)
@@ -230,7 +263,7 @@ def test_ranks_of_two_hosts_are_spread_over_them(
     context = runner.Nccl(_machine(2), _HERE / "nccl_stand_in.py")
     context.open()
     world = context._world(0)
-    assert [(hello["host"], hello["place"]) for hello in world._hellos] == [
+    assert [(hello["host"], hello["place"]) for hello in world.hellos] == [
         ("host0", 0), ("host0", 1), ("host1", 0), ("host1", 1)
     ]  # fmt: skip
     assert world.members(2, "network") == [0, 2]

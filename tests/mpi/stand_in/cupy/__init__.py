@@ -63,6 +63,8 @@ class _Device:
 
     def use(self):
         global _current
+        if os.environ.get("GRIDSTONE_STAND_IN_FULL") == str(self._number):
+            raise MemoryError(f"GPU {self._number} is full")
         _current = self._number
 
     def synchronize(self):
