@@ -1,8 +1,13 @@
 """Collectives among ranks: the library's own, those built from sends, and how much they vary."""
 
+from pathlib import Path
+
+from gridstone.content import load_module
 from gridstone.figure import Scale, lines
 from gridstone.report import Panel, Section, amount, best, label, listing, measured, series, trusted
 from gridstone.units import format_bytes
+
+_late = load_module(Path(__file__).with_name("_late_ranks.py"))
 
 FAMILY = "collective"
 ORDER = 150
@@ -24,10 +29,11 @@ def section(rows):
     if barrier is not None:
         claims.append(f"a barrier of {int(barrier['ranks'])} ranks takes {amount(barrier['value'], 's')}")
     crossing = _crossing(measured(rows, "collective/allreduce", "time"))
+    lateness, late = _late.late_ranks(rows, "collective/variability", ["library", "tier", "collective"])
     return Section(
         heading="Among ranks, " + listing(claims) if claims else "No collective of this run is ok",
-        lead=crossing,
-        panels=(*_native(native), *_built(rows), *_neighbours(rows)),
+        lead=" ".join(filter(None, [crossing, lateness])),
+        panels=(*_native(native), *_built(rows), *_neighbours(rows), *late),
     )
 
 

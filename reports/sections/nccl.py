@@ -1,15 +1,19 @@
 """NCCL among GPUs: collectives and their algorithms, rings, and what they cost beside a matrix multiplication."""
 
 import math
+from pathlib import Path
 
-from gridstone.figure import Limit, Scale, lines
+from gridstone.content import load_module
+from gridstone.figure import Scale, lines
 from gridstone.figure.matrix import matrix
 from gridstone.report import Panel, Section, amount, best, listing, measured, percent, series, trusted
 from gridstone.units import format_bytes
 
+_limits, _late = (load_module(Path(__file__).with_name(f"{name}.py")) for name in ("_ceiling", "_late_ranks"))
+
 FAMILY = "nccl"
 ORDER = 155
-PROBES = tuple(f"nccl/{name}" for name in "collective forced send ring beside overlap".split())
+PROBES = tuple(f"nccl/{name}" for name in "collective forced send ring variability beside overlap".split())
 
 _BYTES = Scale(label="bytes per rank", unit="B", log=True)
 _BUS = Scale(label="bus bandwidth", unit="B/s", log=True)
@@ -25,30 +29,27 @@ def section(rows):
     ratios = _ratios(time, measured(rows, "nccl/forced", "time", collective="allreduce"))
     claims = []
     if top is not None:
-        share = _share(top)
+        share = _limits.share(top)
         claims.append(
             f"an all-reduce of {int(top['ranks'])} GPUs reaches {amount(top['value'], 'B/s')} on the bus{share}"
         )
     if quickest is not None:
         claims.append(f"{format_bytes(int(quickest['bytes']))} take {amount(quickest['value'], 's')}")
     said = listing(claims)
+    lateness, late = _late.late_ranks(rows, "nccl/variability", ["tier", "collective"])
     return Section(
         heading=said[0].upper() + said[1:] if claims else _otherwise(rows),
-        lead=_choice(ratios),
+        lead=" ".join(filter(None, [_choice(ratios), lateness])),
         panels=(
             *_collectives(bus),
             *_by_ranks(reduced),
             *_forced(ratios),
             *_rings(rows),
+            *late,
             *_beside(rows),
             *_overlap(rows),
         ),
     )
-
-
-def _share(row):
-    known = row["limit"] == row["limit"]
-    return f" ({percent(row['value'] / row['limit'])} of {row['limit_kind']})" if known else ""
 
 
 def _otherwise(rows):
@@ -63,11 +64,6 @@ def _most(rows):
     return rows[rows["ranks"] == rows["ranks"].max()] if len(rows) else rows
 
 
-def _ceiling(rows):
-    known = rows[rows["limit"].notna()]
-    return [Limit(label=str(known["limit_kind"].iloc[0]), y=float(known["limit"].iloc[0]))] if len(known) else []
-
-
 def _collectives(bus):
     chosen = _most(bus)
     if chosen.empty:
@@ -76,7 +72,7 @@ def _collectives(bus):
         series(chosen, x="bytes", by=["collective"]),
         x=_BYTES,
         y=_BUS,
-        limits=_ceiling(chosen),
+        limits=_limits.ceiling(chosen),
         alt="Bus bandwidth of NCCL's collectives over their size",
     )
     ranks = int(chosen["ranks"].iloc[0])
@@ -90,7 +86,7 @@ def _by_ranks(reduced):
         series(reduced, x="bytes", by=["ranks"]),
         x=_BYTES,
         y=_BUS,
-        limits=_ceiling(reduced),
+        limits=_limits.ceiling(reduced),
         alt="Bus bandwidth of an all-reduce over its size, by number of GPUs",
     )
     return [Panel(svg=svg, caption="The all-reduce by number of GPUs.")]
@@ -158,7 +154,7 @@ def _rings(rows):
             series(rings, x="bytes", by=["direction"]),
             x=_BYTES,
             y=_BUS,
-            limits=_ceiling(rings),
+            limits=_limits.ceiling(rings),
             alt="Bandwidth of messages to the neighbours over their size, one way round and both",
         )
         ranks = int(rings["ranks"].iloc[0])

@@ -1,10 +1,14 @@
 """GPUs beside each other: copies over their link, loads and atomics of a peer's memory, and every pair as a matrix."""
 
 import math
+from pathlib import Path
 
-from gridstone.figure import Limit, Scale, lines
+from gridstone.content import load_module
+from gridstone.figure import Scale, lines
 from gridstone.figure.matrix import matrix
-from gridstone.report import Panel, Section, amount, best, listing, measured, percent, series, trusted
+from gridstone.report import Panel, Section, amount, best, listing, measured, series, trusted
+
+_limits = load_module(Path(__file__).with_name("_ceiling.py"))
 
 FAMILY = "peer"
 ORDER = 145
@@ -24,7 +28,7 @@ def section(rows):
     loads = best(measured(rows, "peer/latency", "time"))
     claims = []
     if top is not None:
-        share = _share(top)
+        share = _limits.share(top)
         claims.append(f"a GPU reaches {amount(top['value'], 'B/s')} to another{share}")
     if best(both) is not None:
         claims.append(f"{amount(best(both)['value'], 'B/s')} both ways at once")
@@ -43,25 +47,17 @@ def section(rows):
     )
 
 
-def _share(row):
-    known = row["limit"] == row["limit"]
-    return f" ({percent(row['value'] / row['limit'])} of {row['limit_kind']})" if known else ""
-
-
 def _sizes(rows, words):
     """The pair with the most cells stands for all; the matrix shows how they differ."""
     if rows.empty:
         return []
     src, dst = rows.groupby(["src", "dst"]).size().sort_index().idxmax()
     chosen = rows[(rows["src"] == src) & (rows["dst"] == dst)]
-    ceiling = chosen["limit"].dropna()
     svg = lines(
         series(chosen, x="bytes", by=["method"], first=_METHODS),
         x=_BYTES,
         y=_BANDWIDTH,
-        limits=[Limit(label=str(chosen["limit_kind"].dropna().iloc[0]), y=float(ceiling.iloc[0]))]
-        if len(ceiling)
-        else [],
+        limits=_limits.ceiling(chosen),
         alt=f"Bandwidth of copies between two GPUs over their size, {words}, by method",
     )
     caption = (

@@ -34,7 +34,7 @@ def stragglers(
     """The ranks that are late too often, worst first.
 
     lateness: seconds by which each rank began each operation after the median rank, shape (operations, ranks), as
-    `collective/variability` keeps it. usual_s: the median time of the operation.
+    `collective/variability` and `nccl/variability` keep it. usual_s: the median time of the operation.
 
     An operation counts where its last rank was late by more than `floor` of the usual time, and counts for that rank
     alone. Were all ranks alike, each would be the last with probability 1 / ranks: the binomial tail, times the number

@@ -75,14 +75,21 @@ def _cells() -> dict[str, list[tuple[Any, str, str, float]]]:
 
 
 def _varied(folder: Path) -> None:
-    samples = np.random.default_rng(1).lognormal(np.log(10e-6), 0.3, 4000)
-    axes = {**PLACE, "collective": "allreduce", "ranks": 2, "bytes": 8192}
-    row = Row(
-        run_id="run-node1-None-0", probe="collective/variability", cell_id="v", metric="time", unit="s", better="lower",
-        axes=axes, status="ok", value=10e-6, lo=9.9e-6, hi=10.1e-6, n=samples.size, samples=samples.tolist(),
-        device="Test CPU", host="node1",
-    )  # fmt: skip
-    pq.write_table(table([row]), folder / "collective" / "variability.parquet")
+    """Repeated collectives that scatter, over MPI and NCCL, and again with a rank that is held up on purpose."""
+    rng = np.random.default_rng(1)
+    for family, place in (("collective", PLACE), ("nccl", {"tier": "nvlink"})):
+        found = []
+        for delay, scatter in ((0.0, 0.3), (1e-3, 3.0)):
+            samples = rng.lognormal(np.log(10e-6), scatter, 4000)
+            axes = {**place, "collective": "allreduce", "ranks": 2, "bytes": 8192, "delay": delay}
+            row = Row(
+                run_id="run-node1-None-0", probe=f"{family}/variability", cell_id=f"{family}{delay}", metric="time",
+                unit="s", better="lower", axes=axes, status="ok", value=10e-6, lo=9.9e-6, hi=10.1e-6, n=samples.size,
+                samples=samples.tolist(), device="Test CPU", host="node1",
+            )  # fmt: skip
+            found.append(row)
+        (folder / family).mkdir(exist_ok=True)
+        pq.write_table(table(found), folder / family / "variability.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +158,9 @@ def test_packing_between_the_cells(model: HardwareModel) -> None:
         assert found.value == pytest.approx(packing(dims, stride, block, size), rel=0.25)  # steps of 8 in the block
 
 
-def test_quantiles_of_repeated_operations(model: HardwareModel) -> None:
-    ask = {"kind": "allreduce/mpich/node"}
+@pytest.mark.parametrize("kind", ["allreduce/mpich/node", "allreduce/nccl/nvlink"])
+def test_quantiles_of_repeated_operations(model: HardwareModel, kind: str) -> None:
+    ask = {"kind": kind}
     usual = model.variability(quantile=0.5, **ask)
     rare = model.variability(quantile=0.99, **ask)
     assert usual.value == pytest.approx(1.0, rel=0.01)

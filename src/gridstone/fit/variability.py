@@ -6,41 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridstone.fit.cells import Sought, usable, words
+from gridstone.fit.cells import Sought, joined, usable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "variability"
 FORM = "quantile over median, a curve over log(1 / (1 - quantile))"
-PROBES = ("collective/variability",)
+PROBES = ("collective/variability", "nccl/variability")
 
 _TAILS = (2, 4, 10, 20, 40, 100, 200, 400, 1000, 2000, 4000)
+_NCCL = "nccl"
 _BEYOND = 10  # a quantile is used where at least so many samples lie beyond it
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
-    """One law per collective, library and tier."""
+    """One law per collective, library and tier, of the cells in which nobody was held up on purpose."""
     import pandas as pd
 
-    rows = usable(frame, PROBES[0], "time")
+    mpi, nccl = (usable(frame, probe, "time") for probe in PROBES)
+    rows = joined([mpi, nccl.assign(library=_NCCL)])
+    if "delay" in rows:
+        rows = rows[~(rows["delay"] > 0)]
+    if rows.empty:
+        return []
     found = []
-    for collective in words(rows, "collective"):
-        for library in words(rows, "library"):
-            for tier in words(rows, "tier"):
-                these = rows[(rows["collective"] == collective) & (rows["library"] == library) & (rows["tier"] == tier)]
-                quantiles = [one for row in these.to_dict("records") for one in _quantiles(row)]
-                if quantiles:
-                    found.append(
-                        Sought(
-                            keys={"kind": f"{collective}/{library}/{tier}"},
-                            axes=("ranks", "bytes", "tail"),
-                            unit="1",
-                            cells=pd.DataFrame(quantiles),
-                            candidates=("loglog", "cubic"),
-                            rises=True,
-                        )
-                    )
+    for (collective, library, tier), these in rows.groupby(["collective", "library", "tier"]):
+        quantiles = [one for row in these.to_dict("records") for one in _quantiles(row)]
+        if quantiles:
+            found.append(
+                Sought(
+                    keys={"kind": f"{collective}/{library}/{tier}"},
+                    axes=("ranks", "bytes", "tail"),
+                    unit="1",
+                    cells=pd.DataFrame(quantiles),
+                    candidates=("loglog", "cubic"),
+                    rises=True,
+                )
+            )
     return found
 
 

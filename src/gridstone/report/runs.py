@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """rows: one per cell and metric, the newest, without samples. axes: by probe, in the order of declaration.
+    """rows: one per cell and metric, the newest, with samples of `lateness` alone. axes: by probe, as declared.
 
     infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines. cards: how many GPUs
     of one model they are of.
@@ -33,7 +33,8 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
     In a folder of runs, a page is about one machine (a GPU's UUID, or else a host): the one of the newest run. Runs
     of other machines are named, not mixed in. all_cards: GPUs of that model are one machine.
     """
-    rows = load(path).drop(columns="samples")
+    rows = load(path)
+    rows["samples"] = rows["samples"].where(rows["metric"] == "lateness", None)
     axes: dict[str, list[str]] = rows.attrs.pop("axes", {})  # pandas would copy attributes with every selection
     by_run = rows.groupby("run_id")
     latest = by_run["t_utc"].max().sort_values(ascending=False, kind="stable")
