@@ -8,7 +8,7 @@ import numpy as np
 
 from gridstone import bandwidth, content, dram, gpu_memory, host_memory, loop, mpi, pcie, probe, rate, seconds, values
 from gridstone.datatypes.plan import UNROLLS, WIDTHS, plan
-from gridstone.declaration.over_ranks import libraries
+from gridstone.declaration.over_ranks import first_library, libraries
 
 
 def _runner(name):
@@ -44,6 +44,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
     measures=[bandwidth(), seconds()],
     needs=[mpi(lambda axes: axes["library"], lambda _: 1), host_memory(lambda axes: 4 * _LARGEST_SPAN)],
     where=lambda library, direction, **layout: _sensible(**layout),
+    standard=lambda library, dims, **_: dims == 2 or first_library(library),
     fits="pack",
 )
 def library(mpi, *, library, direction, **layout):
@@ -126,7 +127,7 @@ def _pcie_of_mapped(machine, axes, samples):
 
 @probe(
     "datatype/strided.cu",
-    budget=0.5,
+    budget=0.3,
     form=values(["device", "mapped"], quick=["device"]),
     direction=_DIRECTION,
     bytes=values(
@@ -236,6 +237,7 @@ def side(gpu, *, pattern, tier, block, stride):
 
 @probe(
     None,
+    budget=0.5,
     method=values(["memcpy_2d", "memcpy_3d", "per_block"], quick=["memcpy_2d"]),
     direction=_DIRECTION,
     bytes=values([8 << 10, 1 << 20, 16 << 20], quick=[1 << 20], open=True, unit="B"),
