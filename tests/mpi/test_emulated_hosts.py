@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ asserts_times = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def network(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+@contextmanager
+def _hosts(machine: Machine, folder: Path, delay: float, rate: float) -> Iterator[Crew]:
     """Ranks on four emulated hosts, one each."""
     reason = emulated.missing()
     if reason is not None:
@@ -34,14 +35,20 @@ def network(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     if "mpich" not in ranks.installations():
         pytest.skip(ranks.absent("mpich", sorted(ranks.installations())))
     pytest.importorskip("mpi4py")
-    with emulated.hosts(4, RATE, DELAY) as names, pytest.MonkeyPatch.context() as patch:
+    with emulated.hosts(4, rate, delay) as names, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRIDSTONE_MPI_LAUNCH", emulated.launch(names))
         patch.setenv("GRIDSTONE_MPI_ADDRESS", emulated.MANAGER)
         patch.setenv("GRIDSTONE_MPI_RANKS", "4")
         patch.setenv("UCX_TLS", "tcp,self")
         patch.setenv("UCX_NET_DEVICES", "eth0")
-        with Crew(machine=machine, log_dir=tmp_path_factory.mktemp("network")) as crew:
+        with Crew(machine=machine, log_dir=folder) as crew:
             yield crew
+
+
+@pytest.fixture(scope="module")
+def network(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    with _hosts(machine, tmp_path_factory.mktemp("network"), DELAY, RATE) as crew:
+        yield crew
 
 
 def _probe(family: str, name: str) -> Probe:
@@ -70,15 +77,31 @@ def test_latency_and_bandwidth_are_recovered(network: Crew) -> None:
     assert found[-1].bandwidth == pytest.approx(RATE / 8, rel=0.10)
 
 
+# What an all-reduce of four ranks takes by each algorithm: so many latencies, and so many times its bytes over the link
+# out of the host that sends the most (the switch shapes what leaves a host).
+_COSTS = {"star": (2, 4.0), "tree": (4, 4.0), "ring": (6, 1.5)}
+
+
 @asserts_times
-def test_star_and_ring_cross_where_the_link_says(network: Crew) -> None:
-    """Two latencies and six times the bytes, against six latencies and one and a half times the bytes."""
-    allreduce = _probe("collective", "allreduce")
-    crossing = 4 * DELAY / 4.5 * RATE / 8
-    for size, faster, slower in ((256, "star", "ring"), (1 << 18, "ring", "star")):
-        assert (size < crossing) == (faster == "star")
-        quick, slow = (_fastest(network, allreduce, algorithm=a, ranks=4, bytes=size) for a in (faster, slower))
-        assert quick < slow, (size, faster)
+@pytest.mark.parametrize(("delay", "rate"), [(4e-3, 200e6), (2e-3, 400e6), (8e-3, 100e6)])
+def test_algorithms_cross_where_the_fit_of_messages_says(
+    machine: Machine, tmp_path: Path, delay: float, rate: float
+) -> None:
+    """The star is the fastest of small ones and the ring of large ones, on either side of the predicted size."""
+    with _hosts(machine, tmp_path, delay, rate) as crew:
+        latency, allreduce = _probe("pingpong", "latency"), _probe("collective", "allreduce")
+        sizes = np.array(SIZES, dtype=float)
+        found = regimes(sizes, np.array([_fastest(crew, latency, memory="host", bytes=size) for size in SIZES]))
+        one_way, per_byte = found[0].latency, 1 / found[-1].bandwidth
+        assert (one_way, 8 / per_byte) == pytest.approx((delay, rate), rel=0.10)
+        (a, b), (c, d) = _COSTS["star"], _COSTS["ring"]
+        crossing = one_way * (c - a) / (b - d) / per_byte
+        for factor, order in ((0.25, ["star", "tree", "ring"]), (4.0, ["ring", "star", "tree"])):
+            size = round(factor * crossing / 256) * 256
+            measured = {name: _fastest(crew, allreduce, algorithm=name, ranks=4, bytes=size) for name in _COSTS}
+            predicted = {name: n * one_way + m * size * per_byte for name, (n, m) in _COSTS.items()}
+            assert sorted(measured, key=measured.__getitem__) == order, (factor, measured, predicted)
+            assert sorted(predicted, key=predicted.__getitem__) == order
 
 
 @pytest.mark.parametrize(
