@@ -135,7 +135,7 @@ def ring(mpi, *, library, tier, direction, ranks, bytes):
 @probe(
     None,
     runner="on_mpi",
-    budget=0.7,
+    budget=0.4,
     library=_LIBRARY,
     tier=_TIER,
     collective=values(["allreduce"], full=list(BUS)),
@@ -145,7 +145,7 @@ def ring(mpi, *, library, tier, direction, ranks, bytes):
     measures=[seconds(), _IMBALANCE, _LATENESS],
     needs=_ENOUGH,
     where=lambda library, tier, collective, ranks, bytes, delay: bytes >= 4 * ranks,
-    standard=lambda library, ranks, delay, **_: ranks <= _FEW or (first_library(library) and not delay),
+    standard=lambda library, ranks, delay, **_: first_library(library) or ranks <= (2 if delay else _FEW),
 )
 def variability(mpi, *, library, tier, collective, ranks, bytes, delay):
     """A little work and a collective again and again: every single one is a sample, of `lateness` one per rank.

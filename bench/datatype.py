@@ -34,7 +34,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
 @probe(
     None,
     runner="on_mpi",
-    budget=0.3,
+    budget=0.2,
     library=libraries(),
     direction=_DIRECTION,
     bytes=_BYTES,
@@ -44,7 +44,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
     measures=[bandwidth(), seconds()],
     needs=[mpi(lambda axes: axes["library"], lambda _: 1), host_memory(lambda axes: 4 * _LARGEST_SPAN)],
     where=lambda library, direction, **layout: _sensible(**layout),
-    standard=lambda library, dims, **_: dims == 2 or first_library(library),
+    standard=lambda library, dims, bytes, **_: dims == 2 or (first_library(library) and bytes < 1 << 20),
     fits="pack",
 )
 def library(mpi, *, library, direction, **layout):

@@ -52,7 +52,7 @@ def _send_both_ways(rank, *, bytes, memory):
     together=PLACES,
     standard=lambda library, memory, tier, bytes: memory == "host" or bytes.bit_length() % 2 == 1,
     fits="piecewise",
-    budget=0.6,
+    budget=0.4,
 )
 def latency(mpi, *, library, memory, tier, bytes):
     """Half a round trip of blocking sends and receives between two ranks, in host or in device memory."""
@@ -100,7 +100,7 @@ def _windows(rank, *, bytes, direction, count, memory="host"):
     needs=_PAIR,
     together=PLACES,
     standard=lambda library, memory, direction, **_: memory == "host" or direction == "one" or first_library(library),
-    budget=0.6,
+    budget=0.3,
 )
 def stream(mpi, *, library, memory, tier, direction, bytes):
     """Bandwidth of messages of `bytes` with many under way, one way or both; both ways count the bytes of both."""
@@ -239,7 +239,7 @@ def _of_zero_copy(samples):
     ),
     standard=lambda library, **_: first_library(library),
     fits="send",
-    budget=0.25,
+    budget=0.15,
 )
 def strided(mpi, *, library, memory, tier, method, bytes, block, stride):
     """Blocks in one rank's GPU memory packed, sent, received and unpacked in the other's; half a round trip.
