@@ -198,8 +198,8 @@ def main(host: str, port: int) -> None:
         "library": MPI.Get_library_version().replace("\x00", "").split("\n")[0],
         "gpu": gpu.name if gpu else None,
     }
+    server = Server(MPI, gpu)  # has taken the names off the shared memory when the runner goes on
     wire.say(hello | mine)
-    server = Server(MPI, gpu)
     gc.collect()
     gc.freeze()  # what is loaded stays: at the end of a cell only what it leaves need be looked through
     _wires.serve(wire, server, leaving=unlink_shared_memory)
