@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import cupy as cp
 import numpy as np
 
-from gridstone.clock import STAMP
+from gridstone.clock import STAMP, sm_hz
 
-_SLOTS = 4096
+T = TypeVar("T")
+
+_SLOTS = 4096  # the last two are those of `clocked`
 _GATE_NS = 2_000_000_000
 
 
@@ -34,6 +37,14 @@ class Bench:
     def stamp(self, slot: int) -> None:
         """Enqueue a stamp of one SM's clocks."""
         self._gpu.support("stamp.cu", "stamp", 1, 1, [self.slot(slot)])
+
+    def clocked(self, run: Callable[[], T]) -> tuple[T, float]:
+        """What `run()` returns, and the SM clock in Hz by a stamp on either side of all that it does."""
+        self.stamp(_SLOTS - 2)
+        returned = run()
+        self.stamp(_SLOTS - 1)
+        self.synchronize()
+        return returned, sm_hz(*self._stamps[-2 * STAMP.itemsize :].get().view(STAMP))
 
     def forget_stamps(self) -> None:
         """Enqueue: no stamp of a cell before is left, which a kernel that writes none would pass off as its own."""

@@ -143,7 +143,7 @@ def fill(
 
 def observe(gpu: Any, observe: Callable[[], Mapping[str, float]]) -> Work:
     """Work that reads its metrics off its own output, once per sample."""
-    return Work(clock=ObservedClock(observe=observe, multiprocessors=gpu.multiprocessors))
+    return Work(clock=ObservedClock(observe=observe, clocked=gpu.bench.clocked, multiprocessors=gpu.multiprocessors))
 
 
 def _forget(_kept: object) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-_LISTS = ("samples", "visits", "processes", "passes")
+_LISTS = ("samples", "visits", "visit_mhz", "processes", "passes")
 
 
 def show(
