@@ -183,7 +183,7 @@ def atomic_throughput(gpu, *, source, function, dtype, method, pattern, count):
     where=_codes.offered_scope,
     needs=[_hopper_for("scope", "cluster")],
     sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
-    budget=0.15,
+    budget=0.5,
 )
 def fence(gpu, *, function, scope, pattern):
     """Cycles of a fence of one thread with nothing under way, or after a store to another line: mean over all SMs."""

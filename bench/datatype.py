@@ -237,7 +237,7 @@ def side(gpu, *, pattern, tier, block, stride):
 
 @probe(
     None,
-    budget=0.5,
+    budget=0.35,
     method=values(["memcpy_2d", "memcpy_3d", "per_block"], quick=["memcpy_2d"]),
     direction=_DIRECTION,
     bytes=values([8 << 10, 1 << 20, 16 << 20], quick=[1 << 20], open=True, unit="B"),

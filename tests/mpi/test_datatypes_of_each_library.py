@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gridstone import ranks
 
-_TESTS = ("test_datatypes.py", "test_messages.py")
+_TESTS = ("test_datatypes.py", "test_message_buffers.py")
 
 
 def test_datatypes_and_messages(library: str) -> None:

@@ -37,8 +37,10 @@ def rows(
     """One row per metric of a cell that was measured, from all visits to it and the processes that made them."""
     samples = join([visit.samples for visit in visits])
     state = _state(samples, [reading for visit in visits for reading in visit.readings])
+    clocks = list(map(clock, visits))
     made = [
-        _row(cell, metric, visits, samples, state, processes, code, machine, run_id) for metric in cell.probe.metrics
+        _row(cell, metric, visits, samples, clocks, state, processes, code, machine, run_id)
+        for metric in cell.probe.metrics
     ]
     return [row if row.value is None else replace(row, processes=list(processes)) for row in made]
 
@@ -55,10 +57,19 @@ def known(
 
     Raises Unavailable where the metric says nothing of the cell.
     """
-    taken = values(metric, visits)
+    return _estimated(metric, values(metric, visits), list(map(clock, visits)), processes, resamples)
+
+
+def _estimated(
+    metric: Metric,
+    taken: Sequence[NDArray[np.float64]],
+    clocks: Sequence[float],
+    processes: Sequence[int],
+    resamples: int = RESAMPLES,
+) -> Estimate | None:
     if not any(x.size for x in taken):
         return None
-    alike = at_one_clock(metric.unit, taken, [clock(visit) for visit in visits])
+    alike = at_one_clock(metric.unit, taken, clocks)
     return estimate(*alike, processes=processes, mean=adds_up(metric.unit), resamples=resamples)
 
 
@@ -73,6 +84,7 @@ def _row(
     metric: Metric,
     visits: Sequence[Taken],
     samples: Samples,
+    clocks: Sequence[float],
     state: Mapping[str, Any],
     processes: Sequence[int],
     code: Code,
@@ -84,12 +96,12 @@ def _row(
     plain = _blank(cell, metric, machine, run_id, code)
     blank = replace(plain, verified=all(verdicts) if verdicts else None, **state)
     try:
-        found = known(metric, visits, processes)
+        taken = values(metric, visits)
     except Unavailable as unsaid:
         return replace(blank, status="skipped", reason=str(unsaid))
+    found = _estimated(metric, taken, clocks, processes)
     if found is None:
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
-    taken, clocks = values(metric, visits), [clock(visit) for visit in visits]
     limit_of = cell.probe.limits.get(metric.name)
     limit = limit_of(machine, cell.axes, samples) if limit_of else None
     row = replace(
