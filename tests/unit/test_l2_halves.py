@@ -30,6 +30,13 @@ def test_a_cache_of_one_piece_has_no_far_half() -> None:
     assert parted.shares(NEAR(1024))["near_share"] == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_few_lines_that_come_from_memory_all_the_same_do_not_count():
+    clean = halves.limits(np.concatenate([NEAR(768), FAR(256)]), MISS(1024))
+    mixed = halves.limits(np.concatenate([NEAR(600), FAR(256), MISS(168)]), MISS(1024))
+    assert mixed.near == pytest.approx(clean.near, rel=0.02)
+    assert mixed.hit == pytest.approx(clean.hit, rel=0.02)
+
+
 def test_groups_that_overlap_are_refused() -> None:
     with pytest.raises(Unavailable, match="as long as each other"):
         halves.limits(np.concatenate([NEAR(768), FAR(256)]), FAR(1024))
