@@ -4,7 +4,7 @@ import functools
 
 from gridstone import content, observed, pow2, probe, rate, seconds, values
 from gridstone.collectives import BUS
-from gridstone.declaration.over_ranks import PLACES, enough, first_library, libraries, memories, rank_counts, tiers
+from gridstone.declaration.over_ranks import PLACES, enough, is_first, libraries, memories, rank_counts, tiers
 from gridstone.host import usable_cores
 
 _LIBRARY, _RANKS, _TIER = libraries(), rank_counts(usable_cores()), tiers(device=False)
@@ -27,8 +27,8 @@ def _program(file, name):
 
 
 def _sparse(library, ranks, bytes, **_):
-    return ranks <= (_FEW if first_library(library) else 2) or (
-        bytes in _THINNED and (ranks <= _FEW or first_library(library))
+    return ranks <= (_FEW if is_first(library, _LIBRARY) else 2) or (
+        bytes in _THINNED and (ranks <= _FEW or is_first(library, _LIBRARY))
     )
 
 
@@ -145,7 +145,7 @@ def ring(mpi, *, library, tier, direction, ranks, bytes):
     measures=[seconds(), _IMBALANCE, _LATENESS],
     needs=_ENOUGH,
     where=lambda library, tier, collective, ranks, bytes, delay: bytes >= 4 * ranks,
-    standard=lambda library, ranks, delay, **_: first_library(library) or ranks <= (2 if delay else _FEW),
+    standard=lambda library, ranks, delay, **_: is_first(library, _LIBRARY) or ranks <= (2 if delay else _FEW),
 )
 def variability(mpi, *, library, tier, collective, ranks, bytes, delay):
     """A little work and a collective again and again: every single one is a sample, of `lateness` one per rank.

@@ -8,7 +8,7 @@ import numpy as np
 
 from gridstone import bandwidth, content, dram, gpu_memory, host_memory, loop, mpi, pcie, probe, rate, seconds, values
 from gridstone.datatypes.plan import UNROLLS, WIDTHS, plan
-from gridstone.declaration.over_ranks import first_library, libraries
+from gridstone.declaration.over_ranks import is_first, libraries
 
 
 def _runner(name):
@@ -16,6 +16,7 @@ def _runner(name):
 
 
 box = _runner("layouts").box  # the layouts that messages of strided blocks are measured over, too
+_LIBRARY = libraries()
 _sensible = functools.partial(_runner("layouts").sensible, largest=256 << 20)
 _LARGEST_SPAN = 256 << 20
 _DIRECTION = values(["pack", "unpack"], quick=["pack"])
@@ -35,7 +36,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
     None,
     runner="on_mpi",
     budget=0.2,
-    library=libraries(),
+    library=_LIBRARY,
     direction=_DIRECTION,
     bytes=_BYTES,
     block=_BLOCK,
@@ -44,7 +45,7 @@ _DIMS = values([2, 3], quick=[2], full=[2, 3, 4], open=True, low=1, high=4)
     measures=[bandwidth(), seconds()],
     needs=[mpi(lambda axes: axes["library"], lambda _: 1), host_memory(lambda axes: 4 * _LARGEST_SPAN)],
     where=lambda library, direction, **layout: _sensible(**layout),
-    standard=lambda library, dims, bytes, **_: dims == 2 or (first_library(library) and bytes < 1 << 20),
+    standard=lambda library, dims, bytes, **_: dims == 2 or (is_first(library, _LIBRARY) and bytes < 1 << 20),
     fits="pack",
 )
 def library(mpi, *, library, direction, **layout):
@@ -242,7 +243,7 @@ def side(gpu, *, pattern, tier, block, stride):
     direction=_DIRECTION,
     bytes=values([8 << 10, 1 << 20, 16 << 20], quick=[1 << 20], open=True, unit="B"),
     block=values([8, 64, 512, 4096], quick=[512], full=[1, 8, 64, 128, 512, 4096], open=True, unit="B"),
-    stride=values([8192], quick=[512], full=[512, 8192], open=True, unit="B"),
+    stride=values([8192], quick=[1024], full=[512, 8192], open=True, unit="B"),
     measures=[bandwidth(), seconds()],
     needs=[gpu_memory(lambda axes: 2 * _ON_GPU)],
     where=lambda method, direction, bytes, block, stride: (

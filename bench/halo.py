@@ -6,9 +6,10 @@ import time
 import numpy as np
 
 from gridstone import Metric, Unavailable, bandwidth, content, datatypes, host_memory, probe, seconds, values
-from gridstone.declaration.over_ranks import PLACES, enough, first_library, libraries, rank_counts, tiers
+from gridstone.declaration.over_ranks import PLACES, enough, is_first, libraries, rank_counts, tiers
 from gridstone.host import usable_cores
 
+_LIBRARY = libraries()
 _RADIUS, _QUANTITIES = 3, 8
 _ON_HOST, _ON_GPU = ("datatypes", "packed"), ("one_shot", "device", "staged")
 _MOST_ON_GPUS = 8
@@ -114,7 +115,7 @@ def _uses(axes):
 @probe(
     None,
     runner="on_mpi",
-    library=libraries(),
+    library=_LIBRARY,
     memory=["host", "device"],
     method=[*_ON_HOST, *_ON_GPU],
     tier=tiers(),
@@ -134,7 +135,7 @@ def _uses(axes):
         (method in _ON_GPU) == (memory == "device") and (memory == "host" or ranks <= _MOST_ON_GPUS)
     ),
     standard=lambda library, method, ranks, **_: (
-        first_library(library) or (ranks == 2 and method not in ("one_shot", "staged"))
+        is_first(library, _LIBRARY) or (ranks == 2 and method not in ("one_shot", "staged"))
     ),
     budget=0.6,
 )

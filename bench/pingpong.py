@@ -6,7 +6,7 @@ import numpy as np
 
 from gridstone import Unavailable, bandwidth, content, gpu_memory, observed, pow2, probe, rate, seconds, values
 from gridstone.declaration import Metric
-from gridstone.declaration.over_ranks import PLACES, enough, first_library, libraries, memories, tiers
+from gridstone.declaration.over_ranks import PLACES, enough, is_first, libraries, memories, tiers
 
 _LIBRARY, _MEMORY, _TIER, _ON_HOSTS = libraries(), memories(), tiers(), tiers(device=False)
 _PAIR = enough(2, "messages")
@@ -99,7 +99,9 @@ def _windows(rank, *, bytes, direction, count, memory="host"):
     measures=[bandwidth(), seconds()],
     needs=_PAIR,
     together=PLACES,
-    standard=lambda library, memory, direction, **_: memory == "host" or direction == "one" or first_library(library),
+    standard=lambda library, memory, direction, **_: (
+        memory == "host" or direction == "one" or is_first(library, _LIBRARY)
+    ),
     budget=0.3,
 )
 def stream(mpi, *, library, memory, tier, direction, bytes):
@@ -237,7 +239,7 @@ def _of_zero_copy(samples):
     where=lambda library, memory, tier, method, bytes, block, stride: (
         block < stride and bytes % block == 0 and bytes >= 2 * block and bytes // block * stride <= 1 << 26
     ),
-    standard=lambda library, **_: first_library(library),
+    standard=lambda library, **_: is_first(library, _LIBRARY),
     fits="send",
     budget=0.15,
 )

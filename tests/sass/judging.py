@@ -60,7 +60,7 @@ class Judges:
     """Processes that compile and judge cases, batches of one target each; the verdict of a case when it is there."""
 
     def __init__(self, asked: Iterable[Case], cache: str) -> None:
-        count = max(1, len(os.sched_getaffinity(0)) - 1)  # one core is for the tests that run meanwhile
+        count = len(os.sched_getaffinity(0))  # the tests that run meanwhile come first; what waits has all cores
         self._pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(cache,))
         self._verdicts: dict[Case, Future[dict[Case, Verdict]]] = {}
         ordered = sorted(asked, key=lambda case: TARGETS.index(case.arch))

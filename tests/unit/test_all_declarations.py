@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from gridstone.declaration import PROFILE_NAMES
 from gridstone.plan.catalogue import load_probes
 from gridstone.store import COLUMNS
 
@@ -25,3 +26,10 @@ def test_declarations_are_listed_without_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_every_probe_has_cells_in_every_profile() -> None:
+    empty = [
+        (probe.name, profile) for probe in load_probes() for profile in PROFILE_NAMES if not any(probe.points(profile))
+    ]
+    assert not empty

@@ -228,6 +228,18 @@ def test_runs_of_another_machine_are_named_and_not_mixed_in(tmp_path: Path) -> N
     assert "from 2 runs of 2 cards of this model: r2, r1" in page.text
 
 
+def test_a_run_that_begins_with_its_host_is_still_of_its_gpu(tmp_path: Path) -> None:
+    for name, day in (("r1", 24), ("r2", 25)):
+        when = f"2026-11-{day}T10:00:00+00:00"
+        host = _row("host/x", f"h{name}", run_id=name, device="a CPU", device_uuid=None, t_utc=when)
+        gpu = _row("mma/x", f"c{name}", run_id=name, device_uuid=f"GPU-{name}", t_utc=when)
+        _write(tmp_path / name, [gpu])
+        if name == "r2":
+            _write(tmp_path / name, [host])
+        Run(tmp_path / name).write_info({"run_id": name})
+    assert not select(tmp_path, all_cards=True).left_out
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no gridstone run there"):
         render(tmp_path)

@@ -24,9 +24,9 @@ def libraries() -> Axis:
     return values(list(installations()) or LIBRARIES[:1], full=LIBRARIES)
 
 
-def first_library(library: Value) -> bool:
-    """Whether it is the one that is found first: where a probe need not be crossed with all of them."""
-    return library == next(iter(installations()), library)
+def is_first(library: Value, among: Axis) -> bool:
+    """Whether it is the one that was found first: where a probe need not be crossed with all of them."""
+    return library == among.standard[0]
 
 
 def tiers(*, device: bool = True) -> Axis:

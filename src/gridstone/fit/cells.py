@@ -123,11 +123,14 @@ def noise(table: pd.DataFrame, axes: Sequence[str]) -> tuple[float, str]:
 
 
 def _apart(rows: pd.DataFrame) -> list[float]:
-    """|log| of the ratio between the medians of a cell's first pass and its last; NaN where it had one pass."""
+    """|log| of the ratio between the medians of a cell's first pass and its last; NaN where only one is known."""
     if not {"samples", "visits", "passes"} <= set(rows.columns):
         return [np.nan] * len(rows)
     found = []
     for samples, visits, passes in zip(rows["samples"], rows["visits"], rows["passes"], strict=True):
+        if samples is None:  # a page keeps those alone that it shows
+            found.append(np.nan)
+            continue
         edges = np.cumsum([0, *visits])[np.cumsum([0, *passes])]
         parts = [samples[a:b] for a, b in itertools.pairwise(edges) if b > a]
         found.append(abs(float(np.log(np.median(parts[0]) / np.median(parts[-1])))) if len(parts) > 1 else np.nan)

@@ -39,7 +39,8 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
     by_run = rows.groupby("run_id")
     latest = by_run["t_utc"].max().sort_values(ascending=False, kind="stable")
     card = by_run["device_uuid"].first()
-    owner = (by_run["device"].first() if all_cards else card).fillna(by_run["host"].first())
+    model = rows.dropna(subset="device_uuid").groupby("run_id")["device"].first().reindex(card.index)
+    owner = (model if all_cards else card).fillna(by_run["host"].first())
     kept = [run for run in latest.index if owner[run] == owner[latest.index[0]]]
     order = rows["run_id"].map({run: rank for rank, run in enumerate(kept)})
     shown = rows.assign(_order=order).dropna(subset="_order").sort_values("_order", kind="stable")
