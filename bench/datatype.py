@@ -220,7 +220,7 @@ def _bursts_of_memory(machine, axes, samples):
     pattern=["read", "write"],
     tier=["l2", "dram"],
     block=values([16, 32, 64], quick=[16], unit="B"),
-    stride=values([64, 128, 256, 512, 1024], full=[64, 128, 256, 512, 1024, 2048, 4096], quick=[128], unit="B"),
+    stride=values([64, 128, 256, 512, 1024], quick=[128], unit="B"),
     knobs=["pattern", "tier", "block"],
     measures=rate(unit="block/s"),
     limit=_bursts_of_memory,

@@ -73,6 +73,8 @@ def filled(source, function, dtype, method, pattern, count):
         return False
     if method == "red" and source == "shared":
         return False
+    if (source, dtype, pattern, count) == ("shared", "bf16x2", "all", 1):
+        return False  # sums stay exact only if most threads add 0, and nobody contends for what stays as it is
     whole = (function, dtype) == ("add", "u32")
     return whole or (pattern, count) in (("all", 1), ("all", 32), ("warp", 32))
 

@@ -144,7 +144,10 @@ class Fill:
         1 but where what is added and kept could leave the exact numbers.
         """
         exact = _EXACT.get(self.dtype)
-        return 1 if exact is None else max(1, -(-self.sharers(blocks, threads) // (exact // (_LAUNCHES + 2))))
+        if exact is None:
+            return 1
+        most = exact // (2 if self.source == "shared" else _LAUNCHES + 2)  # shared memory starts anew with every launch
+        return max(1, -(-self.sharers(blocks, threads) // most))
 
     def right(self, words: Any, launches: int, blocks: int, threads: int) -> bool:
         """Whether words (one per thread) are what `launches` launches of `blocks` blocks leave."""

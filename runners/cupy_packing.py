@@ -64,17 +64,19 @@ class Layout:
         return different == 0 and written == given
 
 
-_SPAN = {"l2": 16 << 20, "dram": 1 << 30}
+_SPAN = {"l2": 16 << 20, "dram": 1 << 30}  # at least, of memory: so that L2 holds half of the lines at the most
 _BLOCKS = 1 << 23  # at least so many are visited: then the call takes next to nothing of the time
-_THREADS, _STAYING = 256, 8
+_THREADS, _STAYING, _LINE = 256, 8, 128
 
 
 def one_side(gpu: Any, pattern: str, tier: str, block: int, stride: int) -> Any:
-    """datatype/side.cu over blocks of `block` bytes, `stride` bytes apart, in what L2 holds or in a GiB of memory.
+    """datatype/side.cu over blocks of `block` bytes, `stride` bytes apart, in what L2 holds or in a GiB and more.
 
     What writes to memory is taken by blocks of threads that do one word each and leave, as packing is.
     """
     span = _SPAN[tier]
+    while tier == "dram" and span // stride * _LINE < 2 * gpu.facts.l2:
+        span *= 2
     count, held = span // stride, block // 16
     passes = max(1, _BLOCKS // count)
     memory = gpu.alloc(span) if pattern == "write" else gpu.floats(span).view(np.uint8)

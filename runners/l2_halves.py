@@ -42,6 +42,7 @@ class Lines:
         self.order = Order(n=size // _LINE)
         self.memory, self._sink = gpu.alloc(size), gpu.alloc(4)
         self._cycles, self._wrong = gpu.alloc(4 * _TIMED).view(np.uint32), gpu.alloc(4).view(np.uint32)
+        gpu.memset(self._wrong, 0)
         line, count, _ = self._shape()
         gpu.support("ring.cu", "self_addresses", gpu.multiprocessors, 256, [self.memory, line, count])
 
@@ -66,7 +67,7 @@ class Lines:
         return self._cycles.get()[: self._timed].astype(np.float64)
 
     def right(self) -> bool:
-        """Whether each of the last loads returned the address of its line."""
+        """Whether each load returned the address of its line."""
         return int(self._wrong.get()[0]) == 0
 
     def _shape(self) -> tuple[Any, Any, Any]:

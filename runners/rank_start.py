@@ -138,7 +138,7 @@ class Meeting:
     def _is_ours(self, wire: Any) -> bool:
         """Whether a process that has spoken shows the token. Keeps what it says of itself."""
         wire.hello = wire.hear(time.monotonic() + _TURN_S) or {}
-        return secrets.compare_digest(str(wire.hello.get("token", "")), self._token)
+        return secrets.compare_digest(str(wire.hello.get("token", "")).encode(), self._token.encode())
 
     def close(self) -> None:
         """Nobody else is to call."""

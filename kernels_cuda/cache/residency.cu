@@ -18,5 +18,5 @@ extern "C" __global__ void probe(u64 memory, u64 stride, unsigned places, unsign
         cycles[k] = (unsigned)(clock_after(p) - c0);
         bad += p != place;
     }
-    *wrong = bad;
+    *wrong += bad;
 }

@@ -4,23 +4,33 @@
 #include "clock.cuh"
 #include "strided.cuh"
 
+// What a place holds beside the address of its like in the next row.
+struct Others {
+    Place y = 0, z = 0, w = 0;
+    unsigned sum = 0;
+};
+
 // The first word, or the first two, of what a place holds: the address of its like in the next row. The others are
-// folded into `rest`, beside the chain: of words that nothing uses the compiler makes a narrower load.
-__device__ __forceinline__ Place follow(Place p, unsigned& rest) {
+// folded into a sum, beside the chain: of words that nothing uses the compiler makes a narrower load. They are folded once
+// the next load is under way, so that nothing but the chain waits for a load, at the end of an iteration either.
+__device__ __forceinline__ Place follow(Place p, Others& last) {
 #if defined(SOURCE_GLOBAL) && VECTOR == 16
     Place other;
     asm volatile(STRIDED_SPACE ".v2.u64 {%0,%1}, [%0];" : "+l"(p), "=l"(other)::"memory");
-    rest ^= (unsigned)other ^ (unsigned)(other >> 32);
+    last.sum ^= (unsigned)last.y ^ (unsigned)(last.y >> 32);
+    last.y = other;
 #elif defined(SOURCE_GLOBAL)
     asm volatile(STRIDED_SPACE ".u64 %0, [%0];" : "+l"(p)::"memory");
 #elif VECTOR == 16
     Place y, z, w;
     asm volatile(STRIDED_SPACE ".v4.u32 {%0,%1,%2,%3}, [%0];" : "+r"(p), "=r"(y), "=r"(z), "=r"(w)::"memory");
-    rest ^= y ^ z ^ w;
+    last.sum ^= last.y ^ last.z ^ last.w;
+    last.y = y, last.z = z, last.w = w;
 #elif VECTOR == 8
     Place other;
     asm volatile(STRIDED_SPACE ".v2.u32 {%0,%1}, [%0];" : "+r"(p), "=r"(other)::"memory");
-    rest ^= other;
+    last.sum ^= last.y;
+    last.y = other;
 #else
     asm volatile(STRIDED_SPACE ".u32 %0, [%0];" : "+r"(p)::"memory");
 #endif
@@ -44,9 +54,9 @@ extern "C" __global__ void probe(char* memory, u64 pitch, unsigned stride, unsig
     __threadfence_block();
     __syncwarp();
     Place p = base;
-    unsigned rest = 0;
+    Others others;
 #pragma unroll 1
-    for (unsigned i = 0; i < 3; ++i) p = follow(p, rest);
+    for (unsigned i = 0; i < 3; ++i) p = follow(p, others);
     Stamp stretch{};
 #pragma unroll 1
     for (unsigned part = 0; part < 2; ++part) {
@@ -57,13 +67,14 @@ extern "C" __global__ void probe(char* memory, u64 pitch, unsigned stride, unsig
 #pragma unroll 1
         for (unsigned i = 0; i < length; i += 16) {
 #pragma unroll
-            for (int j = 0; j < 16; ++j) p = follow(p, rest);
+            for (int j = 0; j < 16; ++j) p = follow(p, others);
         }
         stretch.c1 = clock_after(p);
         stretch.g1 = globaltimer_now();
     }
     unsigned rows = (unsigned)(p - base) / ROW;
     for (unsigned lanes = 16; lanes; lanes /= 2) rows += __shfl_xor_sync(0xffffffffu, rows, lanes);
+    const unsigned rest = others.sum ^ (unsigned)(others.y ^ others.z ^ others.w);
     stretch.result = rest == 0x9e3779b9u ? ~0ull : rows;  // all that was loaded is of use
     stretch.smid = smid();
     if (threadIdx.x == 0) out[blockIdx.x] = stretch;

@@ -29,7 +29,7 @@ def bound(rows):
         for _, part in many.groupby("cluster_size")
         if len(more := part[part["unroll"] == 8]) and len(less := part[part["unroll"] == 4])
     ]
-    if ratios and max(ratios) < 1.05:
+    if ratios and max(abs(r - 1) for r in ratios) < 0.05:
         text += (
             " Twice the loads in flight change that by at most "
             f"{100 * max(abs(r - 1) for r in ratios):.0f} %: the network between the SMs bounds it, not latency."

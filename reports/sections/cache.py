@@ -191,6 +191,8 @@ def _second_level(rows):
     pictured = []
     for metric, what in (("hit_share", "hit"), ("near_share", "hit near")):
         for one in series(measured(rows, "cache/l2_capacity", metric), x="footprint", by=["pattern"]):
+            if (metric, one.label) == ("near_share", "all"):
+                continue  # which side read a line last, not what the half holds
             who = "one SM" if one.label == "one" else "all SMs"
             pictured.append(replace(one, label=f"{who}: {what}"))
     if pictured:

@@ -30,7 +30,10 @@ def section(rows):
     kernel = measured(rows, "datatype/kernel", "bandwidth", **_PACKING)
     ours, theirs = best(kernel), best(measured(rows, "datatype/library", "bandwidth", **_PACKING))
     if ours is not None:
-        heading = f"A kernel packs blocks of {int(ours['block'])} bytes at {amount(ours['value'], 'B/s')}"
+        heading = (
+            f"A kernel packs {format_bytes(int(ours['bytes']))} in blocks of {int(ours['block'])} bytes at "
+            f"{amount(ours['value'], 'B/s')}, read and written"
+        )
     elif theirs is not None:
         heading = (
             f"MPI_Pack of {label({'l': theirs['library']})} reaches {amount(theirs['value'], 'B/s')} in host memory"

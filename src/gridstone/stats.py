@@ -63,7 +63,7 @@ def estimate(
     return Estimate(value=value, lo=min(float(lo), value), hi=max(float(hi), value), n=int(pooled.size))
 
 
-@lru_cache(maxsize=16)  # most cells of a run have as many visits of as many samples
+@lru_cache(maxsize=4)  # most cells of a run have as many visits of as many samples
 def _drawn(groups: tuple[tuple[int, ...], ...], resamples: int, seed: int) -> NDArray[np.int64]:
     """Indices into the samples of all groups one after the other, by the sizes of their visits: a resample per row.
 

@@ -15,8 +15,9 @@ from gridstone.measure.clocks import at_one_clock, clock
 STEPS = st.sampled_from([1965.0, 1980.0, 1995.0, 2010.0])
 
 
-@given(st.floats(5, 500), st.floats(0, 400), st.lists(STEPS, min_size=1, max_size=8))
-def test_what_is_not_the_sms_own_is_brought_to_the_clock_that_most_visits_had(own, nanoseconds, mhz):
+@given(st.floats(5, 500), st.floats(0, 400), st.lists(STEPS, min_size=2, max_size=4))
+def test_what_is_not_the_sms_own_is_brought_to_the_middle_clock(own, nanoseconds, pairs):
+    mhz = [at for at in pairs for _ in range(2)]
     visits = [np.full(3, own + nanoseconds * 1e-3 * at) for at in mhz]
     held = float(np.quantile(mhz, 0.5, method="inverted_cdf"))
     for found in at_one_clock("cycle/hop", visits, mhz):
@@ -24,11 +25,32 @@ def test_what_is_not_the_sms_own_is_brought_to_the_clock_that_most_visits_had(ow
 
 
 def test_no_more_is_taken_for_the_clocks_than_all_of_a_latency_or_less_than_none():
-    mhz = [1980.0, 1980.0, 1995.0]
-    falling = at_one_clock("cycle/fence", [np.array([660.0]), np.array([660.0]), np.array([650.0])], mhz)
-    assert np.concatenate(falling).tolist() == [660.0, 660.0, 650.0]
-    steep = at_one_clock("cycle/fence", [np.array([660.0]), np.array([660.0]), np.array([690.0])], mhz)
-    assert steep[2][0] == pytest.approx(690.0 - 660.0 / 1980.0 * 15)
+    mhz = [1980.0, 1980.0, 1980.0, 1995.0, 1995.0]
+    falling = at_one_clock("cycle/fence", [np.array([660.0])] * 3 + [np.array([650.0])] * 2, mhz)
+    assert falling[3][0] - falling[0][0] < -10
+    steep = at_one_clock("cycle/fence", [np.array([660.0])] * 3 + [np.array([690.0])] * 2, mhz)
+    assert steep[3][0] - steep[0][0] > 30 - 660.0 / 1980.0 * 15
+
+
+@pytest.mark.parametrize("count", [4, 6, 10])
+def test_the_interval_is_no_narrower_for_the_line(count):
+    rng = np.random.default_rng(count)
+    mhz = [1980.0, 1995.0] * (count // 2)
+    spreads = []
+    for _ in range(400):
+        visits = [np.array([value]) for value in rng.normal(600, 1, count)]
+        spreads.append(np.concatenate(at_one_clock("cycle/hop", visits, mhz)).std(ddof=1))
+    assert np.sqrt(np.mean(np.square(spreads))) > 0.93
+
+
+def test_one_visit_at_another_clock_tells_no_slope():
+    visits = [np.array([600.0])] * 5 + [np.array([604.0])]
+    assert at_one_clock("cycle/hop", visits, [1980.0] * 5 + [1995.0])[5].tolist() == [604.0]
+
+
+def test_differences_below_zero_are_left_alone():
+    visits = [np.array([-1.0])] * 4
+    assert np.concatenate(at_one_clock("cycle/hop", visits, [1980.0, 1980.0, 1400.0, 1400.0])).tolist() == [-1.0] * 4
 
 
 def test_what_differs_beside_the_clock_stays():
@@ -44,6 +66,7 @@ def test_what_differs_beside_the_clock_stays():
         ("op/cycle", [1980.0, 1995.0]),
         ("cycle/hop", []),
         ("cycle/hop", [np.nan, 1995.0]),
+        ("cycle/hop", [1980.0, 1995.0]),
         ("cycle/hop", [1972.0, 1980.0]),
     ],
 )

@@ -15,9 +15,9 @@ from gridstone.declaration import Samples
 class BlockClock:
     """Times one launch per sample by the stamps of its blocks, so that no launch cost and no idle clock is in it.
 
-    Blocks start up to a microsecond after each other, which of a burst is one part in a hundred. So the time is that
-    of the block that takes longest, from its own start: where blocks share what they wait for (a slice of L2, a lane
-    between SMs), one that does so is among the last, and what it takes is what all take.
+    Blocks start up to a microsecond after each other, which of a short burst is two parts in a thousand. So the time
+    is that of the block that takes longest, from its own start: where blocks share what they wait for (a slice of L2,
+    a lane between SMs), one that does so is among the last, and what it takes is what all take.
 
     launch(): enqueue the kernel, each block of which writes a Stamp between two barriers of all its warps.
     stamps(): wait, then the stamps of the last launch. work: units of work of all blocks together.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridstone.measure.clocks import at_one_clock
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -127,10 +129,14 @@ def _apart(rows: pd.DataFrame) -> list[float]:
     if not {"samples", "visits", "passes"} <= set(rows.columns):
         return [np.nan] * len(rows)
     found = []
-    for samples, visits, passes in zip(rows["samples"], rows["visits"], rows["passes"], strict=True):
-        if samples is None:  # a page keeps those alone that it shows
+    clocks = rows["visit_mhz"] if "visit_mhz" in rows else [[]] * len(rows)
+    told = zip(rows["unit"], rows["samples"], rows["visits"], clocks, rows["passes"], strict=True)
+    for unit, taken, visits, mhz, passes in told:
+        if taken is None:  # a page keeps those alone that it shows
             found.append(np.nan)
             continue
+        alike = at_one_clock(unit, np.split(np.asarray(taken, dtype=float), np.cumsum(visits)[:-1]), mhz)
+        samples = np.concatenate(alike) if alike else np.empty(0)
         edges = np.cumsum([0, *visits])[np.cumsum([0, *passes])]
         parts = [samples[a:b] for a, b in itertools.pairwise(edges) if b > a]
         found.append(abs(float(np.log(np.median(parts[0]) / np.median(parts[-1])))) if len(parts) > 1 else np.nan)

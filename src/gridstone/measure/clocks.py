@@ -28,24 +28,34 @@ def clock(visit: Taken) -> float:
 
 
 def at_one_clock(unit: str, visits: Sequence[NDArray[np.float64]], mhz: Sequence[float]) -> list[NDArray[np.float64]]:
-    """The samples of each visit, latencies in cycles as they would be at the clock that most visits to the cell had.
+    """The samples of each visit, latencies in cycles as they would be at the middle one of the clocks of the visits.
 
     A latency of c cycles of which t seconds are not the SM's is c = a + t f at a clock f. Where visits had clocks that
-    differ, t is the slope of the line through them, and no less than none of the latency and no more than all of it.
-    mhz: the clock of each visit, NaN where it is not known; empty where none is. What is not counted in cycles per
-    something is left as it is.
+    differ, t is the slope of the line through them, and no less than none of the latency and no more than all of it;
+    what is left lies as much further apart as a line takes from the spread. A slope asks for two visits at either of
+    two clocks. mhz: the clock of each visit, NaN where it is not known; empty where none is. What is not counted in
+    cycles per something, or is a difference below zero, is left as it is.
     """
     clocks = np.asarray(mhz, dtype=np.float64)
-    known = np.array(
-        [np.isfinite(at) and visit.size > 0 for at, visit in zip(clocks, visits, strict=False)], dtype=bool
-    )
-    if not unit.startswith("cycle") or clocks.size != len(visits) or not known.any():
+    if not unit.startswith("cycle") or clocks.size != len(visits):
+        return list(visits)
+    known = np.isfinite(clocks) & np.array([visit.size > 0 for visit in visits])
+    if not known.any():
         return list(visits)
     held = float(np.quantile(clocks[known], 0.5, method="inverted_cdf"))
-    if np.ptp(clocks[known]) <= _ALIKE * held:
-        return list(visits)
-    middles = np.array([np.median(visit) for visit, told in zip(visits, known, strict=True) if told])
-    slope = float(np.polyfit(clocks[known] - held, middles, 1)[0])
-    slope = min(max(slope, 0.0), float(np.median(middles)) / held)
     moved = np.where(known, clocks - held, 0.0)
-    return [visit - slope * by for visit, by in zip(visits, moved, strict=True)]
+    middles = np.array([np.median(visit) for visit, told in zip(visits, known, strict=True) if told])
+    if np.median(middles) <= 0 or not _tells_a_slope(moved[known] / held):
+        return list(visits)
+    slope = float(np.polyfit(moved[known], middles, 1)[0])
+    slope = min(max(slope, 0.0), float(np.median(middles)) / held)
+    left = middles - slope * moved[known]
+    further = np.zeros(len(visits))
+    further[known] = (left - np.median(left)) * (math.sqrt((left.size - 1) / (left.size - 2)) - 1)
+    return [visit - slope * by + more for visit, by, more in zip(visits, moved, further, strict=True)]
+
+
+def _tells_a_slope(shares: NDArray[np.float64]) -> bool:
+    """Whether two visits or more were at the clock that is left out from the rest, and two or more at others."""
+    steps = np.sort(shares)
+    return bool(steps.size > 3 and steps[-2] - steps[1] > _ALIKE)

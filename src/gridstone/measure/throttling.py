@@ -15,8 +15,9 @@ _HELD_BACK = 0.99  # of the highest SM clock: what the GPU reports may be of a m
 def slowed(unit: str, sm_mhz: float | None, sm_mhz_max: float | None) -> bool:
     """Whether a value was lowered, given that the GPU reports that it holds its clocks back.
 
-    Cycles, and work per cycle, are the same at any clock. A driver goes on reporting what it did for a while, so that
-    samples at the highest clock were not slowed.
+    Cycles of the SM's own, and work per cycle, are the same at any clock; what L2 and memory take in cycles is less at
+    a lower one, and is told with the clock that it was taken at. A driver goes on reporting what it did for a while,
+    so that samples at the highest clock were not slowed.
     """
     return timed(unit) and (sm_mhz is None or sm_mhz_max is None or sm_mhz < _HELD_BACK * sm_mhz_max)
 

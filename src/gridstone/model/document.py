@@ -36,6 +36,8 @@ def _flaws(value: Any, rule: Mapping[str, Any], place: str) -> Iterator[str]:
     if "$ref" in rule:
         rule = schema()["$defs"][rule["$ref"].rsplit("/", 1)[1]]
     here = place or "the document"
+    if "anyOf" in rule and all(any(_flaws(value, one, place)) for one in rule["anyOf"]):
+        yield f"{here} has none of the forms it may have"
     wanted = rule.get("type", ())
     kinds = (wanted,) if isinstance(wanted, str) else wanted
     if kinds and not any(_is(value, kind) for kind in kinds):

@@ -68,7 +68,10 @@ def _tried(pairs: tuple[tuple[str, str], ...], placement: str, gpu: str) -> Mapp
     """What became of two ranks for each library and ability, all at the same time; None where all went well."""
     until = time.monotonic() + _PATIENCE_S
     with ExitStack() as started:
-        waiting = {pair: started.enter_context(_trying(*pair, placement, gpu)) for pair in pairs}
+        try:
+            waiting = {pair: started.enter_context(_trying(*pair, placement, gpu)) for pair in pairs}
+        except OSError as error:  # a launcher that is not there, or no program
+            return dict.fromkeys(pairs, f"could not be started: {error.filename} ({error.strerror})")
         return {pair: _outcome(process, said, until) for pair, (process, said) in waiting.items()}
 
 

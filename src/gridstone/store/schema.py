@@ -82,7 +82,12 @@ _AXIS_TYPES: dict[type, pa.DataType] = {
     bool: pa.bool_(),
 }
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
-_LATER = ("passes", "drift", "opcodes", "visit_mhz")  # files from before such a column are read as if it were empty
+_LATER = (
+    "visit_mhz",
+    "passes",
+    "drift",
+    "opcodes",
+)  # in the order of COLUMNS; older files are read as if they were empty
 _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 

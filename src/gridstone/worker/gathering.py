@@ -9,7 +9,7 @@ import numpy as np
 
 from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Metric, Unavailable
-from gridstone.measure import Code, failed, join, known, rows
+from gridstone.measure import Code, Taken, failed, join, known, rows, values
 from gridstone.stats import Stopping, finite
 from gridstone.worker.crew import Crew
 from gridstone.worker.job import Failure, Outcome, Visit
@@ -92,7 +92,7 @@ class Gathering:
             status, reason, wall = self._failure.status, self._failure.reason, self._failure.wall_s
             found = failed(self.cell, status, reason, self.machine, self.run_id, code)
             return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
-        taken = [visit.taken for visit in self._visits]
+        taken = self._taken
         start = time.perf_counter()
         try:
             made = rows(self.cell, taken, self._processes, code, self.machine, self.run_id)
@@ -107,6 +107,10 @@ class Gathering:
             rows=tuple(replace(row, passes=self._passes) if row.visits else row for row in made),
             seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
         )
+
+    @property
+    def _taken(self) -> list[Taken]:
+        return [visit.taken for visit in self._visits]
 
     @property
     def _start(self) -> int:
@@ -125,11 +129,19 @@ class Gathering:
     def _narrow(self) -> bool:
         """Whether the intervals of the first metric and of all that say how narrow they should be are so."""
         first, *others = self.cell.probe.metrics
-        return all(map(self._is_narrow, [first, *(metric for metric in others if metric.within is not None)]))
+        return self._is_narrow(first) and all(
+            self._says_nothing_or_is_narrow(m) for m in others if m.within is not None
+        )
+
+    def _says_nothing_or_is_narrow(self, metric: Metric) -> bool:
+        try:
+            return not any(x.size for x in values(metric, self._taken)) or self._is_narrow(metric)
+        except Unavailable:
+            return True
 
     def _is_narrow(self, metric: Metric) -> bool:
         """False where no sample could be formed. Raises Unavailable where the metric says nothing of the cell."""
-        found = known(metric, [visit.taken for visit in self._visits], self._processes, _FOR_A_LOOK)
+        found = known(metric, self._taken, self._processes, _FOR_A_LOOK)
         if found is None:
             return False
         if metric.within is not None:
