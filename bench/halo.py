@@ -13,6 +13,7 @@ _LIBRARY = libraries()
 _RADIUS, _QUANTITIES = 3, 8
 _ON_HOST, _ON_GPU = ("datatypes", "packed"), ("one_shot", "device", "staged")
 _MOST_ON_GPUS = 8
+_NOT_SENT = 0xEE  # what buffers hold that nothing has arrived in
 _DIRECTIONS = [d for d in itertools.product((-1, 0, 1), repeat=3) if any(d)]
 
 
@@ -100,10 +101,15 @@ def _exchange(rank, *, count, method):
             datatypes.unpack(into, received, field)
         return {"time_pack": middle - start, "time_exchange": end - middle, "time_unpack": now() - end}
 
+    def poison():
+        np.copyto(field, fresh)
+        for _, received in room:
+            received.fill(_NOT_SENT)
+
     return rank.Program(
         step=by_datatypes if method == "datatypes" else packed,
         aligned=False,
-        poison=lambda: np.copyto(field, fresh),
+        poison=poison,
         verify=lambda: np.array_equal(field, expected),
     )
 

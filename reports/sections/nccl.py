@@ -25,7 +25,8 @@ def section(rows):
     bus = measured(rows, "nccl/collective", "bandwidth_bus")
     time = measured(rows, "nccl/collective", "time", collective="allreduce")
     reduced = bus[bus["collective"] == "allreduce"] if len(bus) else bus
-    top, quickest = best(_most(reduced)), best(_most(time))
+    most = _most(time)
+    top, quickest = best(_most(reduced)), best(most[most["bytes"] == most["bytes"].min()] if len(most) else most)
     ratios = _ratios(time, measured(rows, "nccl/forced", "time", collective="allreduce"))
     claims = []
     if top is not None:
@@ -93,12 +94,14 @@ def _by_ranks(reduced):
 
 
 def _ratios(time, forced):
-    """Time of each forced setting over NCCL's own choice at the same size, of the most ranks that both have."""
+    """Time of each forced setting over NCCL's own choice at the same size: on one host if both are, of most ranks."""
     own, told = trusted(time), trusted(forced)
-    shared = set(own["ranks"]) & set(told["ranks"]) if len(own) and len(told) else set()
+    places = [set(zip(part["tier"], part["ranks"], strict=True)) if len(part) else set() for part in (own, told)]
+    shared = set.intersection(*places)
     if not shared:
         return {}
-    own, told = (part[part["ranks"] == max(shared)] for part in (own, told))
+    tier, ranks = max(shared, key=lambda place: (place[0] != "network", place[1]))
+    own, told = (part[(part["tier"] == tier) & (part["ranks"] == ranks)] for part in (own, told))
     base = {int(row["bytes"]): row["value"] for row in own.to_dict("records")}
     return {
         (f"{row['algorithm']} {row['protocol']}", int(row["bytes"])): row["value"] / base[int(row["bytes"])]
