@@ -152,3 +152,12 @@ def test_contention_is_drawn_whole(tmp_path: Path) -> None:
         fact.quantity for fact in section.facts
     }
     assert set(module.PROBES) == {probe.name for probe, *_ in cells("contention")}
+
+
+@pytest.mark.parametrize(("device", "size"), [("nvidia-h100", 50 * MIB), ("nvidia-h200", 60 * MIB)])
+def test_the_l2_of_the_reference_runs_is_as_large_as_its_driver_says(device: str, size: int) -> None:
+    run = next((Path(__file__).parents[2] / "results/reference" / device).glob("*/cache")).parent
+    found = {one.quantity: one for one in findings(select(run).rows)}
+    assert found["l2_size"].driver == size
+    assert found["l2_size"].lo <= size <= found["l2_size"].hi
+    assert found["l2_segment_size"].lo <= size / 2 <= found["l2_segment_size"].hi

@@ -16,7 +16,8 @@ from gridstone.units import format_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-_NOTHING = 0.01  # of the loads: what hits by chance
+_CHANCE = 0.05  # of the loads, at the most: misses that take no longer than hits
+_NOTHING = 0.01  # of the loads, beside those: what is no longer found
 _KEPT = 0.9  # of the loads that still hit: what persists
 
 
@@ -45,11 +46,14 @@ def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
 def _whole_l2(shares: pd.DataFrame, size: float | None) -> Iterator[Finding]:
     """Of what all SMs read over and over, in a random order, nothing is left once it is larger than all of L2."""
     x, shown = curve(shares, "footprint")
-    gone = shown.value <= _NOTHING
+    chance = float(shown.value.min()) if len(x) else 1.0
+    gone = shown.value <= chance + _NOTHING
+    if chance > _CHANCE:
+        return
     if gone.all() or not gone.any() or not gone[int(np.argmax(gone)) :].all():
         return
     last = int(np.argmax(gone)) - 1
-    drawn = shown.drawn(999, np.random.default_rng(0)) <= _NOTHING
+    drawn = shown.drawn(999, np.random.default_rng(0)) <= chance + _NOTHING
     same = drawn[:, last + 1 :].all(axis=1) & ~drawn[:, last]
     broke = find_break(shown)
     yield Finding(
@@ -63,7 +67,7 @@ def _whole_l2(shares: pd.DataFrame, size: float | None) -> Iterator[Finding]:
         p_value=broke.p_value if broke else None,
         confidence=float(same.mean()),
         driver=size,
-        note=f"{percent(float(shown.value[last]))} of loads hit, beyond it less than {percent(_NOTHING)}",
+        note=f"{percent(float(shown.value[last]))} of loads hit, beyond it less than {percent(chance + _NOTHING)}",
     )
 
 
