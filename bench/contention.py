@@ -163,7 +163,10 @@ def global_atomic_latency(gpu, *, source, function, dtype):
     ),
 )
 def atomic_throughput(gpu, *, source, function, dtype, method, pattern, count):
-    """Atomics per SM and clock with all warps at them, each on `count` words, of its own or the same for all."""
+    """Atomics per SM and clock with all warps at them, each on `count` words, of its own or the same for all.
+
+    A compare-and-swap finds the first word once: all but one of those on a word fail.
+    """
     native = _codes.native({"source": source, "function": function, "dtype": dtype})
     return _runner("atomic_chains").fill(
         gpu, source=source, function=function, dtype=dtype, pattern=pattern, count=count, native=native
