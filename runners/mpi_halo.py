@@ -58,6 +58,7 @@ def exchange(
         return {**phases, "time_copy": copying} if method == "staged" else phases
 
     def poison() -> None:
+        _strided.empty(gpu, inward)
         renew()
         gpu.stream.synchronize()
 
