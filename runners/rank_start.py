@@ -36,6 +36,7 @@ class Started:
     def __init__(self, name: str) -> None:
         self.name = name
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
+        self._folder = tempfile.TemporaryDirectory(prefix="gridstone-", ignore_cleanup_errors=True)
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -46,7 +47,7 @@ class Started:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                env=environment,
+                env={**environment, **ranks.in_folder(self._folder.name)},
                 preexec_fn=_wires.die_with_parent,
             )
         except OSError as error:
@@ -79,6 +80,7 @@ class Started:
                     process.send_signal(number)
             self._wait(patience)
         self._said.close()
+        self._folder.cleanup()
 
     def _wait(self, allowed: float | None) -> None:
         until = None if allowed is None else time.monotonic() + allowed

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,19 @@ def _gone(mark: Path, within_s: float = 15.0) -> list[int]:
     while (left := _left(mark)) and time.monotonic() < until:
         threading.Event().wait(0.05)
     return left
+
+
+def test_an_mpiexec_keeps_its_sockets_where_no_other_left_any(worlds: ModuleType, library: str) -> None:
+    world = worlds.World(ranks.installations()[library], 2, 2)
+    try:
+        world.meet()
+        left = Path(tempfile.gettempdir()) / f"ompi.{world._started.processes[0].pid}"
+        folder = Path(world._started._folder.name)
+        assert not left.exists()
+        assert library == "mpich" or any(folder.iterdir())
+    finally:
+        world.close()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("size", [2, 4])

@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_refused() -> None:
 def test_a_restart_gives_everything_back_at_another_place() -> None:
     block = arena.Arena(0, 4096 * MIB)
     places = set()
-    for _ in range(20):
+    for _ in range(100):
         places.add(block.take(1024 * MIB))
         block.restart()
     assert None not in places and len(places) > 10

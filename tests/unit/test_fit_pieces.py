@@ -242,7 +242,7 @@ def test_what_three_kinds_take_from_each_other_adds_up(model: HardwareModel) -> 
 def test_the_noise_floor_is_what_two_passes_differ_by() -> None:
     rows = pd.DataFrame(
         {
-            **{name: ["x"] * 2 for name in ("site", "run_id", "cell_id", "probe")},
+            **{name: ["x"] * 2 for name in ("site", "run_id", "cell_id", "probe", "unit")},
             **{name: [1.0, 2.0] for name in ("value", "lo", "hi")},
             "samples": [[1.0, 1.0, 1.1, 1.1, 1.1], [2.0, 2.0]],
             "visits": [[2, 1, 2], [2]],

@@ -104,7 +104,7 @@ def _section(name: str, rows: pd.DataFrame) -> Any:
     [
         ("pingpong", "Between two ranks, a message of 256 B takes 1.0", 6),
         ("collective", "Among ranks, an all-reduce of 4 ranks reaches 5", 3),
-        ("datatype", "A kernel packs blocks of ", 3),
+        ("datatype", "A kernel packs ", 3),
         ("halo", "2 ranks on one GPU exchange the halo of a cube of 64 cells a side in 64", 2),
     ],
 )

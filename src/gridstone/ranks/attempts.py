@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from gridstone.ranks import attempt
 from gridstone.ranks.cuda import cuda_variables, without_cuda
-from gridstone.ranks.installed import absent, elsewhere, installations
+from gridstone.ranks.installed import absent, elsewhere, in_folder, installations
 
 ABILITIES = {
     "messages": "contiguous messages",
@@ -87,13 +87,13 @@ def _trying(library: str, ability: str, placement: str, gpu: str) -> Iterator[tu
     if placement == "one" and gpu:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     words = [sys.executable, "-m", "gridstone.ranks.attempt", ability, placement or library]
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [*installation.command(2, cores, environment), *words],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
-            env=environment,
+            env=environment | in_folder(folder),
             start_new_session=True,
         )
         try:

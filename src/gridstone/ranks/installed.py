@@ -88,6 +88,15 @@ class Installation:
         return found
 
 
+def in_folder(folder: str) -> dict[str, str]:
+    """What has an mpiexec keep its sockets in a folder of its own.
+
+    Open MPI's names them by its process id below /tmp, and ends with code 213 where one that was killed has left some
+    under the same number. MPICH's has no use for it.
+    """
+    return {"PRTE_MCA_prte_local_tmpdir_base": folder}
+
+
 def installations(environment: Mapping[str, str] = os.environ) -> dict[str, Installation]:
     """The MPI libraries by name, the first of each: in the folders of GRIDSTONE_MPI, beside Python, on the PATH."""
     named, path = environment.get("GRIDSTONE_MPI", ""), environment.get("PATH", "")
