@@ -58,11 +58,20 @@ def test_at_power_equilibrium_the_cap_is_what_is_measured(regime: str, throttle:
 
 
 @pytest.mark.parametrize(
-    ("second", "verified", "status"), [(1.3, True, "ok"), (1.3, False, "unverified"), (1.0, True, "impossible")]
+    ("second", "verified", "throttle", "status"),
+    [
+        (1.3, True, "", "ok"),
+        (1.3, True, CAP, "throttled"),
+        (1.3, False, "", "unverified"),
+        (1.0, True, "", "impossible"),
+    ],
 )
 def test_an_interval_that_drift_widens_to_its_limit_is_not_impossible(
-    second: float, verified: bool, status: str
+    second: float, verified: bool, throttle: str, status: str
 ) -> None:
     flawed = {"status": "impossible", "reason": "beyond its limit", "limit": 0.9, "better": "higher", "unit": "B/s"}
-    rows = [replace(cell(i, 1.0, second, value=1.0), **flawed, verified=verified) for i in range(3)]
+    rows = [
+        replace(cell(i, 1.0, second, value=1.0), **flawed, verified=verified, throttle=throttle, sm_mhz=1500.0)
+        for i in range(3)
+    ]
     assert finishing(1980.0)(table(rows)).column("status").to_pylist() == [status] * 3

@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from gridstone.measure.sampling import Taken
 from gridstone.stats import finite
 
-_ALIKE = 0.005  # a step of the SM clock is 15 MHz, which is 0.76 %
+_ALIKE = 0.002  # a step of the clock is 15 MHz, which is 0.76 %; one within a visit makes it any part of that
 
 
 def clock(visit: Taken) -> float:
-    """The SM clock of a visit in MHz: as counted in the kernel, else as read from the driver; NaN where neither is.
-
-    Of what was counted, the most: over a few microseconds the timer's own steps and its reading make it up to 1 % less.
-    """
+    """The SM clock of a visit in MHz: as counted in the kernel, else as read from the driver; NaN where neither is."""
     counted = finite(visit.samples.sm_hz)
     if counted.size:
-        return float(counted.max()) / 1e6
+        return float(np.median(counted)) / 1e6
     read = [reading.sm_mhz for reading in visit.readings if reading.sm_mhz is not None]
     return float(statistics.median(read)) if read else math.nan
 
@@ -32,8 +29,8 @@ def at_one_clock(unit: str, visits: Sequence[NDArray[np.float64]], mhz: Sequence
 
     A latency of c cycles of which t seconds are not the SM's is c = a + t f at a clock f. Where visits had clocks that
     differ, t is the slope of the line through them, and no less than none of the latency and no more than all of it;
-    what is left lies as much further apart as a line takes from the spread. A slope asks for two visits at either of
-    two clocks. mhz: the clock of each visit, NaN where it is not known; empty where none is. What is not counted in
+    what is left lies as much further apart as a line takes from the spread. A slope asks for two visits at least on
+    either side. mhz: the clock of each visit, NaN where it is not known; empty where none is. What is not counted in
     cycles per something, or is a difference below zero, is left as it is.
     """
     clocks = np.asarray(mhz, dtype=np.float64)
@@ -56,6 +53,6 @@ def at_one_clock(unit: str, visits: Sequence[NDArray[np.float64]], mhz: Sequence
 
 
 def _tells_a_slope(shares: NDArray[np.float64]) -> bool:
-    """Whether two visits or more were at the clock that is left out from the rest, and two or more at others."""
+    """Whether clocks differ without the highest and the lowest too: one visit alone is not to move the others."""
     steps = np.sort(shares)
     return bool(steps.size > 3 and steps[-2] - steps[1] > _ALIKE)

@@ -23,7 +23,9 @@ def finishing(sm_mhz_max: float | None) -> Callable[[pa.Table], pa.Table]:
 
 def _still_impossible(results: pa.Table) -> pa.Table:
     """An interval that the drift has widened to its limit is not beyond it."""
-    rows = results.select(["status", "reason", "lo", "hi", "better", "limit", "verified", "sass_ok"]).to_pylist()
+    rows = results.select(
+        ["status", "reason", "lo", "hi", "better", "limit", "verified", "sass_ok", "throttle"]
+    ).to_pylist()
     if all(row["status"] != "impossible" for row in rows):
         return results
     for row in rows:
@@ -34,8 +36,9 @@ def _still_impossible(results: pa.Table) -> pa.Table:
             continue
         if row["verified"] is False or row["sass_ok"] is False:
             row |= {"status": "unverified", "reason": "the result or the machine code is not what it should be"}
-        else:
-            row |= {"status": "ok", "reason": None}
+        else:  # whether it was slowed has not been asked of it yet
+            told = ", ".join(filter(None, (row["throttle"] or "").split("|")))
+            row |= {"status": "throttled", "reason": f"the GPU slowed itself while sampling: {told}"}
     return _said(results, rows)
 
 
