@@ -1,7 +1,6 @@
-"""What it costs to meet: strides that fall on one bank, atomics on one word, fences and barriers at every scope."""
+"""What it costs to meet: strides that fall on one bank or one set, and atomics on one word."""
 
 from gridstone import (
-    compute_capability,
     constant,
     content,
     cycles,
@@ -13,7 +12,6 @@ from gridstone import (
     rate,
     values,
 )
-from gridstone.declaration import Need
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _codes = content.load_module(content.folder("runners") / "contention_codes.py")
@@ -90,13 +88,7 @@ def l2_sets(gpu, *, pattern, stride, count, tier):
 # Atomics
 
 
-def _hopper_for(axis, value):
-    """Compute capability 9.0 where the axis has that value."""
-    needed = compute_capability(9.0).missing
-    return Need(name="cc>=9.0", missing=lambda machine, axes: needed(machine, axes) if axes[axis] == value else None)
-
-
-_PACKED = _hopper_for("dtype", "bf16x2")
+_PACKED = _codes.hopper_for("dtype", "bf16x2")
 
 
 @probe(
@@ -171,85 +163,3 @@ def atomic_throughput(gpu, *, source, function, dtype, method, pattern, count):
     return _runner("atomic_chains").fill(
         gpu, source=source, function=function, dtype=dtype, pattern=pattern, count=count, native=native
     )
-
-
-# Fences and barriers
-
-
-@probe(
-    "contention/fence_chain.cu",
-    function=["acq_rel", "sc", "membar"],
-    scope=["block", "cluster", "gpu"],
-    pattern=["idle", "store"],
-    knobs=["function", "scope", "pattern"],
-    measures=cycles(per="fence", within=0.5),
-    where=_codes.offered_scope,
-    needs=[_hopper_for("scope", "cluster")],
-    sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
-    budget=0.5,
-)
-def fence(gpu, *, function, scope, pattern):
-    """Cycles of a fence of one thread with nothing under way, or after a store to another line: mean over all SMs."""
-    return _runner("scopes").fence(gpu, stores=pattern == "store")
-
-
-@probe(
-    "contention/fence_chain.cu",
-    function=["acq_rel", "sc", "membar"],
-    scope=["system"],
-    pattern=["idle", "store"],
-    knobs=["function", "scope", "pattern"],
-    measures=cycles(per="fence"),
-    sass={"sm_80+": loop(_codes.fence, count=16)},
-    budget=0.2,  # a context has its own value, up to 60 cycles from the next one's: visits do not make it narrow
-)
-def fence_system(gpu, *, function, scope, pattern):
-    """Cycles of a fence that orders what the host sees too: of one thread, with nothing under way or after a store.
-
-    The mean over all SMs. GPCs differ by up to 150 cycles, and which are near is settled when a context is made:
-    neither stream, memory nor code changes it.
-    """
-    return _runner("scopes").fence(gpu, stores=pattern == "store")
-
-
-_BARRIER = {
-    "block": r"BAR\.SYNC(\.DEFER_BLOCKING)?",
-    "count": r"BAR\.RED\.POPC(\.DEFER_BLOCKING)?",
-    "vote": r"VOTE\.ANY",
-}
-
-
-@probe(
-    "contention/barrier_chain.cu",
-    function=["block", "count", "vote"],
-    warps=values([1, 2, 4, 8, 16, 32], quick=[1, 8, 32]),
-    knobs=["function"],
-    measures=cycles(per="barrier", within=0.5),
-    where=lambda function, warps: function != "vote" or warps == 1,
-    sass={"sm_80+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
-)
-def barrier(gpu, *, function, warps):
-    """Cycles of a barrier of a block, of one that counts threads, and of a vote of a warp's lanes."""
-    return _runner("scopes").barrier(gpu, function=function, warps=warps)
-
-
-@probe(
-    "contention/grid_barrier.cu",
-    count=values([2, 8, 32, 64, 128], quick=[2, 128], full=[2, 4, 8, 16, 32, 64, 96, 128], open=True, low=2),
-    measures=cycles(per="barrier", within=0.5),
-    needs=[
-        Need(
-            name="multiprocessors",
-            missing=lambda machine, axes: (
-                None
-                if machine.gpu is None or axes["count"] <= machine.gpu.multiprocessors
-                else f"needs {axes['count']} SMs, {machine.gpu.name} has {machine.gpu.multiprocessors}"
-            ),
-        )
-    ],
-    sass={"sm_80+": loop(r"ATOMG?\.E\.ADD\.STRONG\.GPU", clocked=True)},
-    budget=0.7,
-)
-def grid_barrier(gpu, *, count):
-    """Cycles of a barrier of `count` blocks on as many SMs, by an atomic and a wait in global memory."""
-    return _runner("scopes").grid_barrier(gpu, count=count)

@@ -1,4 +1,4 @@
-"""Which cells the probes of bench/cache.py have, and what each claims of its machine code."""
+"""Which cells the probes of bench/cache*.py have, and what each claims of its machine code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells the probes of bench/contention.py have, and what each claims of its machine code."""
+"""Which cells the probes of bench/contention*.py have, and what each claims of its machine code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gridstone import constant
+from gridstone import compute_capability, constant
+from gridstone.declaration import Need
 
 Axes = Mapping[str, Any]
 
@@ -66,6 +67,12 @@ def claims(demand, axis="dtype", since_sm_90="bf16x2"):
         return replace(found, count=0) if axes[axis] == since_sm_90 else found
 
     return {"sm_80-sm_89": before, "sm_90+": demand}
+
+
+def hopper_for(axis, value):
+    """Compute capability 9.0 where the axis has that value."""
+    needed = compute_capability(9.0).missing
+    return Need(name="cc>=9.0", missing=lambda machine, axes: needed(machine, axes) if axes[axis] == value else None)
 
 
 def filled(source, function, dtype, method, pattern, count):

@@ -1,4 +1,4 @@
-"""Plausible truths for the cells of bench/cache.py and bench/contention.py: caches of known sizes, hit or missed."""
+"""Plausible truths for the cells of bench/cache*.py and bench/contention*.py: caches of known sizes, hit or missed."""
 
 from __future__ import annotations
 
