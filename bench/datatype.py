@@ -40,13 +40,20 @@ _WORDS = {
 }
 
 
+@functools.cache  # form, direction and unroll ask for the same layouts a dozen times, as often as they are listed
+def _planned(bytes, block, stride, dims):
+    if not _sensible(bytes=bytes, block=block, stride=stride, dims=dims, largest=_ON_GPU):
+        return None
+    planned = plan(box(bytes, block, stride, dims))
+    return planned.word, planned.unroll
+
+
 def _as_planned(form, direction, bytes, block, stride, dims, word, unroll):
+    if form == "mapped" and (dims != 2 or bytes < 4096):
+        return False
     if word != math.gcd(WIDTHS[-1], block, stride):  # what the plan says for all of them, and quickly
         return False
-    if not _sensible(bytes=bytes, block=block, stride=stride, dims=dims, largest=_ON_GPU):
-        return False
-    planned = plan(box(bytes, block, stride, dims))
-    return (word, unroll) == (planned.word, planned.unroll) and (form == "device" or (dims == 2 and bytes >= 4096))
+    return (word, unroll) == _planned(bytes, block, stride, dims)
 
 
 def _pcie_of_mapped(machine, axes, samples):
