@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gridstone import content
 from gridstone.declaration import Metric, Probe
+from gridstone.plan.catalogue import load_probes
 
 KIB, MIB = 2**10, 2**20
 L1 = {0: 248 * KIB, 50: 124 * KIB, 100: 28 * KIB}
@@ -20,8 +20,7 @@ SET = 4
 
 def cells(family: str) -> Iterator[tuple[Probe, dict[str, Any], Metric, float]]:
     """Every cell and metric of the standard profile of a family, with its true value."""
-    module = content.load_module(content.folder("bench") / f"{family}.py")
-    for probe in (p for p in vars(module).values() if isinstance(p, Probe)):
+    for probe in (p for p in load_probes() if p.family == family):
         for axes in probe.points("standard"):
             for metric in probe.metrics:
                 yield probe, axes, metric, truth(probe.name, metric.name, axes)
