@@ -11,7 +11,7 @@ from gridstone import content
 from gridstone.clock import Work
 
 _clusters = content.load_module(Path(__file__).with_name("cupy_cluster.py"))
-_RING, _RANK_AT = 1024, 8192  # longer than any chain: where one ends tells how long it was
+_RING = 1024  # longer than any chain: where one ends tells how long it was
 _WARM, _FIRST = 16, 4  # steps and rounds ahead of those that are timed, as the kernels have them
 
 
@@ -30,7 +30,7 @@ def access(gpu: Any, *, function: str, source: str) -> Work:
 
     target = int(source == "remote")
     args = [np.uint32(target), np.uint32(second), np.uint32(first)]
-    chained: Work = _clusters.chain(gpu, size=2, args=args, lengths=(16, 144), expect=expect, shared=_RANK_AT + 16)
+    chained: Work = _clusters.chain(gpu, size=2, args=args, lengths=(16, 144), expect=expect)
     return chained
 
 
@@ -44,10 +44,9 @@ def round_trip(gpu: Any, *, function: str, bytes: int) -> Work:
         gpu,
         size=2,
         args=[data, arrived, np.uint32(size)],
-        lengths=(8, 72),
+        lengths=(8, 200),
         expect=lambda rounds: (rounds + _FIRST) * (rounds + _FIRST + 1) // 2,
         block=32,
-        shared=128 + 2 * size,
         poison=lambda: gpu.memset(arrived, 0xFF),
         verify=lambda: function != "bulk" or bool((arrived.get() == sent).all()),
     )

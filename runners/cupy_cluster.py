@@ -80,21 +80,22 @@ def chain(
     lengths: tuple[int, int],
     expect: Callable[[int], int] | None,
     block: int = 1,
-    shared: int = 0,
     compiled: bool = False,
     poison: Callable[[], None] | None = None,
     verify: Callable[[], bool] | None = None,
 ) -> Work:
     """A chain in one cluster, timed by the SM of the thread that writes the Stamp, as a slope over two lengths.
 
-    Clusters are launched that fill the GPU, and one of them works while the rest leave at once (placed_chains.py).
+    Clusters are launched that fill the GPU, and one of them works while the rest leave at once (placed_chains.py). Each
+    block has an SM's whole shared memory, so that no two are on one SM and no GPC has more clusters than its SMs hold.
     The kernel's last three parameters, the number of the cluster that works, the length and the Stamp, are added to
     args. expect(length): the `result` of a launch; None where it tells nothing of what was timed. compiled: the
     kernel says itself how large its cluster is. verify(): what else there is to check.
     """
-    held = min(fitting(gpu, size=size, block=block, shared=shared), gpu.multiprocessors // size)
+    shared = most_shared(gpu)
+    held = fitting(gpu, size=size, block=block, shared=shared)
 
-    def run(place: int, length: int, stamp: int) -> None:
+    def run(place: int, _: int, length: int, stamp: int) -> None:
         passed = [*args, np.uint32(place), np.uint32(length), stamp]
         if compiled:
             config = LaunchConfig(grid=held * size, block=block, shmem_size=shared)

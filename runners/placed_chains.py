@@ -1,7 +1,8 @@
 """Chains that run at one of many places on the GPU at a time: what they take hangs on where that is.
 
 An SM, or a cluster of them, is nearer to some things than another: fences differ by a tenth. So a sample is the mean
-over all places, in an order drawn at random.
+over all places, in an order drawn at random. What a chain touches in memory is nearer to one or the other too, so each
+sample has a number, by which a launch can take other lines than in the sample before.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from gridstone.declaration import Samples
 class PlacedClock:
     """Times a chain at one place after the other, as a slope over two lengths at each.
 
-    launch(place, length, slot): enqueue the chain at that place, one of `places`; it writes its Stamp to `slot`.
+    launch(place, sample, length, slot): enqueue the chain at that place, one of `places`, for sample number `sample` of
+    the visit; it writes its Stamp to `slot`.
     stamps(n): wait, then the first n stamps.
     """
 
-    launch: Callable[[int, int, int], None]
+    launch: Callable[[int, int, int, int], None]
     stamps: Callable[[int], Any]
     lengths: tuple[int, int]
     places: int
     multiprocessors: int
+    taken: int = 0
 
     def take(self, count: int) -> Samples:
         """`count` samples: means over places of the cycles and seconds per operation; the median of their SM clocks."""
@@ -38,8 +41,9 @@ class PlacedClock:
         cycles, hz = np.empty(count), np.empty(count)
         for i in range(count):
             for turn, place in enumerate(rng.permutation(self.places).tolist()):
-                self.launch(place, short, 2 * turn)
-                self.launch(place, long, 2 * turn + 1)
+                self.launch(place, self.taken, short, 2 * turn)
+                self.launch(place, self.taken, long, 2 * turn + 1)
+            self.taken += 1
             stamps = self.stamps(2 * self.places)
             spent = (stamps["c1"] - stamps["c0"]).astype(np.float64)
             cycles[i] = (spent[1::2] - spent[::2]).mean() / (long - short)
@@ -51,23 +55,23 @@ class PlacedClock:
 def chain(
     gpu: Any,
     *,
-    launch: Callable[[int, int, int], None],
+    launch: Callable[[int, int, int, int], None],
     lengths: tuple[int, int],
     expect: Callable[[int], int] | None,
     places: int,
     poison: Callable[[], None] | None = None,
     verify: Callable[[], bool] | None = None,
 ) -> Work:
-    """Work of a PlacedClock. launch(place, length, stamp): enqueue the cell's kernel, which writes the Stamp there.
+    """Work of a PlacedClock. launch(place, sample, length, stamp): enqueue the cell's kernel, which stamps there.
 
     expect(length): the `result` of a launch; None where it tells nothing. verify(): what else there is to check.
     """
     launched: list[int] = []
     right: list[bool] = []
 
-    def started(place: int, length: int, slot: int) -> None:
+    def started(place: int, sample: int, length: int, slot: int) -> None:
         launched.append(length)
-        launch(place, length, gpu.bench.slot(slot))
+        launch(place, sample, length, gpu.bench.slot(slot))
 
     def stamps(count: int) -> Any:
         taken = gpu.bench.stamps(count)

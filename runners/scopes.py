@@ -15,23 +15,31 @@ _chains = content.load_module(_here.with_name("known_chains.py"))
 _placed = content.load_module(_here.with_name("placed_chains.py"))
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _LINE = 128
-_LINES = 64  # of a launch of a barrier of blocks: with those of a launch per SM, L2 spreads them over all its slices
+_LINES = 64  # of a launch of a barrier of blocks
+_APART = 257  # lines between those that a chain of fences stores to one after the other, as the kernel has it
+_STARTS = 2**14  # lines of which a chain of fences may store to any first
 
 
 def fence(gpu: Any, *, stores: bool) -> Work:
-    """Work of contention/fence, on one SM at a time: the last store of a chain must be seen."""
-    memory, shared = gpu.alloc(16 * _LINE).view(np.uint32), _clusters.most_shared(gpu)
+    """Work of contention/fence, on one SM at a time: the last store of a chain must be seen.
+
+    A fence waits until L2 has the store, and how far that is hangs on the line: each chain has lines of its own, spread
+    over L2, and other ones in the next sample.
+    """
+    lengths, shared, step = (16, 80), _clusters.most_shared(gpu), _placed.spread(_STARTS)
+    memory = gpu.alloc((_STARTS + lengths[1] * _APART) * _LINE)
     gpu.memset(memory, 0)
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
 
-    def launch(place: int, length: int, stamp: int) -> None:
-        args = [memory, np.uint32(place), np.uint32(length), stamp]
+    def launch(place: int, sample: int, length: int, stamp: int) -> None:
+        start = (sample * gpu.multiprocessors + place) * step % _STARTS
+        args = [memory[start * _LINE :], np.uint32(place), np.uint32(length), stamp]
         gpu.enqueue(gpu.kernel, gpu.multiprocessors, 1, args, shared)
 
     work: Work = _placed.chain(
         gpu,
         launch=launch,
-        lengths=(16, 48),
+        lengths=lengths,
         expect=lambda length: length - 1 if stores else 0,
         places=gpu.multiprocessors,
     )
@@ -61,7 +69,8 @@ def grid_barrier(gpu: Any, *, count: int) -> Work:
 
     Blocks are dealt to SMs in one order, from one GPC after the other; it may begin with another GPC the next time. The
     blocks that meet lie spread over that order, and the next launch has the next ones: so a sample is the same wherever
-    the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are.
+    the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are: every
+    `grid`-th line, so that they lie in both halves of L2 and in all its slices, and other ones in the next sample.
     """
     grid, shared = gpu.multiprocessors, _clusters.most_shared(gpu)
     arrived, passed = gpu.alloc(grid * _LINES * _LINE), [0] * grid
@@ -69,11 +78,11 @@ def grid_barrier(gpu: Any, *, count: int) -> Work:
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
     factor = pow(_placed.spread(grid), -1, grid)  # of the block, for its turn
 
-    def launch(place: int, length: int, stamp: int) -> None:
-        lines = arrived[place * _LINES * _LINE : (place + 1) * _LINES * _LINE]
-        numbers = [np.uint32(n) for n in (_LINES.bit_length() - 1, passed[place], count, factor, place, length)]
-        passed[place] += length
-        gpu.enqueue(gpu.kernel, grid, 1, [lines, *numbers, stamp], shared)
+    def launch(place: int, sample: int, length: int, stamp: int) -> None:
+        lines = (place + sample) % grid
+        numbers = (grid * _LINE, _LINES.bit_length() - 1, passed[lines], count, factor, place, length)
+        passed[lines] += length
+        gpu.enqueue(gpu.kernel, grid, 1, [arrived[lines * _LINE :], *map(np.uint32, numbers), stamp], shared)
 
     work: Work = _placed.chain(
         gpu, launch=launch, lengths=(_LINES, 2 * _LINES), expect=lambda length: length, places=grid

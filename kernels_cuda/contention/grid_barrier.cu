@@ -9,10 +9,10 @@ constexpr u64 PATIENCE_NS = 200000000;
 
 // Blocks of one thread, of which those `count` meet whose turn is below it: (block + grid - offset) * factor modulo the
 // grid; that of turn 0 writes the stamp. Barrier number i (from `first` on, over all launches on this memory) counts on
-// line i modulo 2^bits: how far a line lies from the SMs is as good as a quarter of the cycles. `result`: barriers
-// passed.
-extern "C" __global__ void probe(char* memory, unsigned bits, unsigned first, unsigned count, unsigned factor,
-                                 unsigned offset, unsigned steps, Stamp* out) {
+// line i modulo 2^bits of those `apart` bytes apart: how far a line lies from the SMs is as good as a quarter of the
+// cycles. `result`: barriers passed.
+extern "C" __global__ void probe(char* memory, unsigned apart, unsigned bits, unsigned first, unsigned count,
+                                 unsigned factor, unsigned offset, unsigned steps, Stamp* out) {
     const unsigned turn = (blockIdx.x + gridDim.x - offset) * factor % gridDim.x;
     if (turn >= count) return;
     unsigned passed = 0;
@@ -20,7 +20,7 @@ extern "C" __global__ void probe(char* memory, unsigned bits, unsigned first, un
     const u64 c0 = clock_after(passed);
 #pragma unroll 1
     for (unsigned i = first; i != first + steps; ++i) {
-        char* const arrived = memory + 128ull * (i & ((1u << bits) - 1)) + threadIdx.x;
+        char* const arrived = memory + (u64)apart * (i & ((1u << bits) - 1)) + threadIdx.x;
         const unsigned target = ((i >> bits) + 1) * count;
         unsigned seen;
         asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(seen) : "l"(arrived) : "memory");

@@ -27,11 +27,13 @@ class Gpu:
         self.bench = SimpleNamespace(slot=lambda number: number, stamps=self.stamps)
         self.memory = np.zeros(64, STAMP)
         self.places: list[int] = []
+        self.samples: list[int] = []
         self.now = 0.0
         self.fault = 0
 
-    def launch(self, place: int, length: int, slot: int) -> None:
+    def launch(self, place: int, sample: int, length: int, slot: int) -> None:
         self.places.append(place)
+        self.samples.append(sample)
         self.now += 1e-3
         begin, spent = round(self.now * HZ), 40 + length * (100 + place)
         self.memory[slot] = (begin, begin + spent, round(self.now * 1e9), 0, length + self.fault, place, 0)
@@ -44,6 +46,10 @@ def test_a_sample_is_the_mean_over_all_places(module: ModuleType) -> None:
     gpu = Gpu()
     work = module.chain(gpu, launch=gpu.launch, lengths=(16, 80), expect=lambda length: length, places=12)
     taken = work.clock.take(3)
+    assert gpu.samples == [sample for sample in range(3) for _ in range(24)]
+    work.clock.take(1)
+    assert gpu.samples[-1] == 3
+    gpu.places = gpu.places[:72]
     visited = np.array(gpu.places).reshape(3, 12, 2)
     assert (visited[..., 0] == visited[..., 1]).all()  # both lengths at one place
     assert [sorted(sample) for sample in visited[..., 0].tolist()] == 3 * [list(range(12))]
