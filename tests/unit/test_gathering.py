@@ -10,7 +10,7 @@ import pytest
 from gridstone.declaration import Machine, Metric, Samples, cell, observed, probe
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
-from gridstone.worker import Crew, Gathering, Visit
+from gridstone.worker import Crew, Failure, Gathering, Visit
 
 MACHINE = Machine(host="node", cpu="a CPU", cores=2, memory=1 << 30)
 SPREAD = 1.0  # standard deviation of what the processes of ScatteredCrew differ by
@@ -70,3 +70,39 @@ def test_every_metric_that_asks_is_looked_at() -> None:
     first, second = observed(name="first", unit="cycle", within=0.3), observed(name="second", unit="cycle", within=0.5)
     assert visits(second, first) == visits(first)
     assert visits(second, observed(name="first", unit="cycle")) == Stopping().least
+
+
+class FailingCrew(ScatteredCrew):
+    """The visit after `good` ones fails."""
+
+    def __init__(self, good: int) -> None:
+        super().__init__(1)
+        self._good = good
+
+    def visit(self, *_: object) -> Visit | Failure:  # type: ignore[override]
+        if self._visits == self._good:
+            return Failure(status="crashed", reason="no answer", wall_s=2.0)
+        return super().visit()
+
+
+@pytest.mark.parametrize("good", [0, 1, 4])
+def test_what_visits_gave_before_one_failed_is_kept(good: int) -> None:
+    @probe(None, runner="on_host", measures=[observed(name="first", unit="cycle")])
+    def latency(host: object) -> None:
+        """A latency."""
+
+    gathering = Gathering(cell=cell(latency, {}, "0"), compiled=None, stopping=Stopping(), machine=MACHINE, run_id="r")
+    crew = cast(Crew, FailingCrew(good))
+    gathering.begin_pass()
+    for visit in range(good + 1):
+        assert not gathering.failed
+        if visit == 2:
+            gathering.begin_pass()  # a pass whose first visits are good
+        gathering.visit(crew)
+    (row,) = gathering.outcome().rows
+    assert gathering.failed and gathering.enough
+    assert row.status == "crashed" and row.wall_s is not None and row.wall_s >= 2.0 + 0.001 * good
+    assert len(row.samples) == 5 * good and sum(row.passes) == len(row.visits) == good
+    assert (row.value is None) == (good == 0)
+    words = {0: "no answer", 1: "no answer (values: 1 visit before)", 4: "no answer (values: 4 visits before)"}
+    assert row.reason == words[good]

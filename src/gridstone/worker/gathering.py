@@ -19,7 +19,7 @@ _FOR_A_LOOK = 199  # resamples that decide whether to go on; the interval that i
 
 @dataclass(kw_only=True)
 class Gathering:
-    """What the visits to a cell gave so far. A visit that fails is the last."""
+    """What the visits to a cell gave so far. A visit that fails is the last; what those before it gave is kept."""
 
     cell: Cell
     compiled: Compiled | None
@@ -86,13 +86,23 @@ class Gathering:
             self._failure = answer
 
     def outcome(self) -> Outcome:
-        """The rows of the cell from all visits, or those that say how it failed."""
-        code = self._code()
-        if self._failure is not None:
-            status, reason, wall = self._failure.status, self._failure.reason, self._failure.wall_s
-            found = failed(self.cell, status, reason, self.machine, self.run_id, code)
+        """The rows of the cell from all visits; where one failed they say how, and have no other status."""
+        if self._failure is None:
+            return self._of_visits()
+        status, reason, wall = self._failure.status, self._failure.reason, self._failure.wall_s
+        if not self._visits:
+            found = failed(self.cell, status, reason, self.machine, self.run_id, self._code())
             return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
-        taken = self._taken
+        before = f"{len(self._visits)} visit{'s' if len(self._visits) > 1 else ''} before"
+        return Outcome(
+            rows=tuple(
+                replace(row, status=status, reason=f"{reason} (values: {before})", wall_s=(row.wall_s or 0) + wall)
+                for row in self._of_visits().rows
+            )
+        )
+
+    def _of_visits(self) -> Outcome:
+        code, taken = self._code(), self._taken
         start = time.perf_counter()
         try:
             made = rows(self.cell, taken, self._processes, code, self.machine, self.run_id)

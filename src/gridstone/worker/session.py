@@ -51,7 +51,7 @@ class CellVisited:
 
 @dataclass(frozen=True, kw_only=True)
 class CellDone:
-    """A cell has its rows on disk: those of its passes so far, or why it failed, which takes their place."""
+    """A cell has its rows on disk: those of its passes so far, and why it failed if it did."""
 
     cell: Cell
     rows: list[Row]
