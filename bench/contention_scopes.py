@@ -1,8 +1,9 @@
 """What order costs: fences at every scope, barriers of a block and of a grid."""
 
-from gridstone import content, cycles, loop, probe, values
+from gridstone import content, cycles, loop, observed, probe, values
 from gridstone.declaration import Need
 
+_SMS = observed(name="sms", unit="1", better="higher")  # that the places of a sample were on: all
 _codes = content.load_module(content.folder("runners") / "contention_codes.py")
 
 
@@ -17,7 +18,7 @@ def _runner(name):
     scope=["block", "cluster", "gpu"],
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
-    measures=cycles(per="fence", within=0.5),
+    measures=[cycles(per="fence", within=0.5), _SMS],
     where=_codes.offered_scope,
     needs=[_codes.hopper_for("scope", "cluster")],
     sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
@@ -35,7 +36,7 @@ def fence(gpu, *, function, scope, pattern):
     scope=["system"],
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
-    measures=cycles(per="fence"),
+    measures=[cycles(per="fence"), _SMS],
     sass={"sm_80+": loop(_codes.fence, count=16)},
     budget=0.2,  # a context has its own value, up to 60 cycles from the next one's: visits do not make it narrow
 )
@@ -74,7 +75,7 @@ def barrier(gpu, *, function, warps):
     "contention/grid_barrier.cu",
     family="contention",
     count=values([2, 8, 32, 64, 128], quick=[2, 128], full=[2, 4, 8, 16, 32, 64, 96, 128], open=True, low=2),
-    measures=cycles(per="barrier", within=0.5),
+    measures=[cycles(per="barrier", within=0.5), _SMS],
     needs=[
         Need(
             name="multiprocessors",

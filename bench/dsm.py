@@ -15,6 +15,7 @@ from gridstone import (
 )
 
 _CLUSTERS = compute_capability(9.0)
+_SMS = observed(name="sms", unit="1", better="higher")  # whose clock told: one in each cluster that the GPU holds
 _WIDTH = {4: "", 8: r"\.64", 16: r"\.128"}
 _MOST_SHARED = 227 << 10  # of a block of sm_90
 _ACCESS = {"load": r"LD\.E\.64", "load_window": r"LD\.E", "atomic_add": r"ATOM\.E\.ADD\.STRONG\.GPU"}
@@ -43,7 +44,7 @@ def _runner(name):
     function=list(_ACCESS),
     source=["remote", "own"],
     knobs=["function"],
-    measures=cycles(per="access", within=0.5),
+    measures=[cycles(per="access", within=0.5), _SMS],
     budget=0.2,
     sass={"sm_90+": loop(lambda axes: _ACCESS[axes["function"]], count=16, clocked=True)},
     needs=[_CLUSTERS],
@@ -58,7 +59,7 @@ def access(gpu, *, function, source):
     function=list(_SIGNAL),
     bytes=values([4, 16, 1024, 16384], full=[4, 16, 256, 1024, 4096, 16384, 65536], unit="B"),
     knobs=["function"],
-    measures=cycles(per="round trip", within=0.5),
+    measures=[cycles(per="round trip", within=0.5), _SMS],
     budget=0.6,
     sass={"sm_90+": loop(lambda axes: _SIGNAL[axes["function"]])},
     needs=[_CLUSTERS],
@@ -75,7 +76,7 @@ def round_trip(gpu, *, function, bytes):
     cluster_size=values([1, 2, 4, 8, 16], full=range(1, 17), low=1, high=16),
     threads=values([128, 1024], full=[32, 128, 256, 512, 1024]),
     knobs=["function", "cluster_size"],
-    measures=cycles(per="barrier", within=0.5),
+    measures=[cycles(per="barrier", within=0.5), _SMS],
     budget=1.0,
     sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
     needs=[_CLUSTERS],

@@ -35,21 +35,31 @@ class PlacedClock:
     taken: int = 0
 
     def take(self, count: int) -> Samples:
-        """`count` samples: means over places of the cycles and seconds per operation; the median of their SM clocks."""
+        """`count` samples: means over places of the cycles and seconds per operation; the median of their SM clocks.
+
+        Observed are `sms`, how many SMs there were among the places of a sample: as many as places if each is another.
+        """
         short, long = self.lengths
         rng = np.random.default_rng()
-        cycles, hz = np.empty(count), np.empty(count)
+        cycles, hz, sms = (np.empty(count) for _ in range(3))
         for i in range(count):
             for turn, place in enumerate(rng.permutation(self.places).tolist()):
                 self.launch(place, self.taken, short, 2 * turn)
                 self.launch(place, self.taken, long, 2 * turn + 1)
             self.taken += 1
             stamps = self.stamps(2 * self.places)
+            sms[i] = np.unique(stamps["smid"][1::2]).size
             spent = (stamps["c1"] - stamps["c0"]).astype(np.float64)
             cycles[i] = (spent[1::2] - spent[::2]).mean() / (long - short)
             seen = [sm_hz(one, other) for one, other in zip(stamps[::2], stamps[1::2], strict=True)]
             hz[i] = np.median(known) if (known := [v for v in seen if np.isfinite(v)]) else np.nan
-        return Samples(cycles=cycles, seconds=cycles / hz, sm_hz=hz, multiprocessors=self.multiprocessors)
+        return Samples(
+            cycles=cycles,
+            seconds=cycles / hz,
+            sm_hz=hz,
+            multiprocessors=self.multiprocessors,
+            observed={"sms": sms},
+        )
 
 
 def chain(

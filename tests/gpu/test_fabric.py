@@ -82,3 +82,14 @@ def test_clusters_read_what_the_network_between_sms_gives(fabric: pd.DataFrame) 
     two, eight = (best(bandwidth[bandwidth["cluster_size"] == size]) for size in (2, 8))
     assert two is not None and two["value"] >= 4.2e12
     assert eight is not None and eight["value"] >= 3.5e12
+
+
+def test_each_place_of_a_chain_is_on_another_sm(fabric: pd.DataFrame) -> None:
+    """All of them where a block is alone; in clusters of a size as many as ran at once when all of them read."""
+    probes = ["contention/fence", "contention/fence_system", "contention/grid_barrier", "dsm/access", "dsm/barrier"]
+    sms = fabric[fabric["probe"].isin(probes) & (fabric["metric"] == "sms")]
+    alone = sms[sms["probe"].str.startswith("contention/")]
+    assert len(alone) and (alone["value"] == alone["value"].max()).all() and (alone["lo"] == alone["hi"]).all()
+    held = measured(fabric, "dsm/throughput", "clusters").groupby("cluster_size")["value"].max()
+    barriers = sms[(sms["probe"] == "dsm/barrier") & (sms["cluster_size"] > 1)]
+    assert len(barriers) and (barriers["value"] == barriers["cluster_size"].map(held)).all()

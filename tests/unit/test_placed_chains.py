@@ -54,8 +54,17 @@ def test_a_sample_is_the_mean_over_all_places(module: ModuleType) -> None:
     assert (visited[..., 0] == visited[..., 1]).all()  # both lengths at one place
     assert [sorted(sample) for sample in visited[..., 0].tolist()] == 3 * [list(range(12))]
     assert taken.cycles == pytest.approx(3 * [100 + 5.5])
+    assert taken.observed["sms"].tolist() == 3 * [12]
     assert taken.sm_hz == pytest.approx(HZ) and taken.seconds == pytest.approx(taken.cycles / HZ)
     assert work.verify()
+
+
+def test_places_that_share_an_sm_are_counted_once(module: ModuleType) -> None:
+    gpu = Gpu()
+    work = module.chain(
+        gpu, launch=lambda place, *rest: gpu.launch(place // 2, *rest), lengths=(16, 80), expect=None, places=12
+    )
+    assert work.clock.take(2).observed["sms"].tolist() == [6, 6]
 
 
 def test_a_wrong_result_at_any_place_is_told(module: ModuleType) -> None:
