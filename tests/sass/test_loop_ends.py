@@ -1,9 +1,10 @@
-"""Nothing but the next link of a chain of loads waits for a load: a loop's end that does is in every latency."""
+"""Nothing but the next link of a chain waits for a link: a loop's end, or its begin, that does is in every latency."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gridstone.compile import compile_kernel
 from gridstone.compile.disassembly import NO_BARRIER, Instruction, disassemble
@@ -15,6 +16,8 @@ from gridstone.plan.source import kernel_path
 CHAINS = (
     "cache/l1_capacity",
     "cache/tlb",
+    "contention/global_atomic_latency",
+    "contention/shared_atomic_latency",
     "contention/strided_latency",
     "dsm/access",
     "dsm/latency_pair",
@@ -25,21 +28,32 @@ ARCH = "sm_90a"
 
 
 def waiting(code: list[Instruction], contract: Contract) -> Iterator[Instruction]:
-    """What waits for the last of the counted instructions of an innermost loop before the loop begins anew."""
+    """What waits for the last of the counted instructions of an innermost loop before the next turn's first does.
+
+    What waits for each of the others too makes the next one's address: it is part of a link, not of the loop's end.
+    """
     graph = flow(code)
     seen: set[int] = set()
     for loop in sorted(loops(graph), key=lambda one: len(one.body)):
-        held = [i for i in sorted(loop.body) if re.fullmatch(contract.opcode, code[i].opcode)]
+        body = sorted(loop.body)
+        held = [i for i in body if re.fullmatch(contract.opcode, code[i].opcode)]
         if len(held) < contract.count or seen.intersection(held):
             continue
         seen.update(held)
-        barrier = code[held[-1]].sets
-        assert barrier != NO_BARRIER
-        yield from (code[i] for i in sorted(loop.body) if i > held[-1] and code[i].wait >> barrier & 1)
+        links = [_held_up(code, link, range(link + 1, after)) for link, after in itertools.pairwise(held)]
+        usual = set.intersection(*({code[i].opcode for i in each} for each in links)) if links else set()
+        ends = [*(i for i in body if i > held[-1]), *(i for i in body if i < held[0])]
+        yield from (code[i] for i in _held_up(code, held[-1], ends) if code[i].opcode not in usual)
     assert seen, "no loop holds them"
 
 
-def test_no_loop_ends_with_a_wait_for_its_last_load() -> None:
+def _held_up(code: list[Instruction], link: int, others: Iterable[int]) -> list[int]:
+    """Which of the others wait for that instruction's result."""
+    assert code[link].sets != NO_BARRIER
+    return [i for i in others if code[i].wait >> code[link].sets & 1]
+
+
+def test_no_loop_ends_with_a_wait_for_its_last_link() -> None:
     late, kernels = {}, {}
     for probe in load_probes():
         if probe.name in CHAINS:
