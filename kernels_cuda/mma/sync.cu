@@ -22,10 +22,8 @@
 #endif
 
 __device__ __forceinline__ unsigned bits(unsigned word) { return word; }
-__device__ __forceinline__ unsigned bits(double word) {
-    const u64 both = __double_as_longlong(word);
-    return (unsigned)both ^ (unsigned)(both >> 32);
-}
+// One half: where both are looked at, the assembler carries each on its own, and copies them at the end of the loop.
+__device__ __forceinline__ unsigned bits(double word) { return (unsigned)__double2loint(word); }
 
 // A tile is the fragments of one product as the lanes hold them: A, B, the B of every second step, C, and the D that
 // is expected after `steps`, each register of all 32 lanes side by side. Warps all do the same. `steps` is a positive

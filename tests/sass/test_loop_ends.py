@@ -23,6 +23,7 @@ CHAINS = (
     "dsm/latency_pair",
     "latency/pointer_chase",
     "latency/texture",
+    "mma/latency",
 )
 ARCH = "sm_90a"
 
@@ -58,6 +59,8 @@ def test_no_loop_ends_with_a_wait_for_its_last_link() -> None:
     for probe in load_probes():
         if probe.name in CHAINS:
             for axes in probe.points("standard"):
+                if axes.get("acc_type", "f64") != "f64":
+                    continue  # other products take a fixed number of cycles, and no barrier tells when one is done
                 kernels[probe.name, tuple(probe.defines(axes).items())] = probe, axes
     assert {name for name, _ in kernels} == set(CHAINS)
     cubins = [
