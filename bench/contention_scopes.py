@@ -22,11 +22,12 @@ def _runner(name):
     where=_codes.offered_scope,
     needs=[_codes.hopper_for("scope", "cluster")],
     sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
-    budget=0.5,
+    budget=1.0,
 )
 def fence(gpu, *, function, scope, pattern):
     """Cycles of a fence of one thread with nothing under way, or after a store to another line: mean over all SMs."""
-    return _runner("scopes").fence(gpu, stores=pattern == "store")
+    stores = pattern == "store"
+    return _runner("scopes").fence(gpu, stores=stores, more=192 if stores else 64)  # a store goes near or far
 
 
 @probe(
@@ -38,7 +39,7 @@ def fence(gpu, *, function, scope, pattern):
     knobs=["function", "scope", "pattern"],
     measures=[cycles(per="fence"), _SMS],
     sass={"sm_80+": loop(_codes.fence, count=16)},
-    budget=0.2,  # a context has its own value, up to 60 cycles from the next one's: visits do not make it narrow
+    budget=0.4,  # one visit to each of six contexts: each has a value of its own, up to 60 cycles from the next one's
 )
 def fence_system(gpu, *, function, scope, pattern):
     """Cycles of a fence that orders what the host sees too: of one thread, with nothing under way or after a store.
@@ -46,7 +47,7 @@ def fence_system(gpu, *, function, scope, pattern):
     The mean over all SMs. GPCs differ by up to 150 cycles, and which are near is settled when a context is made:
     neither stream, memory nor code changes it.
     """
-    return _runner("scopes").fence(gpu, stores=pattern == "store")
+    return _runner("scopes").fence(gpu, stores=pattern == "store", more=16)
 
 
 _BARRIER = {
@@ -64,7 +65,7 @@ _BARRIER = {
     knobs=["function"],
     measures=cycles(per="barrier", within=0.5),
     where=lambda function, warps: function != "vote" or warps == 1,
-    sass={"sm_80+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
+    sass={"sm_80+": loop(lambda axes: _BARRIER[axes["function"]], count=64)},
 )
 def barrier(gpu, *, function, warps):
     """Cycles of a barrier of a block, of one that counts threads, and of a vote of a warp's lanes."""

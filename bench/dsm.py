@@ -78,7 +78,7 @@ def round_trip(gpu, *, function, bytes):
     knobs=["function", "cluster_size"],
     measures=[cycles(per="barrier", within=0.5), _SMS],
     budget=1.0,
-    sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=16)},
+    sass={"sm_90+": loop(lambda axes: _BARRIER[axes["function"]], count=32)},
     needs=[_CLUSTERS],
     where=lambda function, cluster_size, threads: (function == "block") == (cluster_size == 1),
 )

@@ -73,8 +73,8 @@ def latency_pair(gpu, *, src_sm):
 )
 def latency_by_size(gpu, *, cluster_size):
     """Load latency of the mean pair of SMs by cluster size, and what the size adds to the same pairs."""
-    clusters, pairs = _runner("cupy_cluster"), _runner("cupy_pairs")
-    held = clusters.fitting(gpu, size=cluster_size, block=1, shared=clusters.most_shared(gpu))
+    pairs, shared = _runner("cupy_pairs"), _runner("whole_sm").most_shared(gpu)
+    held = _runner("cupy_cluster").fitting(gpu, size=cluster_size, block=1, shared=shared)
     right = []
 
     def observe():

@@ -59,7 +59,7 @@ def barrier(gpu: Any, *, cluster_size: int, threads: int) -> Work:
         gpu,
         size=cluster_size,
         args=[],
-        lengths=(16, 80),
+        lengths=(32, 96),
         expect=None,
         block=threads,
         compiled=True,

@@ -16,16 +16,9 @@ from gridstone import content
 from gridstone.clock import Work
 from gridstone.declaration import Samples, Unavailable
 
-_placed = content.load_module(Path(__file__).with_name("placed_chains.py"))
-
-
-def most_shared(gpu: Any) -> int:
-    """The most dynamic shared memory that a block may have, in bytes: with it, an SM holds one block."""
-    attribute = driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
-    status, size = driver.cuDeviceGetAttribute(attribute, gpu.device.device_id)
-    if status != 0:
-        raise RuntimeError(f"{attribute.name} is not to be had ({status.name})")
-    return int(size)
+_here = Path(__file__)
+_placed = content.load_module(_here.with_name("placed_chains.py"))
+_sms = content.load_module(_here.with_name("whole_sm.py"))
 
 
 def fitting(gpu: Any, *, size: int, block: int, shared: int = 0) -> int:
@@ -92,7 +85,7 @@ def chain(
     args. expect(length): the `result` of a launch; None where it tells nothing of what was timed. compiled: the
     kernel says itself how large its cluster is. verify(): what else there is to check.
     """
-    shared = most_shared(gpu)
+    shared = _sms.most_shared(gpu)
     held = fitting(gpu, size=size, block=block, shared=shared)
 
     def run(place: int, _: int, length: int, stamp: int) -> None:

@@ -17,6 +17,7 @@ from gridstone.declaration import Unavailable
 _here = Path(__file__)
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _sweeps = content.load_module(_here.with_name("pair_sweep.py"))
+_sms = content.load_module(_here.with_name("whole_sm.py"))
 
 # As the kernel has them.
 PAIR = np.dtype([(n, "u4") for n in ("source", "destination", "size", "short_cycles", "long_cycles", "end")])
@@ -87,7 +88,7 @@ def sweep(
     makes the launches of one size, with what goes before them. Raises Unavailable where the GPU holds clusters of none
     of the sizes.
     """
-    shared, rng = _clusters.most_shared(gpu), np.random.default_rng()
+    shared, rng = _sms.most_shared(gpu), np.random.default_rng()
     fitting = {size: held for size in sizes if (held := _fitting(gpu, size, shared))}
     if not fitting:
         raise Unavailable("this GPU holds clusters of none of the sizes")

@@ -13,12 +13,13 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _reads = content.load_module(_here.with_name("cluster_reads.py"))
+_sms = content.load_module(_here.with_name("whole_sm.py"))
 _BYTES = 8_000_000  # that each block reads per launch, so that a launch takes some 300 us
 
 
 def work(gpu: Any, *, pattern: str, cluster_size: int, vector: int, unroll: int, warps: int) -> Work:
     """Work of dsm/throughput, its sums verified thread by thread."""
-    block, shared = 32 * warps, _clusters.most_shared(gpu)
+    block, shared = 32 * warps, _sms.most_shared(gpu)
     held = _clusters.fitting(gpu, size=cluster_size, block=block, shared=shared)
     footprint, working = block * unroll * vector, _reads.workers(pattern, cluster_size)
     share = cluster_size - 1 if pattern == "broadcast" else 1  # of what one block can give

@@ -13,13 +13,14 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _clusters = content.load_module(_here.with_name("cupy_cluster.py"))
 _writes = content.load_module(_here.with_name("cluster_writes.py"))
+_sms = content.load_module(_here.with_name("whole_sm.py"))
 _LAPS = 8
 
 
 def work(gpu: Any, *, function: str, pattern: str, cluster_size: int, bytes: int) -> Work:
     """Work of dsm/write_throughput: clusters that fill the GPU write into each other, and every word is verified."""
     traffic = _writes.Traffic(pattern=pattern, size=cluster_size, bytes=bytes, bulk=function == "bulk")
-    shared = _clusters.most_shared(gpu)
+    shared = _sms.most_shared(gpu)
     held = _clusters.fitting(gpu, size=cluster_size, block=_writes.THREADS, shared=shared)
     seed = int(np.random.default_rng().integers(2**32))
     sums = gpu.alloc(4 * held * cluster_size * _writes.THREADS).view(np.uint32)

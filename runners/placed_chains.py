@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,7 @@ def chain(
     return Work(clock=clock, poison=poison, verify=checked if expect or verify else None)
 
 
+@cache  # of thousands of places it takes milliseconds, and each visit asks
 def spread(places: int) -> int:
     """The step in which turns go so that any few of them one after the other lie evenly over so many places.
 

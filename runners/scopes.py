@@ -13,20 +13,21 @@ from gridstone.clock import Work
 _here = Path(__file__)
 _chains = content.load_module(_here.with_name("known_chains.py"))
 _placed = content.load_module(_here.with_name("placed_chains.py"))
-_clusters = content.load_module(_here.with_name("cupy_cluster.py"))
+_sms = content.load_module(_here.with_name("whole_sm.py"))
 _LINE = 128
 _LINES = 64  # of a launch of a barrier of blocks
 _APART = 257  # lines between those that a chain of fences stores to one after the other, as the kernel has it
-_STARTS = 2**14  # lines of which a chain of fences may store to any first
+_STARTS = 2**16  # lines of which a chain of fences may store to any first: with those that follow, some 15 MB
+_COUNTER = 9 * _LINE  # bytes from the place where a barrier of blocks counts to the next: 10 MB on 132 SMs
 
 
-def fence(gpu: Any, *, stores: bool) -> Work:
+def fence(gpu: Any, *, stores: bool, more: int) -> Work:
     """Work of contention/fence, on one SM at a time: the last store of a chain must be seen.
 
     A fence waits until L2 has the store, and how far that is hangs on the line: each chain has lines of its own, spread
-    over L2, and other ones in the next sample.
+    over L2, and other ones in the next sample. more: how many fences the longer chain has more, a multiple of 16.
     """
-    lengths, shared, step = (16, 80), _clusters.most_shared(gpu), _placed.spread(_STARTS)
+    lengths, shared, step = (16, 16 + more), _sms.most_shared(gpu), _placed.spread(_STARTS)
     memory = gpu.alloc((_STARTS + lengths[1] * _APART) * _LINE)
     gpu.memset(memory, 0)
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
@@ -65,26 +66,26 @@ def barrier(gpu: Any, *, function: str, warps: int) -> Work:
 
 
 def grid_barrier(gpu: Any, *, count: int) -> Work:
-    """Work of contention/grid_barrier: each SM is in each part once in a sample, on lines that no other launch uses.
+    """Work of contention/grid_barrier: each SM is in each part once in a sample, on lines that none other has.
 
     Blocks are dealt to SMs in one order, from one GPC after the other; it may begin with another GPC the next time. The
     blocks that meet lie spread over that order, and the next launch has the next ones: so a sample is the same wherever
     the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are: every
-    `grid`-th line, so that they lie in both halves of L2 and in all its slices, and other ones in the next sample.
+    `grid`-th counter's, so that they lie in both halves of L2 and in all its slices, and other ones in the next sample.
     """
-    grid, shared = gpu.multiprocessors, _clusters.most_shared(gpu)
-    arrived, passed = gpu.alloc(grid * _LINES * _LINE), [0] * grid
+    grid, shared = gpu.multiprocessors, _sms.most_shared(gpu)
+    arrived, passed = gpu.alloc(grid * _LINES * _COUNTER), [0] * grid
     gpu.memset(arrived, 0)
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
     factor = pow(_placed.spread(grid), -1, grid)  # of the block, for its turn
 
     def launch(place: int, sample: int, length: int, stamp: int) -> None:
         lines = (place + sample) % grid
-        numbers = (grid * _LINE, _LINES.bit_length() - 1, passed[lines], count, factor, place, length)
+        numbers = (grid * _COUNTER, _LINES.bit_length() - 1, passed[lines], count, factor, place, length)
         passed[lines] += length
-        gpu.enqueue(gpu.kernel, grid, 1, [arrived[lines * _LINE :], *map(np.uint32, numbers), stamp], shared)
+        gpu.enqueue(gpu.kernel, grid, 1, [arrived[lines * _COUNTER :], *map(np.uint32, numbers), stamp], shared)
 
     work: Work = _placed.chain(
-        gpu, launch=launch, lengths=(_LINES, 2 * _LINES), expect=lambda length: length, places=grid
+        gpu, launch=launch, lengths=(_LINES, 3 * _LINES), expect=lambda length: length, places=grid
     )
     return work
