@@ -91,7 +91,7 @@ class Run:
     def write_cell(self, rows: Sequence[Row]) -> None:
         """Keep the rows of one finished cell, or of several of one probe that ended together, named by the first."""
         path = self.parts / rows[0].probe / f"{rows[0].cell_id}.parquet"
-        write_atomically(path, lambda p: _write_table(p, table(rows)))
+        write_atomically(path, lambda p: _write_part(p, table(rows)))
 
     def finished(self) -> set[str]:
         """The ids of the cells that already have rows. Raises StoreError for a file that cannot be read."""
@@ -170,6 +170,13 @@ def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
 
 def _write_table(path: Path, arrow: pa.Table) -> None:
     pq.write_table(arrow, path, compression="zstd", write_page_checksum=True)
+
+
+def _write_part(path: Path, arrow: pa.Table) -> None:
+    """A part is read once, and the GPU waits for it: to compress its sixty columns takes most of the time of a write."""
+    pq.write_table(
+        arrow, path, compression="none", use_dictionary=False, write_statistics=False, write_page_checksum=True
+    )
 
 
 def _write_text(path: Path, text: str) -> None:
