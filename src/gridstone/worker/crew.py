@@ -152,14 +152,7 @@ class Crew:
         turn: how many visits the cell has had; decides which process makes this one.
         """
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
-        probe = cell.probe
-        team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
-        if cell.gpu_use is not None:
-            self._make_room(cell.gpu_use)
-        for new in [key for key in team if key not in self._children]:  # they open at the same time
-            self._start(cell, new)
-        for one in team:
-            self._children[one].gpu_use = cell.gpu_use or self._children[one].gpu_use
+        team = self.prepare(cell)
         key = team[turn % len(team)]
         child = self._children[key]
         unopened = child.open()
@@ -174,6 +167,21 @@ class Crew:
         if isinstance(answer, Failure):
             del self._children[key]
         return replace(answer, wall_s=wall)
+
+    def prepare(self, cell: Cell) -> list[tuple[str, int]]:
+        """Begin to open the processes that visit a cell, where they are not there; which they are.
+
+        They open at the same time, and beside whatever is done before the first visit.
+        """
+        probe = cell.probe
+        team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
+        if cell.gpu_use is not None:
+            self._make_room(cell.gpu_use)
+        for new in [key for key in team if key not in self._children]:
+            self._start(cell, new)
+        for one in team:
+            self._children[one].gpu_use = cell.gpu_use or self._children[one].gpu_use
+        return team
 
     def _make_room(self, use: GpuUse) -> None:
         """End the processes that hold memory of the GPU for another use."""
