@@ -148,3 +148,35 @@ def test_a_child_ends_when_its_parent_hangs_up(place: Path) -> None:
     (child,) = crew._children.values()
     child.connection.close()
     assert child.process.wait(60) == 0
+
+
+NOTING = """
+import os, sys
+from contextlib import contextmanager
+
+print("loaded", flush=True)
+
+@contextmanager
+def context(machine):
+    print("opened", flush=True)
+    yield
+"""
+
+
+def test_a_process_that_is_not_opened_takes_nothing_and_ends_without_a_word(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = sound(place)
+    noting = written(place / "noting", on_host=NOTING)
+    monkeypatch.setattr(content, "folder", lambda name: noting)
+    crew = Crew(machine=MACHINE, log_dir=place / "prepared")
+    with crew:
+        (key,) = crew.prepare(cell)
+        child = crew._children[key]
+        child.connection.close()  # as when the parent is gone
+        assert child.process.wait(20) == 0
+    assert (place / "prepared" / "on_host.log").read_text() == "loaded\n"
+    with Crew(machine=MACHINE, log_dir=place / "opened") as crew:
+        (key,) = crew.open(cell)
+        assert crew._children[key].open() is None
+    assert (place / "opened" / "on_host.log").read_text() == "loaded\nopened\n"

@@ -19,23 +19,28 @@ log: list[str] = []
 
 
 class NotedCrew:
-    """Processes that are none: what is asked of them is noted."""
+    """Processes that are none: what is asked of them is noted, with the number of the crew."""
+
+    made = 0
 
     def __init__(self, **_: object) -> None:
-        pass
+        NotedCrew.made += 1
+        self._number = NotedCrew.made
 
     def __enter__(self) -> NotedCrew:
-        log.append("crew")
         return self
 
     def __exit__(self, *_: object) -> None:
-        log.append("gone")
+        log.append(f"{self._number} gone")
+
+    def open(self, one: Any) -> None:
+        log.append(f"{self._number} open {one.probe.runner}")
 
     def prepare(self, one: Any) -> None:
-        log.append(f"open {one.probe.runner}")
+        log.append(f"{self._number} load {one.probe.runner}")
 
     def visit(self, one: Any, *_: object) -> Visit:
-        log.append(f"visit {one.probe.runner}")
+        log.append(f"{self._number} visit {one.probe.runner}")
         taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
         return Visit(taken=taken, work_s=0.1, process=1, wall_s=0.1)
 
@@ -49,6 +54,7 @@ def noted_compiling(*_: object) -> Iterator[tuple[int, int]]:
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     log.clear()
+    NotedCrew.made = 0
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(session, "Crew", NotedCrew)
     monkeypatch.setattr(session, "compiling", noted_compiling)
@@ -70,9 +76,8 @@ def test_processes_of_the_gpu_open_while_kernels_compile(noted: list[str], tmp_p
     stopping = Stopping(least=1, most=1, passes=2)
     cells = [cell(one, {}, "source") for one in probes]
     list(Session(cells=cells, folder=tmp_path / "run", machine=NODE, request={}, stopping=stopping).events())
-    opened = noted.index("compile")
-    assert noted[:opened] == ["crew", "open on_cupy"]
-    a_pass = sorted(["visit on_cupy", "visit on_cupy", "visit on_host"])
-    first, second = (noted[opened + 1 :][at : at + 3] for at in (0, 5))
-    assert sorted(first) == sorted(second) == a_pass
-    assert noted[opened + 4 : opened + 6] == ["gone", "crew"] and noted[-1] == "gone"
+    assert noted[:3] == ["1 open on_cupy", "2 load on_cupy", "compile"]
+    for number, at in ((1, 3), (2, 7)):
+        visits = [f"{number} visit on_cupy", f"{number} visit on_cupy", f"{number} visit on_host"]
+        assert sorted(noted[at : at + 3]) == visits
+        assert noted[at + 3] == f"{number} gone"  # before the next ones open: each takes a share of the memory

@@ -21,7 +21,7 @@ from gridstone.clock import Work
 from gridstone.declaration import Probe, Unavailable
 from gridstone.device import Telemetry
 from gridstone.measure import Watch, take, values
-from gridstone.worker.job import Failure, Job, Ready, Start, Visit
+from gridstone.worker.job import Failure, Job, Open, Ready, Start, Visit
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_REASON = 400
@@ -51,6 +51,8 @@ def _serve(connection: Connection[Any, Any]) -> None:
     start: Start = connection.recv()
     try:
         runner = content.load_module(start.runner)
+        if not _may_open(connection):
+            return
         with runner.context(start.machine) as context:
             watch = _watch(start)
             gc.disable()  # a collection would be timed with whatever it falls into
@@ -65,6 +67,13 @@ def _serve(connection: Connection[Any, Any]) -> None:
             sys.stderr.flush()
         status = "skipped" if isinstance(error, Unavailable) else "crashed"
         connection.send(Failure(status=status, reason=_reason(error)))
+
+
+def _may_open(connection: Connection[Any, Any]) -> bool:
+    """Wait for the word to open the runner; False where it does not come, as the parent has no use for this process."""
+    with contextlib.suppress(EOFError):
+        return isinstance(connection.recv(), Open)
+    return False
 
 
 def _jobs(connection: Connection[Any, Any]) -> Iterator[Job]:

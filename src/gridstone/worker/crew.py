@@ -16,7 +16,7 @@ from typing import Any
 
 from gridstone import content
 from gridstone.declaration import Cell, GpuUse, Machine
-from gridstone.worker.job import Failure, Job, Ready, Start, Visit
+from gridstone.worker.job import Failure, Job, Open, Ready, Start, Visit
 
 _START_S = 60.0  # importing the runner and opening the device, on a slow file system
 _GRACE_S = 5.0
@@ -52,20 +52,25 @@ class Child:
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self._opened: Ready | Visit | Failure | None = None
-        self._paused = False
-        with contextlib.suppress(OSError):  # it ended at once: the answer says why
-            self.connection.send(start)
+        self._begun = self._paused = False
+        self._tell(start)
+
+    def begin(self) -> None:
+        """Let it open its runner, and so take its share of the GPU's memory."""
+        if not self._begun:
+            self._begun = True
+            self._tell(Open())
 
     def open(self) -> Failure | None:
         """Wait until the runner is open, which happens once and is nobody's measuring time; why it is not."""
+        self.begin()
         if self._opened is None:
             self._opened = self._answer(_START_S)
         return self._opened if isinstance(self._opened, Failure) else None
 
     def visit(self, job: Job, timeout_s: float) -> Visit | Failure:
         """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
-        with contextlib.suppress(OSError):
-            self.connection.send(job)
+        self._tell(job)
         answer = self._answer(timeout_s)
         assert not isinstance(answer, Ready)
         return answer
@@ -88,6 +93,10 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):  # a driver that is stuck holds it for longer
             self.process.wait(_GRACE_S)
         self.connection.close()
+
+    def _tell(self, message: Start | Open | Job) -> None:
+        with contextlib.suppress(OSError):  # it has ended: the answer says why
+            self.connection.send(message)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -152,7 +161,7 @@ class Crew:
         turn: how many visits the cell has had; decides which process makes this one.
         """
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
-        team = self.prepare(cell)
+        team = self.open(cell)
         key = team[turn % len(team)]
         child = self._children[key]
         unopened = child.open()
@@ -168,19 +177,25 @@ class Crew:
             del self._children[key]
         return replace(answer, wall_s=wall)
 
-    def prepare(self, cell: Cell) -> list[tuple[str, int]]:
-        """Begin to open the processes that visit a cell, where they are not there; which they are.
+    def open(self, cell: Cell) -> list[tuple[str, int]]:
+        """Let the processes that visit a cell open their runner, all at the same time; which they are."""
+        if cell.gpu_use is not None:
+            self._make_room(cell.gpu_use)
+        team = self.prepare(cell)
+        for one in team:
+            self._children[one].gpu_use = cell.gpu_use or self._children[one].gpu_use
+            self._children[one].begin()
+        return team
 
-        They open at the same time, and beside whatever is done before the first visit.
+    def prepare(self, cell: Cell) -> list[tuple[str, int]]:
+        """Start the processes that visit a cell, where there are none; which they are.
+
+        They load what they run, and take no memory of the GPU before they are opened.
         """
         probe = cell.probe
         team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
-        if cell.gpu_use is not None:
-            self._make_room(cell.gpu_use)
         for new in [key for key in team if key not in self._children]:
             self._start(cell, new)
-        for one in team:
-            self._children[one].gpu_use = cell.gpu_use or self._children[one].gpu_use
         return team
 
     def _make_room(self, use: GpuUse) -> None:

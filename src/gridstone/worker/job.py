@@ -29,6 +29,11 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Open:
+    """The child, which has loaded its runner, may open it: the memory of the GPU that it takes is free."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready:
     """The child has opened its runner; from here on a cell's time counts."""
 

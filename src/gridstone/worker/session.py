@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -134,26 +135,32 @@ class Session:
         for _, of_probe in itertools.groupby(sorted(rest, key=_probe_name), key=_probe_name):
             yield from self._skip(run, [(c, reason) for c in of_probe if (reason := reasons[c.cell_id]) is not None])
         todo = [c for c in rest if reasons[c.cell_id] is None]
-        with self._crew() as crew:
-            for cell in {c.probe.runner: c for c in todo if c.gpu_use == "one"}.values():
-                crew.prepare(cell)  # these come first, and take as long to open as their kernels to compile
+        crews = [
+            Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) for _ in range(passes)
+        ]
+        with contextlib.ExitStack() as stack:
+            for crew in crews:
+                stack.push(crew)
+            self._open_ahead(crews, todo)
             compiled = yield from self._compile([c for c in todo if c.probe.source is not None])
             self._ends = None if self.budget_s is None else time.monotonic() + self.budget_s
             pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
-            yield from self._pass(run, crew, pending, passes - 1)
-        for left in reversed(range(passes - 1)):
-            pending = [one for one in pending if not one.failed]
-            self._order.shuffle(pending)
-            with self._crew() as crew:
-                yield from self._pass(run, crew, pending, left)
+            for left, crew in zip(reversed(range(passes)), crews, strict=True):
+                with crew:
+                    for block in blocks(pending):
+                        yield from self._block(run, crew, block, left)
+                pending = [one for one in pending if not one.failed]
+                self._order.shuffle(pending)
 
-    def _crew(self) -> Crew:
-        return Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s)
+    def _open_ahead(self, crews: Sequence[Crew], cells: Sequence[Cell]) -> None:
+        """Start the processes of one GPU, which come first, while kernels compile: both take seconds.
 
-    def _pass(self, run: Run, crew: Crew, pending: Sequence[Gathering], left: int) -> Iterator[Event]:
-        """Visit the cells once through, with new processes. left: how many passes come after this one."""
-        for block in blocks(pending):
-            yield from self._block(run, crew, block, left)
+        Those of the first pass open; those of later ones wait until the ones before have given their memory back.
+        """
+        for cell in {c.probe.runner: c for c in cells if c.gpu_use == "one"}.values():
+            crews[0].open(cell)
+            for later in crews[1:]:
+                later.prepare(cell)
 
     def _block(self, run: Run, crew: Crew, cells: Sequence[Gathering], left: int) -> Iterator[Event]:
         """Visit a block of cells in rounds, each in another order, until each has enough or the time is up.
