@@ -175,7 +175,7 @@ def _write_table(path: Path, arrow: pa.Table) -> None:
 
 
 def _write_part(path: Path, arrow: pa.Table) -> None:
-    """A part is read once, and the GPU waits for it: to compress its sixty columns takes most of the time of a write."""
+    """A part is read once, and the GPU waits for it: compressing its sixty columns would take most of the time."""
     pq.write_table(
         arrow, path, compression="none", use_dictionary=False, write_statistics=False, write_page_checksum=True
     )
