@@ -211,5 +211,8 @@ def _sets(rows):
         alt="Latency of L2 over places a power of two apart, and a line further",
         wide=True,
     )
-    caption = "L2 picks the set by a hash of the address: places a power of two apart should do no worse than others."
+    caption = (
+        "L2 picks the set by a hash of the address: places a power of two apart should do no worse than others. Of few "
+        "places there are rings on many SMs, which are nearer or farther: only equal counts are comparable."
+    )
     return [Panel(svg=svg, caption=caption, wide=True)]

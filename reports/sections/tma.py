@@ -103,7 +103,8 @@ def _latencies(rows):
         order = chosen["method"].map(list(_METHODS).index)
         ordered = chosen.assign(_order=order).sort_values(["_order", "bytes", "dims"])
         svg = dots(_dots(ordered, _way), x=_CYCLES, alt=f"Latency from {name} of plain loads and of copies")
-        caption = f"From {name}, one address to the next. Copies land in shared memory and are read there."
+        where = "one SM's own half of L2" if tier == "l2" else name
+        caption = f"From {where}, one address to the next. Copies land in shared memory and are read there."
         panels.append(Panel(svg=svg, caption=caption))
     return panels
 
