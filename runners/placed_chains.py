@@ -18,6 +18,8 @@ import numpy as np
 from gridstone.clock import Work, sm_hz
 from gridstone.declaration import Samples
 
+_NO_SM = 2**32 - 1  # in a stamp that was not written
+
 
 @dataclass(kw_only=True)
 class PlacedClock:
@@ -86,6 +88,9 @@ def chain(
 
     def stamps(count: int) -> Any:
         taken = gpu.bench.stamps(count)
+        gpu.bench.forget_stamps()  # a launch that leaves none must not pass with that of the sample before
+        if (taken["smid"] == _NO_SM).any():
+            raise RuntimeError("a launch left no stamp")
         if expect is not None:
             right.append([int(v) for v in taken["result"]] == [expect(length) for length in launched])
         launched.clear()

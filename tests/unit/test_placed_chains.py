@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -24,7 +25,7 @@ class Gpu:
     multiprocessors = 8
 
     def __init__(self) -> None:
-        self.bench = SimpleNamespace(slot=lambda number: number, stamps=self.stamps)
+        self.bench = SimpleNamespace(slot=lambda number: number, stamps=self.stamps, forget_stamps=self.forget)
         self.memory = np.zeros(64, STAMP)
         self.places: list[int] = []
         self.samples: list[int] = []
@@ -37,6 +38,9 @@ class Gpu:
         self.now += 1e-3
         begin, spent = round(self.now * HZ), 40 + length * (100 + place)
         self.memory[slot] = (begin, begin + spent, round(self.now * 1e9), 0, length + self.fault, place, 0)
+
+    def forget(self) -> None:
+        self.memory.view(np.uint8)[:] = 0xFF
 
     def stamps(self, count: int) -> np.ndarray:
         return self.memory[:count].copy()
@@ -78,6 +82,20 @@ def test_a_wrong_result_at_any_place_is_told(module: ModuleType) -> None:
     right = module.chain(gpu, launch=gpu.launch, lengths=(16, 80), expect=lambda n: n, places=3, verify=lambda: False)
     right.clock.take(1)
     assert not right.verify()
+
+
+@pytest.mark.parametrize("lost", [3, 23])
+def test_a_launch_that_leaves_no_stamp_is_noticed_in_any_sample(module: ModuleType, lost: int) -> None:
+    gpu, launches = Gpu(), itertools.count()
+    gpu.forget()
+
+    def launch(*of_launch: int) -> None:
+        if next(launches) != lost:
+            gpu.launch(*of_launch)
+
+    work = module.chain(gpu, launch=launch, lengths=(16, 80), expect=None, places=4)
+    with pytest.raises(RuntimeError, match="a launch left no stamp"):
+        work.clock.take(3)
 
 
 @pytest.mark.parametrize("places", [1, 2, 66, 78, 108, 114, 132, 148])

@@ -31,7 +31,9 @@ def device(multiprocessors: int, cell: Callable[[Any, int, list[Any]], int]) -> 
 
     gpu = device_stand_in.Gpu(run)
     gpu.multiprocessors = multiprocessors
-    gpu.bench = SimpleNamespace(slot=lambda number: number, stamps=lambda count: stamps[:count].copy())
+    gpu.bench = SimpleNamespace(
+        slot=lambda number: number, stamps=lambda count: stamps[:count].copy(), forget_stamps=lambda: None
+    )
     gpu.base = 0
     taken = gpu.alloc
 
