@@ -5,6 +5,7 @@ from gridstone.declaration import Need
 
 _SMS = observed(name="sms", unit="1", better="higher")  # that the places of a sample were on: all
 _codes = content.load_module(content.folder("runners") / "contention_codes.py")
+_STORES = loop(r"STG\.E", count=lambda axes: 16 if axes["pattern"] == "store" else 0)
 
 
 def _runner(name):
@@ -21,7 +22,7 @@ def _runner(name):
     measures=[cycles(per="fence", within=0.5), _SMS],
     where=_codes.offered_scope,
     needs=[_codes.hopper_for("scope", "cluster")],
-    sass=_codes.claims(loop(_codes.fence, count=16), axis="scope", since_sm_90="cluster"),
+    sass=_codes.claims(loop(_codes.fence, count=16), _STORES, axis="scope", since_sm_90="cluster"),
     budget=1.0,
 )
 def fence(gpu, *, function, scope, pattern):
@@ -38,7 +39,7 @@ def fence(gpu, *, function, scope, pattern):
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
     measures=[cycles(per="fence"), _SMS],
-    sass={"sm_80+": loop(_codes.fence, count=16)},
+    sass={"sm_80+": [loop(_codes.fence, count=16), _STORES]},
     budget=0.4,  # one visit to each of six contexts: each has a value of its own, up to 60 cycles from the next one's
 )
 def fence_system(gpu, *, function, scope, pattern):

@@ -59,14 +59,17 @@ def offered(function, dtype, **_):
     return dtype in _DTYPES[function]
 
 
-def claims(demand, axis="dtype", since_sm_90="bf16x2"):
-    """The contract; of what only sm_90 and later have, nothing is claimed before."""
+def claims(*demands, axis="dtype", since_sm_90="bf16x2"):
+    """The contracts; of what only sm_90 and later have, nothing is claimed before."""
 
-    def before(axes):
-        found = demand(axes)
-        return replace(found, count=0) if axes[axis] == since_sm_90 else found
+    def earlier(demand):
+        def before(axes):
+            found = demand(axes)
+            return replace(found, count=0) if axes[axis] == since_sm_90 else found
 
-    return {"sm_80-sm_89": before, "sm_90+": demand}
+        return before
+
+    return {"sm_80-sm_89": [earlier(demand) for demand in demands], "sm_90+": [*demands]}
 
 
 def hopper_for(axis, value):

@@ -1,7 +1,7 @@
 // Measures: cycles of a memory fence of one thread, with nothing under way or with a store to order.
-// Could fool it: fences that the assembler merges; none is left where the scope is the block's; the SM that it runs on,
+// Could fool it: fences that the assembler merges or drops, or stores that it does; the SM that the fence runs on,
 // and how far from it the lines lie that are stored to (on all SMs, and on other lines in each sample).
-// SASS: 16 MEMBAR per iteration (with the scope's name); none at block scope, where only order of issue is asked.
+// SASS: 16 MEMBAR per iteration (with the scope's name); 16 STG where they order one, none where not.
 #include "clock.cuh"
 
 #if defined(FUNCTION_SC)
