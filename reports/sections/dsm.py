@@ -186,7 +186,7 @@ def _histogram(rows):
     svg = lines(
         [replace(one, label=_NAMES.get(one.label, one.label)) for one in pictured],
         x=Scale(label="bins", log=True),
-        y=Scale(label="keys counted", unit="update/s", start=0),
+        y=Scale(label="keys counted per second", unit="update/s", start=0),
         alt="Histogram of random keys by bins, in shared, distributed shared and global memory",
     )
     caption = "16 Mi random keys counted, the best over block and cluster size; clearing the result is in the time."

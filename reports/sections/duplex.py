@@ -93,7 +93,7 @@ def _atomics(rows):
     ]
     svg = dots(
         entries,
-        x=Scale(label="additions", unit="operation/s"),
+        x=Scale(label="additions per second", unit="operation/s"),
         alt="Atomic additions per second by where the words lie",
     )
     caption = "Atomic additions of 8 bytes to host and device memory; atom: with the old value back, red: without."

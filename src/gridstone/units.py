@@ -13,9 +13,8 @@ _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*
 # (unit stored in Parquet, text after a prefix, base for prefixes)
 _PREFIXES = (
     *((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),
-    *((1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")),
+    *((1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f")),
 )
-_SCALED = {"B/s", "flop/s", "op/s", "hop/s", "launch/s", "Hz", "W", "1/s", "update/s"}
 
 
 def parse_bytes(text: str | int) -> int:
@@ -57,11 +56,16 @@ def format_value(value: float | None, unit: str) -> str:
     """A value of a Parquet row with its unit, as a person reads it; an en dash where there is none."""
     if value is None or math.isnan(value):
         return "–"
-    if unit == "s" or unit in _SCALED:
+    if prefixed(unit):
         return format_si(value, unit)
-    if unit == "B":
+    if unit == "B" and math.isfinite(value):
         return format_bytes(int(value))
-    return f"{value:.4g}" if unit == "1" else f"{value:.4g} {unit}"
+    return _number(value) if unit == "1" else f"{_number(value)} {unit}"
+
+
+def prefixed(unit: str) -> bool:
+    """Whether quantities in this unit take SI prefixes: seconds, joules, watts, hertz, what is counted per second."""
+    return unit in ("W", "Hz") or unit.partition("/")[0] in ("s", "J") or unit.endswith("/s")
 
 
 def format_si(value: float, unit: str) -> str:
@@ -71,8 +75,13 @@ def format_si(value: float, unit: str) -> str:
     rounded = float(f"{value:.4g}")  # first, so that 999.99 becomes 1 k and not 1000
     for scale, prefix in _PREFIXES:
         if abs(rounded) >= scale:
-            return f"{rounded / scale:.4g} {prefix}{unit}"
+            return f"{_number(rounded / scale)} {prefix}{unit}"
     return f"{rounded:.4g} {unit}"
+
+
+def _number(value: float) -> str:
+    """Four significant digits, with all digits before the point as long as these are not too many to read."""
+    return f"{float(f'{value:.4g}'):,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def adds_up(unit: str) -> bool:

@@ -66,6 +66,12 @@ def test_rounding_moves_to_the_next_prefix() -> None:
         (4.5e12, "B/s", "4.5 TB/s"),
         (33.1234, "cycle/hop", "33.12 cycle/hop"),
         (1536.0, "B", "1.5 KiB"),
+        (1.188e-9, "s/hop", "1.188 ns/hop"),
+        (6.366e5, "message/s", "636.6 kmessage/s"),
+        (1.499e16, "flop/s", "14,990 Tflop/s"),
+        (65478.0, "flop/cycle", "65,480 flop/cycle"),
+        (math.inf, "B", "inf B"),
+        (-0.02, "1", "-0.02"),
     ],
 )
 def test_values_are_written_as_people_read_them(value: float | None, unit: str, text: str) -> None:

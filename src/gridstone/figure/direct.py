@@ -10,6 +10,7 @@ from gridstone.figure.style import PAGE
 _LEADING = 11.5  # points from one name to the next
 _FRAME = 46  # points of a figure's height that its axes do not have: ticks, axis label, margins
 _LONGEST = 26  # characters
+_LEAD, _CHARACTER = 14.0, 5.0  # points: from the axes to a name, and a character of it
 
 
 def name_ends(axes: Any, names: Sequence[str], ends: Sequence[tuple[float, float]], colours: Sequence[str]) -> None:
@@ -41,6 +42,11 @@ def name_ends(axes: Any, names: Sequence[str], ends: Sequence[tuple[float, float
                 "relpos": (0, 0.5),
             },
         )
+
+
+def width_of(names: Sequence[str]) -> float:
+    """Points right of the axes that such names take, with the lines that lead to them."""
+    return _LEAD + _CHARACTER * max((len(shortened(name, _LONGEST)) for name in names), default=0)
 
 
 def apart(heights: Sequence[float], step: float) -> list[float]:

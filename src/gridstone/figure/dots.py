@@ -12,6 +12,7 @@ from gridstone.figure.style import FLAW, HALF, INK, PAGE, PALETTE
 from gridstone.figure.svg import draw
 from gridstone.units import format_value
 
+_CHARACTER, _MARGINS = 5.0, 24.0  # points: a character of a label, and what lies around labels and axes
 _LONGEST = 34  # characters; a longer label would leave no room for the picture
 
 
@@ -51,9 +52,11 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
                 color=INK,
                 fontsize=8.5,
             )
-        apply(axes.xaxis, x, [d.hi for d in listed])
-        axes.set_xlim(0, 1.3 * max(d.hi for d in listed))
-        axes.set_yticks(range(len(listed)), [shortened(d.label, _LONGEST) for d in listed])
+        names = [shortened(d.label, _LONGEST) for d in listed]
+        room = 72 * HALF[0] - _CHARACTER * max(map(len, names)) - _MARGINS
+        apply(axes.xaxis, x, [0, *(d.hi for d in listed)], room=room)
+        axes.set_xlim(min(0, 1.1 * min(d.lo for d in listed)), 1.3 * max(0, *(d.hi for d in listed)) or 1)
+        axes.set_yticks(range(len(listed)), names)
         axes.set_ylim(len(listed) - 0.4, -0.6)
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(visible=False, axis="y")

@@ -11,6 +11,7 @@ from gridstone.figure.style import INK, MUTED, RULE, WIDE
 from gridstone.figure.svg import draw
 
 _COLOURS = "viridis"
+_ACROSS, _CHARACTER = 0.86, 4.9  # the share of a picture's width that the matrix has; points of a label's character
 _TRIMMED = 1.0  # per cent of the values at each end that share the end's colour
 
 
@@ -51,7 +52,8 @@ def heat(blocks: Sequence[Block], *, x: str, y: str, unit: str, alt: str) -> str
             picture, origin="lower", aspect="auto", interpolation="nearest", cmap=_COLOURS, vmin=low, vmax=high
         )
         axes.grid(visible=False)
-        axes.set_xticks(middles, [block.label for block in blocks])
+        room = _ACROSS * 72 * WIDE[0] / width
+        axes.set_xticks(middles, [_fitting(block.label, room * len(block.columns)) for block in blocks])
         axes.tick_params(axis="x", labelcolor=INK)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
@@ -63,3 +65,8 @@ def heat(blocks: Sequence[Block], *, x: str, y: str, unit: str, alt: str) -> str
         bar.set_label(unit, color=MUTED)
 
     return draw(paint, size=WIDE, alt=alt)
+
+
+def _fitting(label: str, room: float) -> str:
+    """The label, or what stands before its colon, where so many points have room for it; else nothing."""
+    return next((words for words in (label, label.partition(":")[0]) if _CHARACTER * len(words) <= room), "")

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gridstone.figure.direct import name_ends
+from gridstone.figure.direct import name_ends, width_of
 from gridstone.figure.scale import Scale, apply
 from gridstone.figure.style import FLAW, HALF, INK, MUTED, PAGE, PALETTE, WIDE
 from gridstone.figure.svg import draw
+
+_LEFT = 60.0  # points left of the axes: ticks and the label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,10 @@ def lines(
         _band(axes, series, joined)
         _points(axes, series, joined)
         _laws(axes, series)
-        ys = [v for s in series for v in (*s.y, *s.hi, *(y for _, y in s.law))] + [one.y for one in limits]
-        apply(axes.xaxis, x, [v for s in series for v in s.x])
+        ys = [v for s in series for v in (*s.y, *s.lo, *s.hi, *(y for _, y in s.law))] + [one.y for one in limits]
+        beside = width_of([s.label for s in series]) if len(series) > 1 else 0.0
+        room = 72 * axes.figure.get_figwidth() - _LEFT - beside
+        apply(axes.xaxis, x, [v for s in series for v in s.x], room=room)
         apply(axes.yaxis, y, ys)
         if levels:
             axes.margins(y=0.12)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -23,12 +25,15 @@ def draw(paint: Callable[[Any], None], *, size: tuple[float, float], alt: str) -
     No date, no version and no random id is in it. Colours are CSS variables (`gridstone.figure.ROLES`), text is
     text in the page's font.
     """
+    # Neither a home that cannot be written to nor a letter that this font lacks matters: the page's font draws.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     salt = hashlib.sha256(alt.encode()).hexdigest()[:8]
-    with matplotlib.rc_context(theme(salt)):
+    with matplotlib.rc_context(theme(salt)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         canvas = FigureCanvasSVG(figure)
         paint(figure.add_subplot())
