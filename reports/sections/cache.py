@@ -57,9 +57,7 @@ def _lead(found):
     least = min(sure, key=lambda one: one.confidence, default=None)
     parts = ["None of it was taken from a data sheet: all of it follows from measured curves."]
     if least is not None:
-        parts.append(
-            f"The least sure is: {least.words.lower()}, {100 * least.confidence:.0f} % of redrawn curves agree."
-        )
+        parts.append(f"The least sure, in which {100 * least.confidence:.0f} % of redrawn curves agree: {least.words}.")
     return " ".join(parts)
 
 

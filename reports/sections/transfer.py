@@ -56,8 +56,8 @@ def _of(random, kind):
 
 
 def _heading(random):
-    said = [f"{_at(errors, 0.5):.1f} % of {words}" for kind, words in _KINDS.items() if (errors := _of(random, kind))]
-    return f"A model that has not seen a cell is off by {listing(said)}"
+    said = [f"{_at(errors, 0.5):.1f} % for {words}" for kind, words in _KINDS.items() if (errors := _of(random, kind))]
+    return f"On cells held out of its fit, a model is off by {listing(said)}"
 
 
 def _lead(random, costs):

@@ -82,6 +82,18 @@ def test_silent_offline_and_no_wider_than_its_window(
     assert noise == []
 
 
+def test_what_others_published_is_read_without_scrolling(browser: Browser, report: Path, noise: list[str]) -> None:
+    page = _open(browser, report, noise)
+    long = "a remark on how this was found that is far longer than any number, and takes several lines to say"
+    page.evaluate("text => document.querySelector('.published .num small').textContent = text", long)
+    shown = page.evaluate(
+        "() => { const t = document.querySelector('.published');"
+        " return [t.scrollWidth, t.parentElement.clientWidth, t.rows[1].cells[3].clientWidth]; }"
+    )
+    table, room, published = shown
+    assert table <= room and published > 0.3 * room
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_figures_stand_out_in_both_themes(
     browser: Browser, report: Path, noise: list[str], theme: str

@@ -225,7 +225,17 @@ def test_runs_of_another_machine_are_named_and_not_mixed_in(tmp_path: Path) -> N
     together = select(tmp_path, all_cards=True)
     assert together.rows["run_id"].tolist() == ["r2", "r1"] and not together.left_out
     page = Page(render(tmp_path, all_cards=True).read_text(encoding="utf-8"))
-    assert "from 2 runs of 2 cards of this model: r2, r1" in page.text
+    assert "from 2 runs of 2 cards of this model (GPU-b, GPU-a): r2, r1" in page.text
+    assert "2026-11-24, 10:00 to 2026-11-25, 10:00 UTC" in page.text
+    assert "GPU of the newest run" in page.text
+
+
+def test_a_number_that_is_infinite_is_shown_as_none(tmp_path: Path) -> None:
+    endless, whole = _row("launch/sync", "c1", value=float("inf"), lo=1.0, hi=float("inf")), _row("launch/sync", "c2")
+    _write(tmp_path, [replace(endless, axes={"method": "a"}), replace(whole, axes={"method": "b"})])
+    Run(tmp_path).write_info({"run_id": "r1"})
+    page = Page(render(tmp_path).read_text(encoding="utf-8"))
+    assert not re.search(r"\b(inf|nan)\b", page.text)
 
 
 def test_a_run_that_begins_with_its_host_is_still_of_its_gpu(tmp_path: Path) -> None:

@@ -33,26 +33,33 @@ class Card:
 
 
 def card(rows: pd.DataFrame, info: Mapping[str, Any]) -> Card:
-    """The card of a run; anything that run.json does not say is a dash."""
+    """The card of a run, or of the newest of several; anything that run.json does not say is a dash."""
     gpu, host = _part(info, "gpu"), _part(info, "host")
     device = _device(rows, gpu, host)
-    groups = [("Host", _host(rows, host, info)), ("Run", _run(rows, info))]
+    of = " of the newest run" if _several(rows) else ""
+    groups = [(f"Host{of}", _host(rows, host, info)), ("Newest run" if of else "Run", _run(rows, info))]
     if gpu or rows["device_uuid"].notna().any():
-        groups[:0] = [("GPU", _gpu(gpu)), ("Seen while it was measured", _seen(rows))]
+        groups[:0] = [(f"GPU{of}", _gpu(gpu)), ("Seen while it was measured", _seen(rows))]
     around = _around(_part(info, "topology"))
     groups += [("Between the GPUs and to other hosts", around)] if around else []
     return Card(title=device, dateline=_dateline(rows, info), groups=tuple(groups))
 
 
 def _dateline(rows: pd.DataFrame, info: Mapping[str, Any]) -> str:
-    first, last = (str(rows["t_utc"].agg(which)) for which in ("min", "max"))
-    began = str(info.get("started_utc") or first)
-    parts = [f"{began[:10]}, {began[11:16]} to {str(info.get('updated_utc') or last)[11:16]} UTC"]
+    began, ended = (str(rows["t_utc"].agg(which)) for which in ("min", "max"))
+    if not _several(rows):
+        began, ended = str(info.get("started_utc") or began), str(info.get("updated_utc") or ended)
+    until = ended[11:16] if ended[:10] == began[:10] else f"{ended[:10]}, {ended[11:16]}"
+    parts = [f"{began[:10]}, {began[11:16]} to {until} UTC"]
     names = rows["host"].dropna()
     parts += [f"on {names.iloc[0]}"] if len(names) else []
     profile = _part(info, "request").get("profile")
     parts += [f"{profile} profile"] if profile else []
     return ", ".join(parts)
+
+
+def _several(rows: pd.DataFrame) -> bool:
+    return bool(rows["run_id"].nunique() > 1)
 
 
 def _device(rows: pd.DataFrame, gpu: Mapping[str, Any], host: Mapping[str, Any]) -> str:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 class Selection:
     """rows: one per cell and metric, the newest, with samples of `lateness` alone. axes: by probe, as declared.
 
-    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines. cards: how many GPUs
-    of one model they are of.
+    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines. cards: UUIDs of
+    the GPUs that the rows are of.
     """
 
     rows: pd.DataFrame
     axes: dict[str, list[str]]
     infos: tuple[dict[str, Any], ...]
     left_out: tuple[str, ...] = ()
-    cards: int = 1
+    cards: tuple[str, ...] = ()
 
 
 def select(path: Path, *, all_cards: bool = False) -> Selection:
@@ -34,6 +34,9 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
     of other machines are named, not mixed in. all_cards: GPUs of that model are one machine.
     """
     rows = load(path)
+    # No GPU gives infinity: such a number is of a file that something else has written, and nothing can be drawn of it.
+    numbers = ["value", "lo", "hi", "limit"]
+    rows[numbers] = rows[numbers].replace([float("inf"), float("-inf")], float("nan"))
     rows["samples"] = rows["samples"].where(rows["metric"] == "lateness", None)
     axes: dict[str, list[str]] = rows.attrs.pop("axes", {})  # pandas would copy attributes with every selection
     by_run = rows.groupby("run_id")
@@ -50,7 +53,7 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
         axes=axes,
         infos=tuple(_infos(path, kept)),
         left_out=tuple(str(run) for run in latest.index if run not in kept),
-        cards=max(1, int(card[kept].nunique())),
+        cards=tuple(card[kept].dropna().unique()),
     )
 
 

@@ -73,7 +73,7 @@ def remarks(
             if clocks.min() < clocks.max()
             else f"{clocks.max():.0f} MHz"
         )
-        by = f"something held it back in {held} cells" if held else "nothing held it back"
+        by = f"something held it back in {held} cell{'' if held == 1 else 's'}" if held else "nothing held it back"
         found.append(f"The SM clock was {seen}; {by}")
     judged = [one for one in beside if one.verdict]
     if judged:
