@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
+
 from gridstone.cli.headline import trouble_lines
+from gridstone.cli.output import console, print_table, table, with_interval
 from gridstone.cli.words import gathered
 
 
@@ -24,3 +29,23 @@ def test_what_failed_keeps_a_line_of_its_own() -> None:
         "crashed latency/shared, 2 cells: it broke",
         "skipped 4 cells of copy, latency: it broke",
     ]
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J\x1b[31m", "\x9b31m", "\u202egnp", "\x07", "a\x00b"])
+def test_what_a_file_says_does_not_steer_the_terminal(text: str) -> None:
+    out = io.StringIO()
+    screen = console(out)
+    shown = table(["method"])
+    shown.add_row(f"<{text}>")
+    print_table(screen, shown)
+    screen.print(f"reason {text} ends")
+    printed = out.getvalue()
+    assert "<" in printed and "ends" in printed
+    assert not set(printed) & set("\x00\x07\x1b\x9b\u202e")
+
+
+@pytest.mark.parametrize(
+    ("half", "text"), [(0.001, "1 us ± 0.1 %"), (0.98, "1 us ± 98 %"), (1.04, "1 us ± 104 %"), (3.4, "1 us ± 340 %")]
+)
+def test_a_wide_interval_is_written_without_an_exponent(half: float, text: str) -> None:
+    assert with_interval(1e-6, 1e-6 * (1 - half), 1e-6 * (1 + half), "s") == text

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from gridstone.cli.output import printable
 from gridstone.errors import GridstoneError, UsageError
 
 INTERRUPTED, DEFECT = 130, 70
@@ -97,5 +98,5 @@ def _with_help(error: Exception) -> str:
 
 def _say(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody reads it, and the exit code still tells
-        print(f"gridstone: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"gridstone: {printable(' '.join(message.split()))}", file=sys.stderr, flush=True)
     return code

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,9 +24,15 @@ def console(stream: TextIO | None = None) -> Console:
     """A console on standard output or another stream; `COLUMNS` rules its width, and a pipe has a wide one."""
     from rich.console import Console
 
+    class Plain(Console):
+        """Prints what results and probes say as text, which cannot steer the terminal."""
+
+        def render_str(self, text: str, **how: Any) -> Any:
+            return super().render_str(printable(text), **how)
+
     file = stream or sys.stdout
     narrow = file.isatty() or "COLUMNS" in os.environ
-    made = Console(file=file, width=None if narrow else _WIDE, markup=False, highlight=False, emoji=False)
+    made = Plain(file=file, width=None if narrow else _WIDE, markup=False, highlight=False, emoji=False)
     if made.width < 1:  # rich believes a COLUMNS of 0, and prints nothing
         made.width = _USUAL
     return made
@@ -51,6 +58,11 @@ def print_table(screen: Console, shown: Table) -> None:
     screen.width = width
 
 
+def printable(text: str) -> str:
+    """The text with a question mark for every character that steers a terminal instead of being shown."""
+    return "".join("?" if unicodedata.category(one)[0] == "C" and one not in "\n\t" else one for one in text)
+
+
 def print_json(document: Any) -> None:
     """A document on standard output, with `null` for a number that is none."""
     print(json.dumps(_plain(document), indent=1, default=str))
@@ -62,7 +74,8 @@ def with_interval(value: float | None, lo: float | None, hi: float | None, unit:
     known = [x for x in (value, lo, hi) if x is not None and math.isfinite(x)]
     if len(known) < 3 or not known[0]:
         return text
-    return f"{text} ± {100 * (known[2] - known[1]) / 2 / abs(known[0]):.2g} %"
+    half = 100 * (known[2] - known[1]) / 2 / abs(known[0])
+    return f"{text} ± {half:.2g} %" if half < 99.5 else f"{text} ± {half:.0f} %"
 
 
 def _least(column: Column) -> int:
