@@ -86,11 +86,24 @@ def _declare(**keywords) -> Probe:
         ({"measures": [seconds(), seconds()]}, "under its own name"),
         ({"bytes": []}, "'bytes' has no value"),
         ({"bytes": [1, "a"]}, "values of one type"),
+        ({"share": [0.5, float("nan")]}, "numbers that are finite, got nan"),
+        ({"measures": "latency"}, "measures='latency' is no metric: write bandwidth"),
+        ({"measures": seconds}, "measures=seconds is no metric"),
+        ({"measures": [seconds(), None]}, "measures=None is no metric"),
+        ({"family": "a/b"}, "family='a/b': write one word"),
     ],
 )
 def test_a_declaration_that_cannot_hold_is_refused(keywords: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _declare(**keywords)
+
+
+def test_a_function_that_does_not_take_its_axes_is_refused() -> None:
+    def body(host, *, bytes):
+        pass
+
+    with pytest.raises(ValueError, match=r"body\(host, \*, bytes\): .*: write body\(context, \*, threads\)"):
+        probe(None, measures=seconds(), threads=[1])(body)
 
 
 axes = st.dictionaries(

@@ -37,6 +37,11 @@ class Axis:
             raise ValueError(f"an axis needs values of one type, got {', '.join(sorted(k.__name__ for k in kinds))}")
         if not kinds <= {int, float, str, bool}:
             raise ValueError(f"an axis needs int, float, str or bool, got {kinds.pop().__name__}")
+        endless = [
+            v for v in (*self.quick, *self.standard, *self.full) if isinstance(v, float) and not math.isfinite(v)
+        ]
+        if endless:
+            raise ValueError(f"an axis needs numbers that are finite, got {endless[0]}")
 
     @property
     def kind(self) -> type:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from gridstone.content import ContentError
 from gridstone.declaration.axis import Axis, Value, as_axis
+from gridstone.declaration.body import metrics_of, takes
 from gridstone.declaration.contract import Contract, Demand, applies
 from gridstone.declaration.limit import LimitOf
 from gridstone.declaration.metric import Metric
@@ -188,16 +189,16 @@ def probe(
     cell. family: the first half of the probe's name, that of its file by default. All further keywords are axes, in the
     order in which cells vary. Raises ValueError for a declaration that cannot hold.
     """
-    metrics = (measures,) if isinstance(measures, Metric) else tuple(measures)
-    if limit is None or not metrics:
+    metrics = metrics_of(measures)
+    if limit is None:
         limits: Mapping[str, LimitOf] = {}
     else:
         limits = limit if isinstance(limit, Mapping) else {metrics[0].name: limit}
     demands = {k: (v if isinstance(v, Sequence) else (v,)) for k, v in (sass or {}).items()}
     if l2 not in ("warm", "flush"):
         raise ValueError(f"l2={l2!r}: write 'warm' or 'flush'")
-    if len({m.name for m in metrics}) != max(1, len(metrics)):
-        raise ValueError("a probe needs at least one metric, and each under its own name")
+    if family is not None and not family.isidentifier():
+        raise ValueError(f"family={family!r}: write one word, such as 'latency'")
     unknown = [k for k in knobs if k not in axes] + [k for k in limits if k not in {m.name for m in metrics}]
     unknown += [name for names in together or {} for name in names if name not in axes]
     if unknown:
@@ -208,6 +209,7 @@ def probe(
 
     def wrap(body: Callable[..., Any]) -> Probe:
         file = Path(body.__code__.co_filename)
+        takes(body, axes)
         return Probe(
             name=f"{family or file.stem}/{body.__name__}",
             doc=(body.__doc__ or "").strip().split("\n")[0],

@@ -45,5 +45,7 @@ def _unfold(probe: Probe, profile: str, values: AxisChoice) -> list[Cell]:
     found = [cell(probe, point, digest) for point in probe.points(profile, values)]
     if values and not found:
         axes = ", ".join(f"{name}={','.join(map(str, given[:3]))}" for name, given in values.items())
-        raise UsageError(f"{probe.name} has no cell with {axes}: its declaration rules these values out")
+        others = [axis.name for axis in probe.axes if axis.name not in values]
+        beside = f" beside those of {', '.join(others)} in the profile {profile}: name these too" if others else ""
+        raise UsageError(f"{probe.name} has no cell with {axes}: its declaration rules these values out{beside}")
     return found
