@@ -15,6 +15,7 @@ import gridstone
 from gridstone import content
 from gridstone.declaration import Cell, cell
 from gridstone.plan import load_probes, source_digest
+from gridstone.store import Row, Run
 
 ROOT = content.root()
 DOCS = ROOT / "docs"
@@ -61,6 +62,45 @@ def test_the_kernel_of_the_page_holds_its_contract(mybench: Path, arch: str) -> 
         assert found.error is None
         assert found.problems == ()
         assert found.sass_ok is True
+
+
+def test_the_check_of_the_page_finds_that_the_contract_holds(mybench: Path) -> None:
+    pytest.importorskip("cuda.core", reason="needs the CUDA compiler: pip install 'gridstone[test]'")
+    page = (DOCS / "writing-a-probe.md").read_text()
+    script = re.search(r"^`check\.py`\n\n```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert script
+    command = [sys.executable, "-c", script[1]]
+    ran = subprocess.run(command, cwd=mybench.parent, env=environment(), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    lines = [f"integer/chain[function={name}] True ()" for name in ("mad", "xor3")]
+    assert sorted(ran.stdout.splitlines()) == lines
+
+
+def test_the_snippet_on_late_ranks_takes_every_cell_of_every_run(tmp_path: Path) -> None:
+    page = (DOCS / "mpi.md").read_text()
+    script = re.search(
+        r"```python\n(import gridstone\nfrom gridstone\.stragglers.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
+    assert script
+    for run in ("one", "two"):
+        folder = Run(tmp_path / "results" / "runs" / run)
+        folder.write_info({"run_id": run})
+        for ranks in (2, 4):
+            folder.write_cell([_late(run, ranks, metric) for metric in ("time", "lateness")])
+    command = [sys.executable, "-c", script[1]]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert [line.count("Straggler(rank=1") for line in ran.stdout.splitlines()] == [1, 1, 1, 1]
+
+
+def _late(run: str, ranks: int, metric: str) -> Row:
+    """A row of a cell in which rank 1 is always late, by five times the usual time."""
+    samples = [0.0, 5e-5, *[0.0] * (ranks - 2)] * 200 if metric == "lateness" else [1e-5] * 200
+    return Row(
+        run_id=run, probe="collective/variability", cell_id=str(ranks), metric=metric, unit="s", better="lower",
+        axes={"ranks": ranks}, status="ok", value=1e-5, lo=1e-5, hi=1e-5, n=len(samples), samples=samples, device="d",
+        host="h",
+    )  # fmt: skip
 
 
 def test_the_expected_result_of_the_page_is_what_the_chain_computes(mybench: Path) -> None:

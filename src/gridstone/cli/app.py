@@ -17,6 +17,14 @@ from gridstone.cli.report import report
 from gridstone.cli.run import run
 from gridstone.cli.show import show
 
+# The mark keeps lines apart.
+_EXIT_CODES = """\b
+Exit codes:
+  0 done, 2 bad usage or input that cannot be read, 3 nothing could be measured,
+  70 a defect of gridstone, 130 interrupted
+
+"""
+
 
 def examples(*lines: str) -> str:
     """The epilog of a help text; the mark keeps its lines apart."""
@@ -25,8 +33,9 @@ def examples(*lines: str) -> str:
 
 app = typer.Typer(
     help="Measure a GPU, its host links and the machine around them, and keep what was measured.",
-    epilog=examples(
-        "gridstone run                          everything this machine can, about 4 minutes",
+    epilog=_EXIT_CODES
+    + examples(
+        "gridstone run                          everything this machine can, about 15 minutes",
         "gridstone run latency --profile quick  one family, quickly",
         "gridstone list                         what there is to measure, and what runs here",
         "gridstone doctor                       what will be skipped here, why, and what to do",

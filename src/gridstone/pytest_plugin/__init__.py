@@ -111,7 +111,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say where the run is."""
     if _SITTING in config.stash:
         sitting = config.stash[_SITTING]
-        terminalreporter.write_line(f"gridstone: {sitting.cells} cells kept in {sitting.run.folder}")
+        terminalreporter.write_line(
+            f"gridstone: {sitting.cells} cell{'' if sitting.cells == 1 else 's'} kept in {sitting.run.folder}"
+        )
 
 
 @pytest.hookimpl(optionalhook=True)
