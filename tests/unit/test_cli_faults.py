@@ -90,6 +90,7 @@ RUN = ("run", "sample", "--bench", "BENCH")
         (("show", "none"), "none: no such file or folder"),
         (("show", "."), "no gridstone run there (no run.json in it or below it)"),
         (("compact", "none"), "none: not a gridstone run (it has no run.json)"),
+        (("compact", "/dev/null"), "/dev/null: not a gridstone run (it has no run.json)"),
         (("report", "none"), "none: no such file or folder"),
     ],
 )
@@ -184,6 +185,16 @@ def test_a_declaration_that_cannot_be(said: Said, tmp_path: Path, text: str, lin
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_folder_whose_name_is_no_text(said: Said, tmp_path: Path, complete: Run) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/nam\xff\xfee"))
+    code, _, fault = said(*RUN, "--out", str(folder))
+    assert code == 2
+    assert "the name is not UTF-8: rename the folder, or choose another one" in fault
+    complete.folder.rename(folder / "run")
+    code, _, fault = said("show", str(folder / "run"))
+    assert code == 2 and "the name is not UTF-8" in fault
+
+
 @pytest.mark.parametrize("out", ["file", "file/below", "/dev/null/below", "/proc/below"])
 def test_a_folder_that_cannot_be_made(said: Said, tmp_path: Path, out: str) -> None:
     (tmp_path / "file").touch()
@@ -274,7 +285,8 @@ def test_a_complete_run_is_resumed_to_no_effect(said: Said, complete: Run) -> No
         ("", "cannot be read"),
         ("{", "cannot be read"),
         ("[" * 100_000, "cannot be read"),
-        ("3", "results format None"),
+        ("3", "not written by gridstone (it names no format)"),
+        ("{}", "not written by gridstone (it names no format)"),
         ('{"format": 99}', "results format 99, this gridstone reads format 1"),
         ('{"format": 1}', "the run does not record a request that this gridstone understands"),
         ('{"format": 1, "cells": 3}', "cells is not what gridstone writes there"),

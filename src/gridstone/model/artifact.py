@@ -128,6 +128,8 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path.parent}: not a gridstone model (it has no {JSON_NAME})") from None
+    except PermissionError:
+        raise ModelError(f"{path}: no permission to read it") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}): fit the model again") from error
     if not isinstance(document, dict) or "format" not in document:
@@ -146,6 +148,8 @@ def _document(path: Path) -> dict[str, Any]:
 def _arrays(path: Path, digest: Any) -> dict[str, Any]:
     try:
         content = path.read_bytes()
+    except PermissionError:
+        raise ModelError(f"{path}: no permission to read it") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}): fit the model again") from error
     if hashlib.sha256(content).hexdigest() != digest:

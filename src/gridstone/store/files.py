@@ -17,6 +17,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises StoreError where the disk is full, the folder cannot be written, or there is a folder or a device of that
     name: a rename would put a file in its place.
     """
+    legible(path)
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise StoreError(f"{path}: is {kind}: give the name of a file")
@@ -33,6 +34,15 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         if isinstance(error, OSError):
             raise StoreError(explain(path, error)) from error
         raise
+
+
+def legible(path: Path) -> None:
+    """Raises StoreError for a path whose bytes are no UTF-8: Arrow takes none, and JSON cannot name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="replace").decode()
+        raise StoreError(f"{shown}: the name is not UTF-8: rename the folder, or choose another one") from None
 
 
 def below(folder: Path, ending: str) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gridstone.store.files import below, explain, write_atomically
+from gridstone.store.files import below, explain, legible, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
 
 _BEYOND_REPAIR = "`gridstone show` still reads the results; to measure more, start a new run"
@@ -73,11 +73,13 @@ class Run:
         path = self.folder / "run.json"
         try:
             info: dict[str, Any] = json.loads(path.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"{self.folder}: not a gridstone run (it has no run.json)") from None
         except (OSError, ValueError, RecursionError) as error:
             raise StoreError(f"{path}: cannot be read ({error}): {_BEYOND_REPAIR}") from error
         version = info.get("format") if isinstance(info, dict) else None
+        if version is None:
+            raise StoreError(f"{path}: not written by gridstone (it names no format): {_BEYOND_REPAIR}")
         if version != FORMAT:
             raise StoreError(
                 f"{path}: results format {version}, this gridstone reads format {FORMAT}: "
@@ -139,6 +141,7 @@ class Run:
 
 def read(path: Path) -> pa.Table:
     """One results file, checked. Raises StoreError where it is broken or not ours."""
+    legible(path)
     try:
         arrow = pq.ParquetFile(path, page_checksum_verification=True).read(
             use_threads=False
