@@ -92,6 +92,9 @@ def test_what_others_published_is_read_without_scrolling(browser: Browser, repor
     )
     table, room, published = shown
     assert table <= room and published > 0.3 * room
+    narrow = _open(browser, report, noise, width=390)
+    widths = narrow.evaluate("() => [...document.querySelectorAll('.published td')].map(cell => cell.offsetWidth)")
+    assert min(widths) > 0.9 * 390 - 32, "on a phone cells lie above each other"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
