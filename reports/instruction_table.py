@@ -36,13 +36,13 @@ def table(facts: Iterable[Fact], device: str) -> str:
     return "\n".join([_line(_HEAD), _line(["---"] * len(_HEAD)), *lines])
 
 
-def put(text: str, made: str) -> str:
+def put(text: str, made: str, mark: str = BEGIN) -> str:
     """The page with the table in its place. Raises ValueError where the page has no place for it."""
-    before, begin, rest = text.partition(BEGIN)
+    before, begin, rest = text.partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} followed by {END}")
-    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
+        raise ValueError(f"the page has no {mark} followed by {END}")
+    return f"{before}{mark}\n\n{made}\n\n{END}{after}"
 
 
 def _measured(quantity: str, found: Comparison) -> list[str]:
