@@ -214,6 +214,13 @@ def test_wrong_words_get_one_line_that_helps(model, function, arguments, message
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("word", ["flagg", "Refuse", True, None])
+@pytest.mark.parametrize("size", [1 << 20, 1 << 50], ids=["inside", "outside"])
+def test_a_word_that_is_neither_refuse_nor_flag_extrapolates_nothing(model, word, size):
+    with pytest.raises(UsageError, match='write "refuse" or "flag"'):
+        model.transfer_time(src="host", dst="device", bytes=size, extrapolate=word)
+
+
 def test_facts_name_the_machine_and_its_headlines(model):
     assert model.facts.identity["device"] == "Test GPU"
     assert model.facts.identity["gpu"]["multiprocessors"] == 132

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, covers, largest_around, octaves_outside, rows_at
-from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain
+from gridstone.model.prediction import WIDEST, Amount, Extrapolate, OutOfDomain, Prediction, plain, refuses
 from gridstone.model.trend import Course, followed
 
 Box = Mapping[str, tuple[float | None, float | None]]
@@ -66,7 +66,7 @@ class Law:
             _refuse_parts(name, column)
         d = len(self.axes)
         inside = covers(self.points, at)
-        if extrapolate == "refuse" and not inside.all():
+        if refuses(extrapolate) and not inside.all():
             raise OutOfDomain(self._refusal(at[~inside][0]))
         hit = rows_at(self.points, at)
         measured, cells = hit >= 0, self.points[hit]
@@ -117,7 +117,7 @@ class Law:
         _refuse_nonsense(name, amounts)
         nearest = np.clip(amounts, least, math.inf if hi is None else hi)
         within = amounts == nearest
-        if extrapolate == "refuse" and not within.all():
+        if refuses(extrapolate) and not within.all():
             raise OutOfDomain(refusal(name, float(amounts[~within][0]), (float(least[~within][0]), hi)))
         octaves = np.abs(np.log2(amounts / nearest))
         return np.asarray(np.where(within, 0.0, self.per_octave * np.maximum(1.0, octaves)))

@@ -7,7 +7,7 @@ import numpy as np
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact, nearest
 from gridstone.model.law import Law, refusal
-from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction
+from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, refuses
 
 # The coordinate of these laws: what a bit that changes costs falls as more of them do, near enough with the root.
 ROOT = "root_of_activity_plus_1"
@@ -111,6 +111,6 @@ def _asked(
         raise UsageError(f"{name}: activity is a share, between 0 and 1")
     low, high = min(known.values()), max(known.values())
     outside = share[(share < low) | (share > high)]
-    if extrapolate == "refuse" and outside.size:
+    if refuses(extrapolate) and outside.size:
         raise OutOfDomain(refusal("activity", float(outside.ravel()[0]), (low, high)))
     return law, {ROOT: root(share)}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridstone.errors import GridstoneError
+from gridstone.errors import GridstoneError, UsageError
 
 Extrapolate = Literal["refuse", "flag"]
 Amount = float | NDArray[np.float64]
@@ -23,6 +23,13 @@ class ModelError(GridstoneError):
 
 class OutOfDomain(GridstoneError):
     """The question lies outside what was measured; the message names the argument and its box."""
+
+
+def refuses(extrapolate: Extrapolate) -> bool:
+    """Whether a question outside the domain is refused, and not flagged. Raises UsageError for any other word."""
+    if extrapolate not in ("refuse", "flag"):
+        raise UsageError(f'extrapolate={extrapolate!r}: write "refuse" or "flag"')
+    return extrapolate == "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)

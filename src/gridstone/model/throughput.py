@@ -11,7 +11,7 @@ from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
 from gridstone.model.interpolate import Table, covers
 from gridstone.model.law import Law
-from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain
+from gridstone.model.prediction import Amount, Extrapolate, OutOfDomain, Prediction, plain, refuses
 
 
 def throughput(
@@ -74,7 +74,7 @@ def saturation(
     elif warps is not None:
         chains = np.unique(chains)
         many = np.full(chains.shape, warps)
-    if extrapolate == "refuse" and given:
+    if refuses(extrapolate) and given:
         inside = covers(law.points, np.column_stack([chains, many]))
         if not inside.any():
             law.at("refuse", ilp=chains[:1], warps=many[:1])
