@@ -85,9 +85,10 @@ def _fills_the_link(rows):
     top = chosen["value"].max()
     enough = chosen[chosen["value"] >= _ENOUGH * top]
     few, concentrated = enough.loc[_under_way(enough).idxmin()], enough.loc[enough["sms"].idxmin()]
+    fewer_sms = f", or no more than {_shape(concentrated)}" if concentrated["sms"] < few["sms"] else ""
     words = (
         f"{percent(_ENOUGH)} of the most that plain loads of 16 bytes reach need {format_bytes(_under_way(few))} under "
-        f"way ({_shape(few)}), or no more than {_shape(concentrated)}."
+        f"way ({_shape(few)}){fewer_sms}."
     )
     bound = chosen[chosen["value"] < _BOUND * top]
     if len(bound) > 2:
