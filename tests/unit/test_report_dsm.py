@@ -142,7 +142,7 @@ def test_each_probe_alone_makes_a_section(drawn: ModuleType, pair_rows: pd.DataF
 
 def test_one_source_alone_is_drawn_and_not_modelled(drawn: ModuleType, pair_rows: pd.DataFrame) -> None:
     section = drawn.section(pair_rows[pair_rows["src_sm"] == 5])
-    assert "by the pair of SMs" in section.heading
+    assert "cycles for 98 % of the pairs, by the pair of SMs" in section.heading
     assert "R²" not in section.panels[0].caption
 
 

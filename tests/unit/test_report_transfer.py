@@ -26,7 +26,9 @@ def section(rows: pd.DataFrame) -> Any:
 
 def test_it_says_how_far_the_model_is_off_and_what_its_choices_cost(rows: pd.DataFrame) -> None:
     made = section(rows)
-    found = re.fullmatch(r"A model .* is off by ([\d.]+) % of gathers and ([\d.]+) % of scattered blocks", made.heading)
+    found = re.fullmatch(
+        r"On cells .* a model is off by ([\d.]+) % for gathers and ([\d.]+) % for scattered blocks", made.heading
+    )
     assert found
     assert all(float(number) < 5 for number in found.groups())
     assert re.search(
