@@ -29,11 +29,13 @@ class World:
         """Start them, and do not wait. more: further variables of their environment."""
         self.library, self.size = installation.library, size
         self._ranks: Any = None
-        self._meeting, self._started = _starts.Meeting(), _starts.Started("mpiexec")
+        self._meeting = _starts.Meeting()
         words = [sys.executable, str(_here.with_name("mpi_rank.py")), *self._meeting.words]
         given = os.environ | installation.variables(size, cores) | dict(more or {}) | self._meeting.environment
+        command = installation.command(size, cores, given)
+        self._started = _starts.Started(Path(command[0]).name)
         try:
-            self._started.start([*installation.command(size, cores, given), *words], given)
+            self._started.start([*command, *words], given)
         except BaseException:
             self.close()
             raise

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 _HERE = Path(__file__).parent
 _TOOLS = ("ip", "nsenter", "unshare", "hostname")
 _HOST, _PORT, _MANAGED, _BRIDGE = "gsh", "gsp", "gsm", "gsbr"
+_ALONE = Path("/run/gridstone-emulated-hosts.lock")
 MANAGER = "10.78.0.254"
 
 
@@ -30,7 +33,15 @@ def missing() -> str | None:
 
 @contextmanager
 def hosts(count: int, bits_per_s: float, delay_s: float, mtu: int = 9000) -> Iterator[list[str]]:
-    """The names of `count` hosts on a switch of that rate and delay each way. They are gone afterwards."""
+    """The names of `count` hosts on a switch of that rate and delay each way. They are gone afterwards.
+
+    One network at a time: its addresses are this machine's, and what a run that was killed has left is removed first.
+    """
+    with FileLock(_ALONE):
+        yield from _made(count, bits_per_s, delay_s, mtu)
+
+
+def _made(count: int, bits_per_s: float, delay_s: float, mtu: int) -> Iterator[list[str]]:
     _remove()
     command = [sys.executable, str(_HERE / "switch.py"), _PORT, str(count), str(bits_per_s), str(delay_s)]
     switch = subprocess.Popen(command, stdout=subprocess.PIPE)

@@ -58,9 +58,13 @@ def missing() -> str | None:
 
 @contextmanager
 def nodes(count: int, folder: Path) -> Iterator[Mapping[str, str]]:
-    """The environment in which srun and salloc speak to `count` nodes. Their daemons end afterwards."""
+    """The environment in which srun and salloc speak to `count` nodes. Their daemons end afterwards.
+
+    What other tests say of ranks is not in it: in a job the job says.
+    """
     running: list[subprocess.Popen[bytes]] = []
-    environment = os.environ | {"PATH": _path(), "SLURM_CONF": str(folder / "slurm.conf")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("GRIDSTONE_MPI", "SLURM_"))}
+    environment = ours | {"PATH": _path(), "SLURM_CONF": str(folder / "slurm.conf")}
     try:
         folder.chmod(0o755)
         for name in ("state", "spool"):

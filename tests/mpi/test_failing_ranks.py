@@ -193,7 +193,7 @@ def _without_options(monkeypatch: Any) -> None:
     ("launch", "message"),
     [
         ("sh -c 'echo this is an Error of the launcher >&2; exit 3'", "exit code 3: this is an Error of the launcher"),
-        ("true", "mpiexec ended with exit code 0"),
+        ("true", "true ended with exit code 0"),
     ],
 )
 def test_an_mpiexec_that_fails_says_what_it_said(

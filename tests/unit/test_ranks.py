@@ -33,6 +33,10 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "GRIDSTONE_MPI_RANKS",
         "SLURM_JOB_ID",
         "SLURM_NTASKS",
+        "SLURM_JOB_NUM_NODES",
+        "SLURM_STEP_NUM_TASKS",
+        "OMPI_COMM_WORLD_SIZE",
+        "PMI_SIZE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", "")
@@ -64,6 +68,40 @@ def test_ranks_are_started_here_by_slurm_or_as_told(alone: Path) -> None:
     assert openmpi.command(3, 2, told)[5:7] == ["-x", "GRIDSTONE_RANK_TOKEN"]
     assert "OMPI_MCA_mpi_yield_when_idle" in openmpi.variables(4, 2)
     assert "OMPI_MCA_mpi_yield_when_idle" not in openmpi.variables(2, 2)
+
+
+def test_a_job_of_nodes_has_a_task_on_each_unless_more_were_asked_for(alone: Path) -> None:
+    (alone / "srun").touch(mode=0o755)
+    nodes = {"SLURM_JOB_ID": "1", "SLURM_JOB_NUM_NODES": "2", "PATH": str(alone)}
+    assert ranks.in_slurm(nodes) and ranks.places(64, nodes) == 2
+    assert ranks.places(64, nodes | {"SLURM_NTASKS": "6"}) == 6
+    assert not ranks.in_slurm(nodes | {"SLURM_JOB_NUM_NODES": "1"})
+    assert not ranks.in_slurm({name: value for name, value in nodes.items() if name != "SLURM_JOB_ID"})
+
+
+def test_too_many_ranks_are_told_what_a_job_has(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDSTONE_MPI", str(_install(alone / "m", "mpich")))
+    need = mpi(lambda _: "mpich", lambda _: 4)
+    assert need.missing(_MACHINE, {}) == (
+        "needs 4 ranks, there is room for 2 (one per CPU core; GRIDSTONE_MPI_RANKS allows more)"
+    )
+    (alone / "srun").touch(mode=0o755)
+    for name, value in {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "3", "PATH": str(alone)}.items():
+        monkeypatch.setenv(name, value)
+    assert "room for 3 (a task of this Slurm job each;" in str(need.missing(_MACHINE, {}))
+
+
+@pytest.mark.parametrize(
+    ("environment", "launcher"),
+    [
+        ({"SLURM_STEP_NUM_TASKS": "2"}, "srun"),
+        ({"PMI_SIZE": "2"}, "mpiexec"),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "mpiexec"),
+    ],
+)
+def test_several_of_this_process_start_no_ranks(alone: Path, environment: dict[str, str], launcher: str) -> None:
+    assert f"{launcher} has started 2 of this process" in str(ranks.misconfigured(environment))
+    assert ranks.misconfigured(dict.fromkeys(environment, "1")) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from gridstone.declaration.axis import Value
 from gridstone.declaration.fabric import joining
 from gridstone.declaration.machine import Machine
-from gridstone.ranks import absent, elsewhere, installations, misconfigured, places, unable, unstarted, without_cuda
+from gridstone.ranks import (
+    absent,
+    elsewhere,
+    in_slurm,
+    installations,
+    misconfigured,
+    places,
+    unable,
+    unstarted,
+    without_cuda,
+)
 from gridstone.units import format_bytes
 
 
@@ -170,7 +180,8 @@ def mpi(
         wanted, room = int(ranks(axes)), places(machine.cores)
         if wanted <= room:
             return None
-        return f"needs {wanted} ranks, there is room for {room} (one per CPU core; GRIDSTONE_MPI_RANKS allows more)"
+        of_what = "a task of this Slurm job each" if in_slurm() else "one per CPU core"
+        return f"needs {wanted} ranks, there is room for {room} ({of_what}; GRIDSTONE_MPI_RANKS allows more)"
 
     return Need(name="mpi", missing=missing, tried=lambda _, axes: unstarted(library(axes)))
 

@@ -126,18 +126,15 @@ def places(cores: int, environment: Mapping[str, str] = os.environ) -> int:
 
     Ranks that wait do so by asking again and again: two of them on one core measure the scheduler.
     """
-    for name in ("GRIDSTONE_MPI_RANKS", *(("SLURM_NTASKS",) if in_slurm(environment) else ())):
-        text = environment.get(name, "")
-        if text.isdecimal() and int(text) > 0:
-            return int(text)
-    return cores
+    told = environment.get("GRIDSTONE_MPI_RANKS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    return _tasks(environment) if in_slurm(environment) else cores
 
 
 def in_slurm(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process is in a Slurm job with several tasks."""
-    tasks = environment.get("SLURM_NTASKS", "")
-    several = tasks.isdecimal() and int(tasks) > 1
-    return several and "SLURM_JOB_ID" in environment and shutil.which("srun", path=environment.get("PATH")) is not None
+    return _tasks(environment) > 1 and shutil.which("srun", path=environment.get("PATH")) is not None
 
 
 def elsewhere(environment: Mapping[str, str] = os.environ) -> bool:
@@ -149,6 +146,14 @@ def absent(library: str, have: Sequence[str]) -> str:
     """Why nothing can be measured with a library, and what to do about it."""
     others = f"; found: {', '.join(have)}" if have else ""
     return f"no {library} with its mpiexec{others} (pip install {library}, or name its folder in GRIDSTONE_MPI)"
+
+
+def _tasks(environment: Mapping[str, str]) -> int:
+    """The tasks of a Slurm job, one per node where it was not said; 0 outside of any."""
+    if "SLURM_JOB_ID" not in environment:
+        return 0
+    said = (environment.get(name, "") for name in ("SLURM_NTASKS", "SLURM_JOB_NUM_NODES"))
+    return next((int(count) for count in said if count.isdecimal()), 0)
 
 
 def _prefixes(named: str, path: str, python: str) -> Iterator[Path]:

@@ -13,11 +13,26 @@ from pathlib import Path
 from gridstone.ranks.installed import LIBRARIES, at
 
 _NAMES = ("GRIDSTONE_MPI", "GRIDSTONE_MPI_LAUNCH", "GRIDSTONE_MPI_RANKS", "GRIDSTONE_MPI_ADDRESS", "PATH")
+# How many processes a launcher started beside the one that reads it.
+_SIZES = {"SLURM_STEP_NUM_TASKS": "srun", "OMPI_COMM_WORLD_SIZE": "mpiexec", "PMI_SIZE": "mpiexec"}
 
 
 def misconfigured(environment: Mapping[str, str] = os.environ) -> str | None:
-    """What is wrong with the variables GRIDSTONE_MPI..., and what to write there; None where nothing is."""
-    return _wrong(*(environment.get(name, "") for name in _NAMES))
+    """What is wrong with the variables GRIDSTONE_MPI..., or with how this process was started, and what to do; None
+    where nothing is."""
+    return _nested(environment) or _wrong(*(environment.get(name, "") for name in _NAMES))
+
+
+def _nested(environment: Mapping[str, str]) -> str | None:
+    """Ranks that each of several processes starts for itself wait for one another's places."""
+    for name, launcher in _SIZES.items():
+        size = environment.get(name, "")
+        if size.isdecimal() and int(size) > 1:
+            return (
+                f"{launcher} has started {size} of this process, and each would start ranks of its own: start it once, "
+                "without a launcher (in a Slurm job by salloc or sbatch), and it starts them"
+            )
+    return None
 
 
 @functools.cache  # asked for every cell of ranks
