@@ -1,4 +1,4 @@
-"""Errors that are shown to a person as one line, each with its documented exit code."""
+"""Errors that are shown to a person as one line, each with its documented exit code, and the end by a signal."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ class NothingMeasured(GridstoneError):
     """The request was sound, but this machine could measure none of it."""
 
     exit_code = 3
+
+
+class Ended(BaseException):
+    """A signal says that this process is to end: what is under way is put away as after Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

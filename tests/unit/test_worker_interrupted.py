@@ -24,7 +24,8 @@ PATIENCE_S = 60
 
 
 def _hear_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what it puts in the background deaf to them
+    for number in (signal.SIGINT, signal.SIGHUP):  # a shell starts what it puts in the background deaf to them
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Stage:
@@ -91,6 +92,8 @@ def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     [
         (1, signal.SIGKILL, 0),
         (CELLS + 3, signal.SIGINT, 2),
+        (CELLS + 3, signal.SIGTERM, 2),
+        (CELLS + 3, signal.SIGHUP, 2),
         (VISITS * CELLS, signal.SIGKILL, CELLS - 1),
     ],
     indirect=["stage"],
@@ -105,8 +108,8 @@ def test_a_stopped_run_goes_on_where_it_was(stage: Stage, deadly: signal.Signals
     assert ended, "the measuring process outlives its parent"
 
     info = json.loads((stage.run() / "run.json").read_text())
-    if deadly == signal.SIGINT:
-        assert running.returncode == 130
+    if deadly != signal.SIGKILL:
+        assert running.returncode == 128 + deadly
         assert said.splitlines()[-1] == f"interrupted; go on with: gridstone run --resume {stage.run()}"
         assert info["status"] == "interrupted"
     else:

@@ -40,11 +40,12 @@ def resumed_request(info: Mapping[str, Any], given: Mapping[str, Any]) -> Reques
 
 
 def check_same(cells: Sequence[Cell], info: Mapping[str, Any], folder: Path) -> None:
-    """Raises UsageError where probes or kernels have changed since the run was begun."""
+    """Raises UsageError where other cells would be measured than those that the run was begun with."""
     began = set(map(str, info.get("cells") or ()))
     changed = began ^ {cell.cell_id for cell in cells}
     if began and changed:
         raise UsageError(
-            f"{folder}: probes or kernels have changed since this run was begun ({len(changed)} cells differ): "
-            "start a new run"
+            f"{folder}: this run was begun with other cells ({len(changed)} differ): probes or kernels have changed "
+            "since, or it was begun where there are other MPI libraries, hosts of a job or GPUs: resume it there, "
+            "or start a new run"
         )

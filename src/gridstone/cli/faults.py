@@ -5,25 +5,47 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from gridstone.cli.output import printable
-from gridstone.errors import GridstoneError, UsageError
+from gridstone.errors import Ended, GridstoneError, UsageError
 
 INTERRUPTED, DEFECT = 130, 70
+_TOLD_TO_END = (signal.SIGTERM, signal.SIGHUP)  # by Slurm when a job's time is up, by a terminal that closes
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code.
 
     0 done, 1 an asked-for check failed, 2 bad usage or unreadable input, 3 nothing could be measured, 70 a
-    defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted.
+    defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted, 143 told to end by
+    SIGTERM.
     """
     _open_streams()
-    sys.exit(_status(arguments))
+    with _ended_by_signals():
+        sys.exit(_status(arguments))
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Where nobody has decided otherwise (nohup ignores SIGHUP), such signals raise Ended."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        raise Ended(number)
+
+    ours = [number for number in _TOLD_TO_END if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _open_streams() -> None:
@@ -41,6 +63,8 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _done(arguments)
     except KeyboardInterrupt:  # imports take a while, and may be interrupted too
         return INTERRUPTED
+    except Ended as told:
+        return 128 + told.number
 
 
 def _done(arguments: Sequence[str] | None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gridstone.cli.options import Axes, Bench, Device, Globs, Json, Profile, seconds
-from gridstone.errors import NothingMeasured
+from gridstone.errors import Ended, NothingMeasured
 
 if TYPE_CHECKING:
     from gridstone.declaration import Cell, Machine
@@ -123,7 +123,7 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
         with progress() as watch, closing(events):  # an interrupt anywhere here is recorded by the session
             for event in events:
                 watch(event)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Ended):
         print(f"interrupted; go on with: gridstone run --resume {folder}", file=sys.stderr)
         raise
     return session.left
