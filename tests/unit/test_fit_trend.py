@@ -79,11 +79,11 @@ def test_what_a_trend_leaves_is_followed_within_and_kept_beyond() -> None:
 def test_a_trend_that_is_known_ahead_is_not_weighed_from_the_cells() -> None:
     known = weighed(np.column_stack([GRID, truth(GRID)]), TERMS)
     y = 2 * truth(GRID)
-    shape = fitted_to(np.column_stack([GRID, y]), _sought(y, candidates=("known*loglog",), known=known))
+    shape = fitted_to(np.column_stack([GRID, y]), _sought(y, candidates=("known*loglog",), known=lambda _: known))
     assert shape.trend is known
     beyond = np.array([[8.0, 64e6]])
     assert shape.at(beyond) == pytest.approx(2 * known.at(beyond))
-    alone = shaped(np.column_stack([GRID, y]), "known", known=known)
+    alone = shaped(np.column_stack([GRID, y]), "known", known=lambda _: known)
     assert alone.at(GRID) == pytest.approx(truth(GRID))
     with pytest.raises(ValueError, match="no trend is known"):
         shaped(np.column_stack([GRID, y]), "known")

@@ -27,8 +27,8 @@ class Sought:
     keys, axes, unit, free, parameters: as in `gridstone.model.Law`. cells: one row per measured cell, with a
     column per axis and `value lo hi site run_id cell_id probe`, values in `unit`. candidates: the forms that
     cross-validation chooses among (`gridstone.fit.form`). terms: the exponents of the axes in each term of the
-    trend, for the candidates that have one (`gridstone.model.trend`). known: a trend that other probes give, for the
-    candidates that stand on it. curve: gives the knots (n, d + 1) of the one
+    trend, for the candidates that have one (`gridstone.model.trend`). known: makes a trend of points (n, d + 1) from
+    what other probes give, for the candidates that stand on it. curve: gives the knots (n, d + 1) of the one
     candidate from points, where the function has a law of its own. rises: physics lets no value fall where the last
     axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
     `parameters` alone.
@@ -40,7 +40,7 @@ class Sought:
     cells: pd.DataFrame
     candidates: tuple[str, ...] = ("loglog", "cubic")
     terms: tuple[tuple[float, ...], ...] = ()
-    known: Course | None = None
+    known: Callable[[Table], Course] | None = None
     curve: Callable[[Table], Table] | None = None
     rises: bool = False
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)

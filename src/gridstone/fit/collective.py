@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gridstone.fit.cells import Sought, cells, points, usable, words
 from gridstone.fit.piecewise import regimes
+from gridstone.fit.steps import counted
+from gridstone.model.messages import Messages
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "collective_time"
-FORM = "a message: a latency plus bytes over a bandwidth, by protocol; collectives: curves over log ranks and log bytes"
+FORM = (
+    "a message: a latency plus bytes over a bandwidth, by protocol; collectives: the messages that they are made of, "
+    "times a curve over log ranks and log bytes"
+)
 PROBES = (
     "pingpong/latency",
     "collective/native",
@@ -29,25 +35,23 @@ PROBES = (
 # What a tier is called where the messages are in device memory: on one GPU, or on one each.
 ON_DEVICE = {"gpu": "gpu", "node": "gpus", "network": "network_gpus"}
 _LINES = ("affine", "segments", "loglog", "cubic")
-_CURVES = ("loglog", "cubic", "separable")
+_CURVES = ("known", "known*loglog")
 _CURVES_ON_GPUS = ("loglog", "cubic", "affine")  # a protocol changes at another size with each number of ranks
 _NCCL = "nccl"
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """One law per collective, algorithm, library and tier."""
-    found = []
-    for rows, library, tier in _places(usable(frame, "pingpong/latency", "time")):
-        found.append(_message(rows, library, tier))
-    for rows, library, tier in _places(usable(frame, "collective/native", "time")):
-        for name in words(rows, "collective"):
-            found.append(_over_ranks(rows[rows["collective"] == name], name, "native", library, tier))
-    for rows, library, tier in _places(usable(frame, "collective/allreduce", "time")):
-        for algorithm in words(rows, "algorithm"):
-            found.append(_over_ranks(rows[rows["algorithm"] == algorithm], "allreduce", algorithm, library, tier))
-    for rows, library, tier in _places(usable(frame, "collective/ring", "time")):
-        for direction in words(rows, "direction"):
-            found.append(_over_ranks(rows[rows["direction"] == direction], "ring", direction, library, tier))
+    messages = [_message(*place) for place in _places(usable(frame, "pingpong/latency", "time"))]
+    known = {(one.keys["library"], one.keys["tier"]): _messages(one) for one in messages}
+    found = list(messages)
+    for probe, axis in (("native", "collective"), ("allreduce", "algorithm"), ("ring", "direction")):
+        for rows, library, tier in _places(usable(frame, f"collective/{probe}", "time")):
+            for word in words(rows, axis):
+                name, algorithm = (word, "native") if axis == "collective" else (probe, word)
+                law = _over_ranks(rows[rows[axis] == word], name, algorithm, library, tier)
+                course = partial(counted, messages=known.get((library, tier)))
+                found.append(replace(law, candidates=_CURVES, known=course))
     for rows, library, tier in _places(usable(frame, "collective/barrier", "time")):
         table = cells(rows, ranks=rows["ranks"])
         keys = _keys("barrier", "native", library, tier)
@@ -105,13 +109,18 @@ def _message(rows: pd.DataFrame, library: str, tier: str) -> Sought:
     )
 
 
+def _messages(sent: Sought) -> Messages:
+    sizes, seconds = points(sent.cells, ["bytes"])[:, :2].T.tolist()
+    return Messages(sizes=tuple(sizes), seconds=tuple(seconds))
+
+
 def _over_ranks(rows: pd.DataFrame, collective: str, algorithm: str, library: str, tier: str) -> Sought:
     return Sought(
         keys=_keys(collective, algorithm, library, tier),
         axes=("ranks", "bytes"),
         unit="s",
         cells=cells(rows, ranks=rows["ranks"], bytes=rows["bytes"]),
-        candidates=_CURVES_ON_GPUS if library == _NCCL else _CURVES,
+        candidates=_CURVES_ON_GPUS,
     )
 
 

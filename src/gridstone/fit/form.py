@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gridstone.model.trend import Course
 
 Exponents = Sequence[Sequence[float]]
-# A trend alone, and a trend times a curve through what it leaves: one of terms that are weighed, and one that is known.
+Known = Callable[["Table"], "Course"]
+# A trend alone, and a trend times a curve through what it leaves: one of terms of the coordinates that are weighed, and
+# one that other probes give, in whole or but for some weights.
 TERMS, KNOWN = "terms", "known"
 _INNER_FOLDS, _MOST_BREAKS, _TRUSTED = 5, 6, 0.9
 # A breakpoint must take a tenth off the held-out error; an error this small is rounding.
@@ -50,18 +52,18 @@ class Shape:
 
 
 def shaped(
-    points: Table, candidate: str, *, rises: bool = False, terms: Exponents = (), known: Course | None = None
+    points: Table, candidate: str, *, rises: bool = False, terms: Exponents = (), known: Known | None = None
 ) -> Shape:
     """A candidate through points (n, d + 1): those of `fitted`, `terms` (the trend of such terms alone), or
     `terms*loglog` and `terms*cubic` (the trend times a curve through what it leaves); with `known` in place of `terms`
-    the same of the trend that is known ahead."""
+    the same of the trend that `known` makes of the points."""
     name, _, curve = candidate.partition("*")
     if name not in (TERMS, KNOWN):
         form, knots = fitted(points, candidate, rises=rises)
         return Shape(candidate=candidate, form=form, knots=knots)
-    trend = weighed(points, terms) if name == TERMS else known
-    if trend is None:
+    if name == KNOWN and known is None:
         raise ValueError(f"{candidate}: no trend is known")
+    trend = known(points) if known and name == KNOWN else weighed(points, terms)
     if not curve:
         return Shape(candidate=candidate, form="loglog", knots=_flat(_constant(points)), trend=trend)
     form, knots = fitted(_over(points, points.shape[1] - 1, trend), curve)
@@ -99,7 +101,7 @@ def choose(
     *,
     rises: bool = False,
     terms: Exponents = (),
-    known: Course | None = None,
+    known: Known | None = None,
 ) -> str:
     """The candidate with the least mean error, in log space, on held-out points; ties go to the first.
 
@@ -133,7 +135,7 @@ def folds(n: int, count: int, seed: int = 0) -> list[NDArray[np.intp]]:
     return [np.sort(part) for part in np.array_split(order, min(count, n))]
 
 
-def _error(points: Table, candidate: str, rises: bool, terms: Exponents, known: Course | None) -> float:
+def _error(points: Table, candidate: str, rises: bool, terms: Exponents, known: Known | None) -> float:
     found = [np.empty(0)]
     for held in folds(len(points), _INNER_FOLDS, seed=1):
         train = np.delete(points, held, axis=0)

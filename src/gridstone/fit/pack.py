@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gridstone.fit.cells import Sought, cells, usable, words
@@ -11,6 +12,8 @@ from gridstone.model.sectors import Direction, Packing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gridstone.model.interpolate import Table
 
 NAME = "pack_time"
 FORM = (
@@ -59,6 +62,7 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 if table.empty:
                     continue
                 by_wire = wire is not None and f"{place}/{way}" == _ON_GPU
+                course = Packing(memory=wire, direction=_DIRECTIONS[direction]) if wire and by_wire else None
                 found.append(
                     Sought(
                         keys={"where": f"{place}/{way}", "direction": direction},
@@ -67,9 +71,14 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                         cells=table,
                         candidates=_KNOWN if by_wire else _CANDIDATES,
                         terms=_TERMS,
-                        known=Packing(memory=wire, direction=_DIRECTIONS[direction]) if wire and by_wire else None,
+                        known=None if course is None else partial(_always, course),
                         rises=not by_wire,
                         beside=SECTORS if by_wire else (),
                     )
                 )
     return found
+
+
+def _always(course: Packing, _: Table) -> Packing:
+    """What the wire alone decides, whatever the points."""
+    return course

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridstone.model.interpolate import Form, Table, evaluate
+from gridstone.model.messages import steps
 from gridstone.model.sectors import packing
 
 
@@ -64,6 +65,8 @@ def recorded(record: dict[str, Any] | None, coordinates: int) -> Course | None:
         return None
     if "memory" in record:
         return packing(record)
+    if "messages" in record:
+        return steps(record)
     exponents = np.asarray(record["exponents"], dtype=float)
     coefficients = np.asarray(record["coefficients"], dtype=float)
     if exponents.shape != (coefficients.size, coordinates) or not (coefficients > 0).all():
