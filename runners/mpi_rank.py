@@ -21,8 +21,8 @@ from gridstone import content
 from gridstone.ranks.segments import unlink_shared_memory
 
 _here = Path(__file__)
-_memory, _offsets, _wires = (
-    content.load_module(_here.with_name(f"{name}.py")) for name in ("mpi_memory", "offsets", "wire")
+_memory, _offsets, _together, _wires = (
+    content.load_module(_here.with_name(f"{name}.py")) for name in ("mpi_memory", "offsets", "together", "wire")
 )
 PLACEMENT = "GRIDSTONE_RANK_GPU"  # one GPU for all ranks of a host, or each rank its own; empty where they need none
 _PERIOD = 65_521  # bytes of a pattern; prime, so that a part in another's place shows
@@ -39,10 +39,11 @@ def revision() -> str:
 class Program:
     """What a rank does in one cell.
 
-    step: one operation; what it returns, a mapping of names to numbers, is what the cell observed. aligned: a
-    barrier goes before each operation, and each is timed by itself; else one barrier goes before all operations of
-    a sample, which are timed together. before: work of this rank alone between that barrier and each operation, which
-    is not timed, but decides how late the rank is. poison, verify: as in `gridstone.clock.Work`, on this rank.
+    step: one operation; what it returns, a mapping of names to numbers, is what the cell observed. aligned: each
+    operation is timed by itself, and a barrier goes before it, or between hosts a moment is agreed on at which it
+    begins (together.py); else one barrier goes before all operations of a sample, which are timed together. before:
+    work of this rank alone between the barrier and each operation, which is not timed, but decides how late the rank
+    is. poison, verify: as in `gridstone.clock.Work`, on this rank.
     operations: how many one step does.
     """
 
@@ -84,20 +85,28 @@ class Server:
         self._mpi, self._world, self._gpu = mpi, mpi.COMM_WORLD, gpu
         self._group = self._world.Get_group()
         self._comms: dict[tuple[int, ...], Any] = {}
+        self._moments: dict[tuple[int, ...], Any] = {}
         self._rank: Rank | None = None
         self._program: Program | None = None
         self._before: Any = None
+        self._moment: Any = None
         size = self._world.Get_size()
         self._world.Alltoall(np.zeros(size), np.zeros(size))  # all have met, and mapped one another's shared memory
         unlink_shared_memory()
 
-    def prepare(self, *, file: str, function: str, members: list[int], axes: dict[str, Any], clocks: bool) -> None:
-        """Load the program `function` of a Python file and set it up for these ranks of all."""
+    def prepare(
+        self, *, file: str, function: str, members: list[int], axes: dict[str, Any], apart: bool, clocks: bool
+    ) -> None:
+        """Load the program `function` of a Python file and set it up for these ranks of all.
+
+        apart: they are on several hosts, which have clocks of their own where `clocks`.
+        """
         chosen = tuple(members)
         if chosen not in self._comms:
             self._comms[chosen] = self._world.Create_group(self._group.Incl(members))
         self._rank = Rank(self._mpi, self._comms[chosen], self._gpu)
         self._before = _offset(self._rank) if clocks else None
+        self._moment = self._agreed(chosen) if apart else None
         self._program = getattr(content.load_module(Path(file)), function)(self._rank, **axes)
 
     def take(self, *, count: int, repeats: int) -> dict[str, Any]:
@@ -105,13 +114,14 @@ class Server:
         of the first rank's clock; or what the program observed."""
         assert self._program is not None and self._rank is not None
         program, barrier, now = self._program, self._rank.comm.Barrier, time.perf_counter
+        begin = self._moment or barrier
         step, aligned, before = program.step, program.aligned, program.before
         entered, left, seen = [], [], []
         gc.disable()
         for _ in range(count):
             if aligned:
                 for _ in range(repeats):
-                    barrier()
+                    begin()
                     if before:
                         before()
                     start = now()
@@ -133,9 +143,22 @@ class Server:
             after = _offset(self._rank)
             entered, left = (_offsets.here(times, self._before, after).tolist() for times in (entered, left))
             self._before = after
+            if self._moment is not None:
+                self._moment.ahead = after.ahead
         per_step = (1 if aligned else repeats) * program.operations
         observed = [one for one in seen if isinstance(one, dict)]
         return {"enter": entered, "leave": left, "operations": per_step, "observed": observed}
+
+    def _agreed(self, members: tuple[int, ...]) -> Any:
+        """What brings these ranks to one moment; they practise it once."""
+        new = members not in self._moments
+        if new:
+            self._moments[members] = _together.Together(self._mpi, self._comms[members])
+        moment = self._moments[members]
+        moment.ahead = self._before.ahead if self._before else 0.0
+        if new:
+            moment.practise()
+        return moment
 
     def poison(self) -> None:
         """Overwrite what the next step is to write."""
@@ -178,7 +201,7 @@ def _offset(rank: Rank) -> Any:
 
 
 def _files() -> tuple[str, ...]:
-    return (str(_here), str(_memory.__file__), str(_offsets.__file__))
+    return tuple(str(one) for one in (_here, _memory.__file__, _offsets.__file__, _together.__file__))
 
 
 def main(host: str, port: int) -> None:

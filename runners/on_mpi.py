@@ -113,6 +113,7 @@ class Mpi:
             function=program.__name__,
             members=members,
             axes=dict(axes),
+            apart=tier == "network",
             clocks=world.clocks,
         )
         key = (program.__code__, library, tier, gpu, ranks, tuple(sorted(axes.items())))
