@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FALSE_ALARMS = 0.01
 _FLOOR = 0.1
-_BLOCK = 25
+_BLOCK, _MOST_BLOCKS = 15, 32  # operations in a block: at least so many, so that bursts lie within one; and blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Straggler:
 
 
 def stragglers(
-    lateness: ArrayLike, usual_s: float, *, floor: float = _FLOOR, block: int = _BLOCK, alarms: float = FALSE_ALARMS
+    lateness: ArrayLike, usual_s: float, *, floor: float = _FLOOR, alarms: float = FALSE_ALARMS
 ) -> tuple[Straggler, ...]:
     """The ranks that are late too often, worst first.
 
@@ -37,12 +36,13 @@ def stragglers(
     `collective/variability` and `nccl/variability` keep it. usual_s: the median time of the operation.
 
     An operation counts where its last rank was late by more than `floor` of the usual time, and counts for that rank
-    alone. Were all ranks alike, each would be the last with probability 1 / ranks: the binomial tail, times the number
-    of ranks (Bonferroni), is p. A rank is named where p is at most `alarms`, which bounds the share of false
-    alarms among sets of ranks that are alike, whatever the noise is distributed like. Delays that come in bursts
-    are no independent events: counts are divided by how much more they scatter between runs of `block` operations
-    than independent ones would (McCullagh and Nelder's quasi-likelihood). Whether a rank is late because it is slow or
-    because the other is early cannot be told of two ranks. Raises ValueError for other shapes.
+    alone. Were all ranks alike, each would be the last with probability 1 / ranks. p is the larger of two tails, times
+    the number of ranks (Bonferroni): the binomial one, which knows how few operations counted, and Student's of what a
+    rank has in excess of its due in runs of operations, whose scatter shows what delays that come in bursts are worth
+    (with few runs, little). A rank is named where p is at most `alarms`, which bounds the share of false alarms among
+    sets of ranks that are alike, whatever the noise is distributed like, while bursts are shorter than the runs.
+    Whether a rank is late because it is slow or because the other is early cannot be told of two ranks. Raises
+    ValueError for other shapes.
     """
     late = np.asarray(lateness, dtype=float)
     if late.ndim != 2 or late.shape[1] < 2:
@@ -54,8 +54,7 @@ def stragglers(
     found = []
     for rank in range(ranks):
         hits = counted & (worst == rank)
-        bursts = _dispersion(hits, counted, block)
-        p = min(1.0, ranks * _at_least(int(hits.sum() / bursts), int(total / bursts), ranks))
+        p = min(1.0, ranks * max(_by_chance(int(hits.sum()), total, ranks), _in_runs(hits - counted / ranks)))
         if p <= alarms:
             share = float(hits.sum() / total)
             found.append(Straggler(rank=rank, share=share, p=p, lateness=float(np.median(by[hits]))))
@@ -70,18 +69,23 @@ def by_rank(samples: Sequence[float], ranks: int) -> NDArray[np.float64]:
     return flat.reshape(-1, ranks)
 
 
-def _dispersion(hits: NDArray[np.bool_], counted: NDArray[np.bool_], block: int) -> float:
-    """By how much the hits scatter more between blocks than independent ones would; at least 1."""
-    blocks = len(hits) // block
-    k, n = (flags[: blocks * block].reshape(blocks, block).sum(axis=1).astype(float) for flags in (hits, counted))
-    k, n = k[n > 0], n[n > 0]
-    share = k.sum() / max(1.0, n.sum())
-    if k.size < 2 or share in (0.0, 1.0):
-        return 1.0
-    return max(1.0, float(np.sum((k - n * share) ** 2 / (n * share * (1 - share))) / (k.size - 1)))
-
-
-def _at_least(hits: int, total: int, ranks: int) -> float:
+def _by_chance(hits: int, total: int, ranks: int) -> float:
     """Probability of `hits` or more among `total` events that fall on each of `ranks` alike."""
-    ways: int = sum(comb(total, k) * int((ranks - 1) ** (total - k)) for k in range(hits, total + 1))
-    return float(ways / ranks**total)  # exact: both may be far beyond what a float holds
+    from scipy.special import betainc
+
+    return float(betainc(hits, total - hits + 1, 1 / ranks)) if hits else 1.0
+
+
+def _in_runs(excess: NDArray[np.float64]) -> float:
+    """Probability that the mean over runs of operations is as far above 0, were it 0; 1 where there is but one run."""
+    from scipy.special import stdtr
+
+    size = max(_BLOCK, -(-len(excess) // _MOST_BLOCKS))
+    runs = len(excess) // size
+    if runs < 2:
+        return 1.0
+    sums = excess[: runs * size].reshape(runs, size).sum(axis=1)
+    mean, error = float(sums.mean()), float(sums.std(ddof=1)) / runs**0.5
+    if error == 0:
+        return 0.0 if mean > 0 else 1.0
+    return float(stdtr(runs - 1, -mean / error))

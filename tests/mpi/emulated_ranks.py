@@ -49,7 +49,7 @@ def probe(family: str, name: str) -> Probe:
 
 
 def usual(crew: Crew, of: Probe, **axes: Any) -> float:
-    """The lower quintile: in the median is what else this machine does, and the least may have begun without one rank."""
+    """The lower quintile: in the median is what else this machine does, and the least may have begun without a rank."""
     return float(np.quantile(_sampled(crew, of, **axes), 0.2))
 
 
