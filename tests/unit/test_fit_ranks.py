@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from fitted_machine import geometric, write_run
 
 import gridstone.model
 from gridstone.errors import UsageError
-from gridstone.fit import fit
+from gridstone.fit import collective, fit
 from gridstone.model import HardwareModel, OutOfDomain
 from gridstone.store import Row
 from gridstone.store.schema import table
@@ -172,3 +173,23 @@ def test_quantiles_of_repeated_operations(model: HardwareModel, kind: str) -> No
         model.variability(quantile=0.99999, **ask)
     with pytest.raises(UsageError, match="between 0 and 1"):
         model.variability(quantile=1.0, **ask)
+
+
+def test_protocols_are_those_of_undisturbed_messages() -> None:
+    """Other processes take the core of one sample in two, for as long again: the medians are off, the link is not."""
+    rng = np.random.default_rng(2)
+    sizes = geometric(64, 1 << 20, 1)
+    taken = [(1e-3 + n / 50e6) * (1 + 0.01 * rng.random(30) + (rng.random(30) < 0.6)) for n in sizes]
+    frame = pd.DataFrame(
+        {
+            **FAR, "probe": "pingpong/latency", "metric": "time", "unit": "s",
+            "status": "ok", "memory": "host", "bytes": sizes, "value": [float(np.median(one)) for one in taken],
+            "samples": [one.tolist() for one in taken], "run_id": "r", "device_uuid": None, "host": "node1",
+            "cell_id": [str(n) for n in sizes],
+        }
+    )  # fmt: skip
+    frame = frame.assign(lo=frame["value"], hi=frame["value"])
+    (law,) = collective.sought(frame)
+    (one,) = law.parameters["protocols"]
+    assert (one["latency"], one["bandwidth"]) == pytest.approx((1e-3, 50e6), rel=0.03)
+    assert law.cells["value"].tolist() == frame["value"].tolist()
