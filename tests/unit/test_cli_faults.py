@@ -419,14 +419,17 @@ def test_a_machine_that_can_measure_none_of_it(said: Said, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_numbers_that_nobody_checked_are_kept_and_are_no_success(said: Said, tmp_path: Path, bench: Path) -> None:
-    run = finished_run(tmp_path / "R", bench, "unverified")
+@pytest.mark.parametrize("status", ["unverified", "skipped"])
+def test_numbers_that_nobody_checked_are_kept_and_are_no_success(
+    said: Said, tmp_path: Path, bench: Path, status: str
+) -> None:
+    run = finished_run(tmp_path / "R", bench, status)
     code, out, fault = said("run", "--resume", str(run.folder), "--no-report")
     assert code == 3
     assert fault.endswith(
         "no cell gave a value to believe: machine code: nvdisasm is missing: pip install nvidia-cuda-nvdisasm"
     )
-    assert "unverified sample/carry, 4 cells" in out
+    assert f"{status} sample/carry, 4 cells" in out
     assert gridstone.load(run.folder)["value"].notna().all()
 
 

@@ -151,8 +151,8 @@ def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
     elif page is not None:
         screen.print(f"report  {page}", soft_wrap=True)
     if not rows["status"].isin(["ok", "throttled"]).any():
-        told = [t["reason"] for t in bad if t["reason"] and t["status"] != "skipped"]
-        reason = told[0] if told else "see its rows with `gridstone show`"
+        told = sorted((t["status"] == "skipped", number, t["reason"]) for number, t in enumerate(bad) if t["reason"])
+        reason = told[0][-1] if told else "see its rows with `gridstone show`"
         raise NothingMeasured(f"{folder}: no cell gave a value to believe: {reason}")
 
 
