@@ -28,6 +28,7 @@ def section(rows):
         claims.append(f"an all-reduce of {int(top['ranks'])} ranks reaches {amount(top['value'], 'B/s')} on the bus")
     if barrier is not None:
         claims.append(f"a barrier of {int(barrier['ranks'])} ranks takes {amount(barrier['value'], 's')}")
+    claims = claims or _else_measured(rows)
     crossing = _crossing(measured(rows, "collective/allreduce", "time"))
     lateness, late = _late.late_ranks(rows, "collective/variability", ["library", "tier", "collective"])
     return Section(
@@ -35,6 +36,15 @@ def section(rows):
         lead=" ".join(filter(None, [crossing, lateness])),
         panels=(*_native(native), *_built(rows), *_neighbours(rows), *late),
     )
+
+
+def _else_measured(rows):
+    """What a run says that has neither collectives of the library nor a barrier."""
+    for name, what in (("allreduce", "an all-reduce"), ("variability", "a collective"), ("ring", "a message round")):
+        found = best(measured(rows, f"collective/{name}", "time"))
+        if found is not None:
+            return [f"{what} of {int(found['ranks'])} ranks takes {amount(found['value'], 's')}"]
+    return []
 
 
 def _most(rows):

@@ -45,7 +45,18 @@ def test_what_a_file_says_does_not_steer_the_terminal(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("half", "text"), [(0.001, "1 us ± 0.1 %"), (0.98, "1 us ± 98 %"), (1.04, "1 us ± 104 %"), (3.4, "1 us ± 340 %")]
+    ("value", "lo", "hi", "said"),
+    [
+        (4e-6, 3.9e-6, 4.1e-6, "4 us ± 2.5 %"),
+        (4e-6, 1e-6, 5e-6, "4 us ± 50 %"),
+        (1e-6, 0.02e-6, 1.98e-6, "1 us ± 98 %"),
+        (1e-6, 0.005e-6, 1.995e-6, "1 us (5 ns to 1.995 us)"),
+        (1e-9, -2e-6, 3e-6, "1 ns (-2 us to 3 us)"),
+        (0.0, -1e-6, 1e-6, "0 s"),
+        (4e-6, None, None, "4 us"),
+    ],
 )
-def test_a_wide_interval_is_written_without_an_exponent(half: float, text: str) -> None:
-    assert with_interval(1e-6, 1e-6 * (1 - half), 1e-6 * (1 + half), "s") == text
+def test_an_interval_is_told_by_its_ends_where_the_value_is_small_beside_it(
+    value: float, lo: float | None, hi: float | None, said: str
+) -> None:
+    assert with_interval(value, lo, hi, "s") == said

@@ -69,3 +69,11 @@ def test_a_rank_that_is_late_by_itself_is_named(tmp_path: Path) -> None:
 def test_cells_that_are_not_ok_accuse_nobody(tmp_path: Path) -> None:
     found = _section(tmp_path, "nccl", [(4, 0.0, 2, 30e-6)], status="unverified")
     assert "late" not in found.lead
+
+
+def test_a_run_of_variability_alone_says_what_it_has(tmp_path: Path) -> None:
+    assert _section(tmp_path / "ok", "collective", [(4, 0.0, None, 0.0)]).heading == (
+        "Among ranks, a collective of 4 ranks takes 10 us"
+    )
+    unsound = _section(tmp_path / "not", "collective", [(4, 0.0, None, 0.0)], status="unverified")
+    assert unsound.heading == "No collective of this run is ok"

@@ -69,13 +69,16 @@ def print_json(document: Any) -> None:
 
 
 def with_interval(value: float | None, lo: float | None, hi: float | None, unit: str) -> str:
-    """`33.1 cycle/hop ± 0.2 %`: the value and half its interval over it."""
+    """`33.1 cycle/hop ± 0.2 %`: the value and half its interval over it; the ends of an interval beside which the value is
+    small, `-1 ns (-2 us to 3 us)`."""
     text = format_value(value, unit)
     known = [x for x in (value, lo, hi) if x is not None and math.isfinite(x)]
     if len(known) < 3 or not known[0]:
         return text
-    half = 100 * (known[2] - known[1]) / 2 / abs(known[0])
-    return f"{text} ± {half:.2g} %" if half < 99.5 else f"{text} ± {half:.0f} %"
+    half = (known[2] - known[1]) / 2 / abs(known[0])
+    if half > 0.99:
+        return f"{text} ({format_value(known[1], unit)} to {format_value(known[2], unit)})"
+    return f"{text} ± {100 * half:.2g} %"
 
 
 def _least(column: Column) -> int:

@@ -113,7 +113,7 @@ def _message(rows: pd.DataFrame, library: str, tier: str) -> Sought:
 
 
 def _undisturbed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The cells by the fastest tenth of their samples: protocols are the library's and the link's own, and in medians is
+    """The cells by the fastest tenth of their samples: protocols are the library's and the link's own, and medians hold
     what else went on."""
     fast = [float(np.quantile(one, _FAST)) if one is not None else np.nan for one in rows["samples"]]
     return cells(rows.assign(value=np.where(np.isnan(fast), rows["value"], fast)), bytes=rows["bytes"])

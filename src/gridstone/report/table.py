@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DASH = "–"
+_MOST_PERCENT = 1000  # of a value near zero; its ends are in the columns beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def _row(record: dict[str, Any], axes: Sequence[str]) -> tuple[tuple[tuple[str, 
         *(_axis(axis, record[axis]) for axis in axes),
         (str(record["metric"]), str(record["metric"])),
         *((format_value(v, unit), _raw(v)) for v in (value, lo, hi)),
-        (DASH if half is None else f"{half:.2f}", _raw(half)),
+        (DASH if half is None or half >= _MOST_PERCENT else f"{half:.2f}", _raw(half)),
         (str(record["n"]), str(record["n"])),
         (DASH if share is None else f"{100 * share:.1f} %", _raw(share)),
         _clock(_number(record["sm_mhz"])),
