@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _DAEMONS = ("munged", "slurmctld", "slurmd")
-_COMMANDS = ("srun", "salloc", "sinfo", "squeue")
+_COMMANDS = ("srun", "salloc", "sbatch", "scancel", "sinfo", "squeue")
 _START_S = 20.0
 _END_S = 15.0
 
@@ -86,7 +86,7 @@ def nodes(count: int, folder: Path) -> Iterator[Mapping[str, str]]:
         _wait(lambda: _idle(environment) == count, "slurm", folder)
         yield environment
     finally:
-        _until(lambda: not _listed("squeue", "%i", environment), _END_S)
+        until(lambda: not listed("squeue", "%i", environment), _END_S)
         for process in reversed(running):
             process.terminate()
         for process in running:
@@ -123,25 +123,27 @@ def _start(command: list[str | None], folder: Path, environment: Mapping[str, st
 
 
 def _wait(ready: Callable[[], bool], what: str, folder: Path) -> None:
-    if not _until(ready, _START_S):
+    if not until(ready, _START_S):
         logs = "\n".join(p.read_text(errors="replace")[-1500:] for p in sorted(folder.glob("*.[lo][ou][gt]")))
         raise TimeoutError(f"{what} did not start: {logs}")
 
 
-def _until(ready: Callable[[], bool], within_s: float) -> bool:
-    until = time.monotonic() + within_s
+def until(ready: Callable[[], bool], within_s: float) -> bool:
+    """Whether it has become ready in time."""
+    end = time.monotonic() + within_s
     while not ready():
-        if time.monotonic() > until:
+        if time.monotonic() > end:
             return False
         threading.Event().wait(0.1)
     return True
 
 
 def _idle(environment: Mapping[str, str]) -> int:
-    return _listed("sinfo", "%t", environment, "-N").count("idle")
+    return listed("sinfo", "%t", environment, "-N").count("idle")
 
 
-def _listed(command: str, form: str, environment: Mapping[str, str], *options: str) -> list[str]:
+def listed(command: str, form: str, environment: Mapping[str, str], *options: str) -> list[str]:
+    """What sinfo or squeue lists in that form."""
     words = [str(_which(command)), "-h", *options, "-o", form]
     return subprocess.run(words, capture_output=True, text=True, env=dict(environment)).stdout.split()
 

@@ -69,8 +69,8 @@ def print_json(document: Any) -> None:
 
 
 def with_interval(value: float | None, lo: float | None, hi: float | None, unit: str) -> str:
-    """`33.1 cycle/hop ± 0.2 %`: the value and half its interval over it; the ends of an interval beside which the value is
-    small, `-1 ns (-2 us to 3 us)`."""
+    """`33.1 cycle/hop ± 0.2 %`, the value and half its interval over it, or with the interval's ends where that is more
+    than the value, `1 ns (-2 us to 3 us)`."""
     text = format_value(value, unit)
     known = [x for x in (value, lo, hi) if x is not None and math.isfinite(x)]
     if len(known) < 3 or not known[0]:
