@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machine_code import assembled
 
-from gridstone.compile.flow import Flow, every_iteration, flow, iteration, loops, reach
+from gridstone.compile.flow import Flow, every_iteration, flow, iteration, loops, reach, unavoidable
 from gridstone.compile.subroutine import barred, called, entered, is_call, one_run
 
 
@@ -57,7 +57,7 @@ def test_only_what_every_way_round_passes_runs_in_every_iteration() -> None:
     code = assembled("NOP\nNOP\n@P0 BRA 0x40\nNOP\nNOP\n@P1 BRA 0x10\nEXIT")
     graph = flow(code)
     (loop,) = loops(graph)
-    assert [i for i in sorted(loop.body) if every_iteration(graph, loop, i)] == [1, 2, 4, 5]
+    assert every_iteration(graph, loop) == {1, 2, 4, 5}
 
 
 @pytest.mark.parametrize("jump", ["BRX R4", "JMX R4", "BRA R4", "BRA"])
@@ -86,6 +86,24 @@ def test_loops_are_those_of_the_dominators(jumps: list[tuple[bool, int]]) -> Non
         inside = whole.subgraph(loop.body)
         assert networkx.is_strongly_connected(inside)
         assert reach(lambda i: graph.after[i], [0], avoiding={loop.header}).isdisjoint(loop.body)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 11)), min_size=12, max_size=12),
+    st.sets(st.integers(1, 12), max_size=2),
+    st.sets(st.integers(0, 12), min_size=1, max_size=3),
+)
+def test_unavoidable_is_what_no_way_goes_around(
+    jumps: list[tuple[bool, int]], avoiding: set[int], ends: set[int]
+) -> None:
+    graph = flow(assembled("\n".join([*(f"@P0 BRA {16 * to:#x}" if jump else "NOP" for jump, to in jumps), "EXIT"])))
+
+    def arrives(without: set[int]) -> bool:
+        return not ends.isdisjoint(reach(graph.after.__getitem__, [0], without))
+
+    every = set(range(13)) - avoiding
+    expected = {i for i in every if not arrives(avoiding | {i})} if arrives(avoiding) else set()
+    assert unavoidable(graph.after.__getitem__, 0, ends, avoiding) == expected
 
 
 CALLING = assembled(
@@ -150,6 +168,6 @@ def test_an_iteration_without_calls() -> None:
     loop_ = assembled("FADD R0, R0, R1\n@P0 BRA 0x40\nCALL.REL.NOINC 0x60\nBRA 0x40\n@P1 BRA 0x0\nEXIT\nRET R2")
     graph = flow(loop_)
     (only,) = loops(graph)
-    assert iteration(graph, only, [2]) == {0, 1, 4} and every_iteration(graph, only, 0, [2])
+    assert iteration(graph, only, [2]) == {0, 1, 4} and every_iteration(graph, only, [2]) == {0, 1, 4}
     always = flow(assembled("CALL.REL.NOINC 0x30\n@P1 BRA 0x0\nEXIT\nRET R2"))
     assert iteration(always, loops(always)[0], [0]) == set()

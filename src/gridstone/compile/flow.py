@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,24 +69,67 @@ def loops(graph: Flow) -> list[Loop]:
         ways_in = len(graph.before[header]) + (header == 0)
         if ways_in < 2:
             continue
-        without = reach(lambda i: graph.after[i], [0], avoiding={header})
+        without = reach(graph.after.__getitem__, [0], avoiding={header})
         latches = frozenset(i for i in graph.before[header] if i not in without)
         if latches:
-            body = reach(lambda i: graph.before[i], latches, avoiding={header}) | {header}
+            body = reach(graph.before.__getitem__, latches, avoiding={header}) | {header}
             found.append(Loop(header=header, latches=latches, body=frozenset(body)))
     return sorted(found, key=lambda loop: len(loop.body))
 
 
-def every_iteration(graph: Flow, loop: Loop, index: int, without: Collection[int] = ()) -> bool:
-    """Whether no iteration of the loop can go round without the instruction, of those that run none of `without`."""
-    outside = reach(lambda i: graph.after[i], [loop.header], avoiding={index, *without, *_left(graph, loop)})
-    return not outside & loop.latches
+def unavoidable(edges: Edges, start: int, ends: Collection[int], avoiding: Collection[int] = ()) -> set[int]:
+    """What lies on every way from `start` to any of `ends` that enters none of `avoiding`; empty where there is no way.
+
+    One way is walked along, and from each step all detours are followed until they meet it again: what lies between
+    is avoidable. Each instruction is looked at once, however many are asked about.
+    """
+    way = _way(edges, start, ends, avoiding)
+    place = {index: step for step, index in enumerate(way)}
+    found, met, furthest = set(), set(place), 0
+    for step, index in enumerate(way):
+        if step >= furthest:
+            found.add(index)
+        waiting = [index]
+        while waiting:
+            current = waiting.pop()
+            if current in ends:
+                furthest = len(way)
+            for follower in edges(current):
+                if follower in place:
+                    furthest = max(furthest, place[follower])
+                elif follower not in met and follower not in avoiding:
+                    met.add(follower)
+                    waiting.append(follower)
+    return found
+
+
+def _way(edges: Edges, start: int, ends: Collection[int], avoiding: Collection[int]) -> list[int]:
+    """A shortest way from `start` to one of `ends`, both included."""
+    came: dict[int, int] = {} if start in avoiding else {start: start}
+    waiting = deque(came)
+    while waiting:
+        index = waiting.popleft()
+        if index in ends:
+            way = [index]
+            while way[-1] != start:
+                way.append(came[way[-1]])
+            return way[::-1]
+        for follower in edges(index):
+            if follower not in came and follower not in avoiding:
+                came[follower] = index
+                waiting.append(follower)
+    return []
+
+
+def every_iteration(graph: Flow, loop: Loop, without: Collection[int] = ()) -> set[int]:
+    """What no iteration of the loop can go round without, of those that run none of `without`."""
+    return unavoidable(graph.after.__getitem__, loop.header, loop.latches, {*without, *_left(graph, loop)})
 
 
 def iteration(graph: Flow, loop: Loop, without: Collection[int] = ()) -> set[int]:
     """What iterations may run that run none of `without`; empty where none can go round so."""
-    ahead = reach(lambda i: graph.after[i], [loop.header], avoiding={*without, *_left(graph, loop)})
-    back = reach(lambda i: graph.before[i], loop.latches & ahead, avoiding=without) & loop.body
+    ahead = reach(graph.after.__getitem__, [loop.header], avoiding={*without, *_left(graph, loop)})
+    back = reach(graph.before.__getitem__, loop.latches & ahead, avoiding=without) & loop.body
     return ahead & (back | {loop.header}) if loop.latches & ahead else set()
 
 

@@ -165,8 +165,9 @@ def _iteration(graph: Flow, loop: Loop, held: Mapping[int, Sequence[int]], contr
     if times != contract.count:
         found = f"{times} times {contract.opcode}"
         problems.append(f"{where} holds {found} per iteration, not {contract.count}")
+    always = every_iteration(graph, loop, aside)
     for i in indexes:
-        if graph.code[i].predicate or not every_iteration(graph, loop, i, aside):
+        if graph.code[i].predicate or i not in always:
             problems.append(f"{_at(graph.code[i])} does not run in every iteration of {where}")
         if -1 in held[i]:
             problems.append(f"what {_at(graph.code[i])} calls does not always run {contract.opcode} once")
@@ -191,8 +192,8 @@ def _clocked(
     looped = {i for indexes in timed.values() for i in indexes}
     region: set[int] = set()
     for loop in timed:
-        region |= reach(lambda i: graph.after[i], [loop.header], clocks)
-        region |= reach(lambda i: graph.before[i], [loop.header], clocks)
+        region |= reach(graph.after.__getitem__, [loop.header], clocks)
+        region |= reach(graph.before.__getitem__, [loop.header], clocks)
     for i in sorted(region.intersection(counted) - looped):
         problems.append(f"{_at(graph.code[i])} is timed as well, outside of the timed loop")
     follow = {"within": entered, "aside": barred}.get(contract.calls)
@@ -210,8 +211,8 @@ def _between(graph: Flow, loop: Loop, clocks: Collection[int]) -> bool:
     """Whether every way into the loop and every way out of it passes a clock read, and the loop holds none."""
     if not loop.body.isdisjoint(clocks):
         return False
-    behind = reach(lambda i: graph.after[i], [loop.header], clocks)
-    ahead = reach(lambda i: graph.before[i], [loop.header], clocks)
+    behind = reach(graph.after.__getitem__, [loop.header], clocks)
+    ahead = reach(graph.before.__getitem__, [loop.header], clocks)
     ends = any(not graph.after[i] or graph.code[i].opcode.startswith("EXIT") for i in behind)
     return not ends and 0 not in ahead
 

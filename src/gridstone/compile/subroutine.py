@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 
 from gridstone.compile.disassembly import INSTRUCTION_BYTES, Instruction
-from gridstone.compile.flow import Flow, reach
+from gridstone.compile.flow import Flow, reach, unavoidable
 
 
 def is_call(instruction: Instruction) -> bool:
@@ -30,9 +31,9 @@ def one_run(graph: Flow, entry: int) -> tuple[Counter[int], frozenset[int]]:
 
     A loop in it counts as instructions that not every run has once.
     """
-    own = reach(lambda i: graph.after[i], [entry])
+    own = reach(graph.after.__getitem__, [entry])
     ends = {i for i in own if not graph.after[i] or _is_return(graph.code[i])}  # a return may be conditional
-    once = {i for i in own if not _around(graph, entry, ends, i) and not _again(graph, i)}
+    once = unavoidable(graph.after.__getitem__, entry, ends) - _repeated(graph, own)
     always = {i for i in once if not graph.code[i].predicate or len(graph.after[i]) > 1}  # a branch runs, taken or not
     counted, doubtful = Counter(own), set(own - always)
     for call in (i for i in own if is_call(graph.code[i])):
@@ -56,9 +57,9 @@ def entered(graph: Flow, calls: Iterable[int]) -> Flow:
         entry = called(graph, call)
         behind.setdefault(entry, set()).update(graph.after[call])
         after[call] = (entry, *(graph.after[call] if graph.code[call].predicate else ()))
-        waiting.extend(i for i in reach(lambda i: graph.after[i], [entry]) if is_call(graph.code[i]))
+        waiting.extend(i for i in reach(graph.after.__getitem__, [entry]) if is_call(graph.code[i]))
     for entry, followers in behind.items():
-        for i in reach(lambda i: graph.after[i], [entry]):
+        for i in reach(graph.after.__getitem__, [entry]):
             if _is_return(graph.code[i]):
                 after[i] = tuple(sorted({*after[i], *followers}))
     return replace(graph, after=tuple(after))
@@ -81,9 +82,10 @@ def _is_return(instruction: Instruction) -> bool:
     return instruction.opcode.startswith("RET")
 
 
-def _around(graph: Flow, entry: int, ends: set[int], index: int) -> bool:
-    return bool(ends & reach(lambda i: graph.after[i], [entry], avoiding={index}) - {index})
-
-
-def _again(graph: Flow, index: int) -> bool:
-    return index in reach(lambda i: graph.after[i], graph.after[index])
+def _repeated(graph: Flow, own: Iterable[int]) -> set[int]:
+    """What a run may come to again."""
+    try:
+        TopologicalSorter({i: graph.after[i] for i in own}).prepare()
+    except CycleError:
+        return {i for i in own if i in reach(graph.after.__getitem__, graph.after[i])}
+    return set()
