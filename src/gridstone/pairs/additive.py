@@ -139,11 +139,13 @@ def _least_absolute(i: Ints, j: Ints, y: Floats, size: int) -> Floats:
 def _least_squares(i: Ints, j: Ints, y: Floats, weight: Floats, size: int) -> tuple[Floats, Floats]:
     """Source and destination effects by weighted least squares, from the normal equations.
 
-    A constant may go from the one to the other, and from part to part where no pair joins them: a trace on the diagonal
-    picks the smallest.
+    Those of the sources alone are diagonal: with these effects eliminated an eighth of the work is left. A constant may
+    go from the one to the other, and from part to part where no pair joins them: a trace on the diagonal picks the
+    smallest.
     """
-    normal = normal_matrix(i, j, weight, size)
-    normal[np.diag_indices(2 * size)] += _TRACE
-    right = np.concatenate([np.bincount(side, weight * y, minlength=size) for side in (i, j)])
-    effects = np.linalg.solve(normal, right)
-    return effects[:size], effects[size:]
+    table = np.bincount(i * size + j, weight, size * size).reshape(size, size)
+    of_source, of_destination = table.sum(axis=1) + _TRACE, table.sum(axis=0) + _TRACE
+    right_source, right_destination = (np.bincount(side, weight * y, size) for side in (i, j))
+    left = np.diag(of_destination) - table.T @ (table / of_source[:, None])
+    destination = np.linalg.solve(left, right_destination - right_source / of_source @ table)
+    return (right_source - table @ destination) / of_source, destination
