@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from gridstone.measure.clocks import at_one_clock
 from gridstone.stats import estimate
 from gridstone.units import adds_up, timed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _READ = ["metric", "unit", "value", "lo", "hi", "drift", "samples", "visits", "visit_mhz", "passes", "processes"]
 _OFTEN = 0.9
@@ -30,6 +32,8 @@ def widened(results: pa.Table) -> pa.Table:
     and of cycles: a share, a count of bits or a slowdown, which is a ratio of two values of one moment, does not drift
     with the machine. Doing it twice changes nothing.
     """
+    import pyarrow as pa
+
     rows = results.select(_READ).to_pylist()
     for row in rows:
         widened_before = row["drift"] is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from gridstone.measure.drift import widened
 from gridstone.measure.throttling import amiss, slowed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def finishing(sm_mhz_max: float | None) -> Callable[[pa.Table], pa.Table]:
@@ -58,6 +59,8 @@ def _rightly_throttled(results: pa.Table, sm_mhz_max: float | None) -> pa.Table:
 
 def _said(results: pa.Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """The results with the status and the reason of these rows."""
+    import pyarrow as pa
+
     for name in ("status", "reason"):
         at = results.schema.get_field_index(name)
         results = results.set_column(at, results.schema.field(at), pa.array([row[name] for row in rows], pa.string()))

@@ -11,13 +11,13 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from gridstone.store.files import below, explain, legible, write_atomically
 from gridstone.store.schema import FORMAT, Row, StoreError, check, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BEYOND_REPAIR = "`gridstone show` still reads the results; to measure more, start a new run"
 _KINDS: dict[str, type] = {"run_id": str, "request": dict, "cells": list}
@@ -141,6 +141,9 @@ class Run:
 
 def read(path: Path) -> pa.Table:
     """One results file, checked. Raises StoreError where it is broken or not ours."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     legible(path)
     try:
         arrow = pq.ParquetFile(path, page_checksum_verification=True).read(
@@ -156,6 +159,8 @@ def read(path: Path) -> pa.Table:
 
 def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
     """One table, a (cell, metric) only once: the first wins, so a half-done compaction can be repeated."""
+    import pyarrow as pa
+
     try:
         merged = pa.concat_tables(tables, promote_options="none")
     except pa.ArrowInvalid as error:
@@ -174,11 +179,15 @@ def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
 
 
 def _write_table(path: Path, arrow: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
     pq.write_table(arrow, path, compression="zstd", write_page_checksum=True)
 
 
 def _write_part(path: Path, arrow: pa.Table) -> None:
     """A part is read once, and the GPU waits for it: compressing its sixty columns would take most of the time."""
+    import pyarrow.parquet as pq
+
     pq.write_table(
         arrow, path, compression="none", use_dictionary=False, write_statistics=False, write_page_checksum=True
     )

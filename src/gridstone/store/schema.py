@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
-
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from gridstone.declaration import Value
 from gridstone.errors import GridstoneError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT = 1
 Status = Literal["ok", "skipped", "timeout", "crashed", "throttled", "unverified", "impossible"]
@@ -62,25 +64,6 @@ class Row:
     overhead_s: float | None = None
 
 
-_TYPES = {
-    "n": pa.int32(),
-    "samples": pa.list_(pa.float64()),
-    "visits": pa.list_(pa.int32()),
-    "visit_mhz": pa.list_(pa.float64()),
-    "processes": pa.list_(pa.int32()),
-    "passes": pa.list_(pa.int32()),
-    "sass_ok": pa.bool_(),
-    "verified": pa.bool_(),
-    **dict.fromkeys(
-        "value lo hi drift limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()
-    ),
-}
-_AXIS_TYPES: dict[type, pa.DataType] = {
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-    bool: pa.bool_(),
-}
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
 _LATER = (
     "visit_mhz",
@@ -93,17 +76,21 @@ _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 def schema(axis_kinds: Mapping[str, type]) -> pa.Schema:
     """The Arrow schema of one probe's file: the contract's columns, then a typed column per axis."""
+    import pyarrow as pa
+
     clash = set(axis_kinds) & set(COLUMNS)
     if clash:
         raise ValueError(f"axis {clash.pop()!r} has the name of a results column")
-    columns = [pa.field(name, _TYPES.get(name, pa.string())) for name in COLUMNS]
-    axes = [pa.field(name, _AXIS_TYPES[kind]) for name, kind in axis_kinds.items()]
+    columns = [pa.field(name, _types().get(name, pa.string())) for name in COLUMNS]
+    axes = [pa.field(name, _axis_types()[kind]) for name, kind in axis_kinds.items()]
     metadata = {"gridstone_format": str(FORMAT), "gridstone_axes": ",".join(axis_kinds)}
     return pa.schema([*columns, *axes], metadata=metadata)
 
 
 def table(rows: Iterable[Row]) -> pa.Table:
     """Rows of one probe as an Arrow table. Raises ValueError for a row with other axes than the first."""
+    import pyarrow as pa
+
     listed = list(rows)
     kinds = {name: type(value) for name, value in listed[0].axes.items()}
     arrow = schema(kinds)
@@ -123,6 +110,8 @@ def _encodable(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(arrow: pa.Table, where: str) -> pa.Table:
     """A table with every column of this version. Raises StoreError where it is not ours, or of a format not read."""
+    import pyarrow as pa
+
     version = (arrow.schema.metadata or {}).get(b"gridstone_format", b"").decode(errors="replace") or None
     if version is None:
         raise StoreError(f"{where}: Parquet, but not written by gridstone (no gridstone_format): move it elsewhere")
@@ -133,7 +122,7 @@ def check(arrow: pa.Table, where: str) -> pa.Table:
         )
     for column in _LATER:
         if column not in arrow.column_names:
-            kind = _TYPES.get(column, pa.string())
+            kind = _types().get(column, pa.string())
             missing = pa.array([[]] * len(arrow), kind) if column in _NEVER_NULL else pa.nulls(len(arrow), kind)
             place = min(COLUMNS.index(column), arrow.num_columns)
             arrow = arrow.add_column(place, column, missing)
@@ -148,13 +137,16 @@ def check(arrow: pa.Table, where: str) -> pa.Table:
 
 
 def _flaw(arrow: pa.Table, names: list[str], column: str, *, axis: bool) -> str | None:
+    import pyarrow as pa
+
     found = names.count(column)
     if found != 1:
         return "is missing" if found == 0 else "is there twice"
     values = arrow.column(column)
     if axis and column in COLUMNS:
         return "is said to be an axis"
-    if values.type not in (_AXIS_TYPES.values() if axis else (_TYPES.get(column, pa.string()),)):
+    wanted = _axis_types().values() if axis else (_types().get(column, pa.string()),)
+    if values.type not in wanted:
         return "has another type"
     if column == "status" and (unknown := set(values.to_pylist()) - set(STATUSES) - {None}):
         return f"holds {min(unknown)}, which is no status"
@@ -165,3 +157,30 @@ def axes_of(arrow: pa.Schema) -> list[str]:
     """The axis columns of a results file, in the order of their declaration."""
     listed = (arrow.metadata or {}).get(b"gridstone_axes", b"").decode(errors="replace")
     return listed.split(",") if listed else []
+
+
+@cache
+def _types() -> Mapping[str, pa.DataType]:
+    """Of the columns that are no text."""
+    import pyarrow as pa
+
+    return {
+        "n": pa.int32(),
+        "samples": pa.list_(pa.float64()),
+        "visits": pa.list_(pa.int32()),
+        "visit_mhz": pa.list_(pa.float64()),
+        "processes": pa.list_(pa.int32()),
+        "passes": pa.list_(pa.int32()),
+        "sass_ok": pa.bool_(),
+        "verified": pa.bool_(),
+        **dict.fromkeys(
+            "value lo hi drift limit sm_mhz mem_mhz power_w temperature_c wall_s overhead_s".split(), pa.float64()
+        ),
+    }
+
+
+@cache
+def _axis_types() -> Mapping[type, pa.DataType]:
+    import pyarrow as pa
+
+    return {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}

@@ -1,10 +1,25 @@
 """Runs: a session drives children that measure cells, and keeps every row."""
 
-from gridstone.worker.crew import Crew
-from gridstone.worker.gathering import Gathering
-from gridstone.worker.job import Failure, Outcome, Visit
-from gridstone.worker.lock import gpu_lock
-from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gridstone.worker.crew import Crew
+    from gridstone.worker.gathering import Gathering
+    from gridstone.worker.job import Failure, Outcome, Visit
+    from gridstone.worker.lock import gpu_lock
+    from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session
+
+# A child, which is a module of this package, needs none of what drives it: each process is the sooner there.
+_MODULES = {
+    "crew": ("Crew",),
+    "gathering": ("Gathering",),
+    "job": ("Failure", "Outcome", "Visit"),
+    "lock": ("gpu_lock",),
+    "session": ("CellDone", "CellVisited", "Compiling", "Event", "Session"),
+}
 
 __all__ = [
     "CellDone",
@@ -19,3 +34,10 @@ __all__ = [
     "Visit",
     "gpu_lock",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = next((module for module, names in _MODULES.items() if name in names), None)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
