@@ -12,25 +12,24 @@ _JUDGES = pytest.StashKey[Judges]()
 _CACHE = pytest.StashKey["TemporaryDirectory[str]"]()
 
 
-def _case(item: pytest.Item) -> Case | None:
-    found = (
-        item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-    )
-    return found if isinstance(found, Case) else None
+def _asks(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "judges" in item.fixturenames
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for the processes comes last."""
-    items.sort(key=lambda item: _case(item) is not None)
+    items.sort(key=_asks)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    asked = [case for item in session.items if (case := _case(item))]
-    if asked and not session.config.option.collectonly:
+    asking = [item for item in session.items if _asks(item)]
+    if asking and not session.config.option.collectonly:
         # A cache of this session's own: what was compiled elsewhere answers no test.
         session.config.stash[_CACHE] = TemporaryDirectory(prefix="gridstone-sass-")
-        session.config.stash[_JUDGES] = Judges(asked, session.config.stash[_CACHE].name)
+        session.config.stash[_JUDGES] = Judges(session.config.stash[_CACHE].name)
+        params = [item.callspec.params.get("case") for item in asking if hasattr(item, "callspec")]
+        session.config.stash[_JUDGES].ask(case for case in params if isinstance(case, Case))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,20 +6,21 @@ import ctypes
 import itertools
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 from gridstone.compile import Binary, Verdict, check_all, compile_kernel
-from gridstone.declaration import Contract
+from gridstone.declaration import Contract, Probe, Value
 from gridstone.plan.catalogue import load_probes
 from gridstone.plan.source import kernel_path
 
 TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
-_BATCH = 32
+_BATCH = 128  # nvdisasm takes half a second to start, as long as eight kernels take to compile
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD = -1
 _YIELDING = 5  # niceness: the tests that run meanwhile come first
 
 
@@ -33,25 +34,24 @@ class Case:
     contracts: tuple[Contract, ...]
 
 
+def case_of(probe: Probe, axes: Mapping[str, Value], arch: str) -> Case | None:
+    """What a cell claims for a target; None where that is nothing."""
+    source, contracts = kernel_path(probe), probe.contracts(arch, axes)
+    if source is None or contracts is None:
+        return None
+    defines = tuple(sorted(probe.defines(axes).items()))
+    return Case(source=source, defines=defines, arch=arch, contracts=tuple(contracts))
+
+
 def cases() -> dict[Case, str]:
     """The distinct claims of the standard profile, each under a name to read."""
     found: dict[Case, str] = {}
     for probe in load_probes():
-        source = kernel_path(probe)
-        if source is None:
-            continue
-        for axes in probe.points("standard"):
-            defines = probe.defines(axes)
-            words = "-".join([probe.name, *(f"{k}={v}" for k, v in defines.items())])
+        for axes in probe.points("standard") if probe.source else ():
+            words = "-".join([probe.name, *(f"{k}={v}" for k, v in probe.defines(axes).items())])
             for arch in TARGETS:
-                contracts = probe.contracts(arch, axes)
-                if contracts is not None:
-                    case = Case(
-                        source=source,
-                        defines=tuple(sorted(defines.items())),
-                        arch=arch,
-                        contracts=tuple(contracts),
-                    )
+                case = case_of(probe, axes, arch)
+                if case is not None:
                     found.setdefault(case, f"{words}-{arch}")
     return found
 
@@ -59,11 +59,15 @@ def cases() -> dict[Case, str]:
 class Judges:
     """Processes that compile and judge cases, batches of one target each; the verdict of a case when it is there."""
 
-    def __init__(self, asked: Iterable[Case], cache: str) -> None:
+    def __init__(self, cache: str) -> None:
         count = len(os.sched_getaffinity(0))  # the tests that run meanwhile come first; what waits has all cores
         self._pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(cache,))
         self._verdicts: dict[Case, Future[dict[Case, Verdict]]] = {}
-        ordered = sorted(asked, key=lambda case: TARGETS.index(case.arch))
+
+    def ask(self, asked: Iterable[Case]) -> None:
+        """Have those judged that no one has asked about."""
+        new = [case for case in dict.fromkeys(asked) if case not in self._verdicts]
+        ordered = sorted(new, key=lambda case: TARGETS.index(case.arch))
         for _, group in itertools.groupby(ordered, key=lambda case: case.arch):
             of_target = list(group)
             for at in range(0, len(of_target), _BATCH):
@@ -71,6 +75,7 @@ class Judges:
                 self._verdicts |= dict.fromkeys(batch, self._pool.submit(_judged, batch))
 
     def __getitem__(self, case: Case) -> Verdict:
+        self.ask([case])
         return self._verdicts[case].result()[case]
 
     def close(self) -> None:
@@ -79,7 +84,9 @@ class Judges:
 
 
 def _begin(cache: str) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # else they wait for ever where the session is killed
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # else they wait for ever where the session is killed
+    libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)  # each compilation would give its memory back, and fetch it page by page
     os.nice(_YIELDING)
     os.environ["GRIDSTONE_CACHE"] = cache
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gridstone.compile import check, compile_kernel
+from gridstone.compile import check, check_all, compile_kernel
 from gridstone.content import folder
 from gridstone.declaration import Contract
 from gridstone.plan.catalogue import load_probes
@@ -34,21 +34,20 @@ def demand(opcode: str, count: int, calls: str, clocked: bool = True) -> Contrac
 
 def test_what_a_subroutine_holds_counts_where_it_stands_in_for_an_instruction() -> None:
     binary, contracts = built("mma/latency", FOUR_BITS)
-    claimed = check(binary, contracts)
+    demands = [demand(rf"IMMA\.{shape}", 16, "within") for shape in (r"16832\.S8\.S8", r"16864\.S4\.S4")]
+    claimed, fewer, other = check_all([(binary, contracts), *((binary, [one]) for one in demands)])
     assert claimed.ok, claimed.problems
     assert "CALL.REL.NOINC*16" in claimed.opcodes and "IMMA.16832.S8.S8*32" in claimed.opcodes
-    fewer = check(binary, [demand(r"IMMA\.16832\.S8\.S8", 16, "within")])
     assert "holds 32 times" in fewer.problems[0]
-    other = check(binary, [demand(r"IMMA\.16864\.S4\.S4", 16, "within")])
     assert "no loop between two clock reads holds" in other.problems[0]
 
 
-@pytest.mark.parametrize("calls", ["none", "aside"])
-def test_a_subroutine_that_every_iteration_calls_is_nothing_else(calls: str) -> None:
+def test_a_subroutine_that_every_iteration_calls_is_nothing_else() -> None:
     binary, _ = built("mma/latency", FOUR_BITS)
-    found = check(binary, [demand(r"(IMAD\.)?MOV.*", 16, calls, clocked=False)])
-    said = "leaves the loop" if calls == "none" else "goes without a call"
-    assert any(said in problem for problem in found.problems)
+    said = {"none": "leaves the loop", "aside": "goes without a call"}
+    found = check_all([(binary, [demand(r"(IMAD\.)?MOV.*", 16, calls, clocked=False)]) for calls in said])
+    for words, verdict in zip(said.values(), found, strict=True):
+        assert any(words in problem for problem in verdict.problems), verdict.problems
 
 
 def test_a_subroutine_within_a_subroutine_is_looked_into() -> None:
@@ -62,10 +61,11 @@ def test_a_subroutine_within_a_subroutine_is_looked_into() -> None:
 @pytest.mark.parametrize("arch", ["sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"])
 def test_ieee_division_without_its_way_out_is_counted(arch: str) -> None:
     binary, contracts = built("pipes/latency", {"function": "div_rn_f32"}, arch)
-    claimed = check(binary, contracts)
-    assert claimed.ok, "\n".join([*claimed.problems, claimed.listing])
     steps = 4 if arch in ("sm_80", "sm_89") else 8
+    said = {"none": "for a subroutine", "within": "does not run in every iteration"}
+    demands = [demand("FFMA", 5 * steps, calls) for calls in said]
+    claimed, *others = check_all([(binary, contracts), *((binary, [one]) for one in demands)])
+    assert claimed.ok, "\n".join([*claimed.problems, claimed.listing])
     assert "CALL" not in claimed.opcodes and f"MUFU.RCP*{steps}" in claimed.opcodes
-    for calls, said in (("none", "for a subroutine"), ("within", "does not run in every iteration")):
-        found = check(binary, [demand("FFMA", 5 * steps, calls)])
-        assert any(said in problem for problem in found.problems), found.problems
+    for words, found in zip(said.values(), others, strict=True):
+        assert any(words in problem for problem in found.problems), found.problems

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from judging import Judges, case_of
 
 from gridstone import content
-from gridstone.compile import check_all, compile_kernel
 from gridstone.plan.catalogue import load_probes
-from gridstone.plan.source import kernel_path
 
 DPX = content.load_module(content.folder("bench") / "dpx.py")
 PIPES = content.load_module(content.folder("bench") / "pipes.py")
+pytestmark = pytest.mark.timeout(600)  # they may wait for the processes
 LOOP = 3  # counting down, comparing, jumping back
 
 
-def held(probe_name: str, arch: str) -> dict[str, str]:
+def held(judges: Judges, probe_name: str, arch: str) -> dict[str, str]:
     """What the timed loop of each function holds per iteration, four chains in each thread."""
     (probe,) = (p for p in load_probes() if p.name == probe_name)
-    points = {p["function"]: p for p in probe.points("standard") if p["ilp"] == 4}
-    source = kernel_path(probe)
-    assert source is not None
-    claims = [(compile_kernel(source, probe.defines(p), arch), probe.contracts(arch, p) or []) for p in points.values()]
-    return {function: v.opcodes for function, v in zip(points, check_all(claims), strict=True) if v.opcodes}
+    points = {str(p["function"]): p for p in probe.points("standard") if p["ilp"] == 4}
+    claims = {function: case for function, p in points.items() if (case := case_of(probe, p, arch)) is not None}
+    judges.ask(claims.values())
+    return {function: opcodes for function, case in claims.items() if (opcodes := judges[case].opcodes)}
 
 
 def total(opcodes: str) -> int:
@@ -36,9 +35,9 @@ def total(opcodes: str) -> int:
         ("pipes/throughput", PIPES.OPERATIONS, "sm_90a", 90),
     ],
 )
-def test_an_iteration_is_the_steps_and_the_loop_itself(probe, operations, arch, target) -> None:
+def test_an_iteration_is_the_steps_and_the_loop_itself(judges: Judges, probe, operations, arch, target) -> None:
     wrong = {}
-    for function, opcodes in held(probe, arch).items():
+    for function, opcodes in held(judges, probe, arch).items():
         operation = operations[function]
         counted = operation.of(operation.machine, target) * operation.body(target)
         if abs(total(opcodes) - LOOP - counted) > 0.07 * counted + 2:
@@ -46,7 +45,7 @@ def test_an_iteration_is_the_steps_and_the_loop_itself(probe, operations, arch, 
     assert not wrong
 
 
-def test_what_is_fused_is_seen_to_be() -> None:
-    opcodes = held("dpx/throughput", "sm_90a")
+def test_what_is_fused_is_seen_to_be(judges: Judges) -> None:
+    opcodes = held(judges, "dpx/throughput", "sm_90a")
     assert opcodes["vimax_s32_relu"].startswith("VIMNMX.RELU*112")
     assert opcodes["vimax_s32_relu_fused"].startswith("VIMNMX3.RELU*56")
