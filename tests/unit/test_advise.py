@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fitted_link import as_cells, link_model
 from fitted_machine import write_run
 from hypothesis import given
 from hypothesis import strategies as st
-from link_rows import link_rows
-from test_fit_pieces import as_cells, row_time
+from link_rows import link_rows, row_time
 
 from gridstone.advise import Option, corun, gather, scatter, weighed
 from gridstone.advise.decisions import decisions
@@ -20,10 +20,8 @@ from gridstone.model import HardwareModel, ModelError, Prediction, load
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> HardwareModel:
-    root = tmp_path_factory.mktemp("link")
-    fit([write_run(root / "run", as_cells(link_rows()))], root / "model")
-    return load(root / "model")
+def model() -> HardwareModel:
+    return load(link_model())
 
 
 def test_the_choice_of_a_gather_costs_little_over_the_best(model: HardwareModel) -> None:

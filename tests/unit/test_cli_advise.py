@@ -8,19 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from fitted_machine import write_run
-from link_rows import link_rows
-from test_fit_pieces import as_cells
+from fitted_link import link_model
 
 from gridstone.cli import main
-from gridstone.fit import fit
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("link")
-    fit([write_run(root / "run", as_cells(link_rows()))], root / "model")
-    return root / "model"
+def model() -> Path:
+    return link_model()
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -36,7 +36,7 @@ def written(traffic: Any, seed: int, clusters: int) -> tuple[np.ndarray, np.ndar
                 came[there] += 4 * words * places.size
                 for cluster in range(clusters):
                     block = cluster * size + rank
-                    value = [(block * 0x9E3779B1 + int(p) * 0x85EBCA6B) % WORD ^ seed for p in places]
+                    value = (block * 0x9E3779B1 + places.astype(np.uint64) * 0x85EBCA6B) % WORD ^ np.uint64(seed)
                     at = rank * slot + (words * places[:, None] + np.arange(words)).ravel()
                     inbox[cluster, there, at] = np.repeat(value, words)
     sums = np.stack([inbox[..., thread::512].sum(axis=-1) % WORD for thread in range(512)], axis=-1)

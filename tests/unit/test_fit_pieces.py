@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fitted_link import FAR, link_model
 from fitted_machine import NOISE, write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_rows import COSTS, ENGINE, link_rows, row_time
+from link_rows import COSTS, ENGINE, row_time
 
 from gridstone.errors import UsageError
 from gridstone.fit import fit
@@ -21,42 +22,10 @@ from gridstone.fit.cells import noise
 from gridstone.model import HardwareModel, OutOfDomain, load
 from gridstone.model.far import slower
 
-FAR = {"reach": 6.0e8, "miss": 24e-9}
-_FIXED = {"run_id", "probe", "cell_id", "metric", "unit", "better", "status", "reason", "value", "lo", "hi", "n"}
-
-
-def truth(row: dict[str, Any]) -> float:
-    """The bandwidth of a gather in place; other probes keep that of `link_rows`."""
-    if row["probe"] not in ("gather/zero_copy", "gather/distribution") or row["metric"] != "bandwidth":
-        return float(row["value"])
-    align = int(row["align"]) if row["align"] == row["align"] else 0
-    near = row_time(row["method"], int(row["row_bytes"]), align, int(row["vector"]))
-    far = float(slower(near, row["footprint"], FAR)) if row["footprint"] == row["footprint"] else 1.0
-    return float(row["row_bytes"] / (near * far))
-
-
-def as_cells(rows: pd.DataFrame) -> dict[str, list[Any]]:
-    """Rows as `write_run` takes them."""
-    axes = [c for c in rows.columns if c not in _FIXED | {"limit", "limit_kind", "device_uuid", "host"}]
-    cells: dict[str, list[Any]] = {}
-    for row in rows.to_dict("records"):
-        own = {a: int(row[a]) if isinstance(row[a], float) else row[a] for a in axes if row[a] == row[a]}
-        cells.setdefault(row["probe"], []).append((own, row["metric"], row["unit"], truth(row)))
-    return cells
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of one run of all standard cells of the link, with noise."""
-    root = tmp_path_factory.mktemp("link")
-    write_run(root / "run", as_cells(link_rows()))
-    fit([root / "run"], root / "model")
-    return root / "model"
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> HardwareModel:
-    return load(folder)
+def model() -> HardwareModel:
+    return load(link_model())
 
 
 @settings(max_examples=40, deadline=None)
