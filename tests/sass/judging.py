@@ -34,10 +34,10 @@ class Case:
     contracts: tuple[Contract, ...]
 
 
-def case_of(probe: Probe, axes: Mapping[str, Value], arch: str) -> Case | None:
-    """What a cell claims for a target; None where that is nothing."""
-    source, contracts = kernel_path(probe), probe.contracts(arch, axes)
-    if source is None or contracts is None:
+def case_of(probe: Probe, source: Path, axes: Mapping[str, Value], arch: str) -> Case | None:
+    """What a cell, whose kernel is in `source`, claims for a target; None where that is nothing."""
+    contracts = probe.contracts(arch, axes)
+    if contracts is None:
         return None
     defines = tuple(sorted(probe.defines(axes).items()))
     return Case(source=source, defines=defines, arch=arch, contracts=tuple(contracts))
@@ -47,10 +47,13 @@ def cases() -> dict[Case, str]:
     """The distinct claims of the standard profile, each under a name to read."""
     found: dict[Case, str] = {}
     for probe in load_probes():
-        for axes in probe.points("standard") if probe.source else ():
+        source = kernel_path(probe)
+        if source is None:
+            continue
+        for axes in probe.points("standard"):
             words = "-".join([probe.name, *(f"{k}={v}" for k, v in probe.defines(axes).items())])
             for arch in TARGETS:
-                case = case_of(probe, axes, arch)
+                case = case_of(probe, source, axes, arch)
                 if case is not None:
                     found.setdefault(case, f"{words}-{arch}")
     return found

@@ -7,6 +7,7 @@ from judging import Judges, case_of
 
 from gridstone import content
 from gridstone.plan.catalogue import load_probes
+from gridstone.plan.source import kernel_path
 
 DPX = content.load_module(content.folder("bench") / "dpx.py")
 PIPES = content.load_module(content.folder("bench") / "pipes.py")
@@ -17,8 +18,10 @@ LOOP = 3  # counting down, comparing, jumping back
 def held(judges: Judges, probe_name: str, arch: str) -> dict[str, str]:
     """What the timed loop of each function holds per iteration, four chains in each thread."""
     (probe,) = (p for p in load_probes() if p.name == probe_name)
+    source = kernel_path(probe)
+    assert source is not None
     points = {str(p["function"]): p for p in probe.points("standard") if p["ilp"] == 4}
-    claims = {function: case for function, p in points.items() if (case := case_of(probe, p, arch)) is not None}
+    claims = {function: case for function, p in points.items() if (case := case_of(probe, source, p, arch)) is not None}
     judges.ask(claims.values())
     return {function: opcodes for function, case in claims.items() if (opcodes := judges[case].opcodes)}
 
