@@ -126,6 +126,7 @@ def test_the_page_has_a_place_for_it() -> None:
     assert table.put(page.read_text(), "| x |")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_on_instructions_has_the_table_of_the_reference_runs(tmp_path: Path) -> None:
     page, copy = root() / "docs" / "instructions.md", tmp_path / "instructions.md"
     copy.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")

@@ -45,6 +45,7 @@ def test_too_few_cells_make_no_chapter(rows: pd.DataFrame) -> None:
     assert section(rows.assign(status="crashed")) is None
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_chapter_across_families_comes_where_its_file_says_and_has_no_tables(rows: pd.DataFrame) -> None:
     made = list(chapters(rows, {}, {}))
     names = [chapter.family for chapter in made]
