@@ -21,7 +21,7 @@ TARGETS = ("sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a")
 _BATCH = 128  # nvdisasm takes half a second to start, as long as eight kernels take to compile
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD = -1
-_YIELDING = 5  # niceness: the tests that run meanwhile come first
+_YIELDING = 10  # niceness: the tests that run meanwhile come first, as all else waits for them
 
 
 @dataclass(frozen=True, kw_only=True)
