@@ -31,7 +31,7 @@ def section(rows):
     ours, theirs = best(kernel), best(measured(rows, "datatype/library", "bandwidth", **_PACKING))
     if ours is not None:
         heading = (
-            f"A kernel packs {format_bytes(int(ours['bytes']))} in blocks of {int(ours['block'])} bytes at "
+            f"A kernel packs {format_bytes(int(ours['bytes']))} in blocks of {format_bytes(int(ours['block']))} at "
             f"{amount(ours['value'], 'B/s')}, read and written"
         )
     elif theirs is not None:
@@ -50,9 +50,8 @@ def _touched(ours):
     """Why the rate of the heading may be beyond that of DRAM."""
     if ours is None or ours["form"] != "device":
         return ""
-    return (
-        f"{amount(2 * ours['bytes'], 'B')} are read and written in all: where L2 holds them, this is L2 and not DRAM."
-    )
+    touched = amount(2 * ours["bytes"], "B")
+    return f"{touched} are read and written in all: where L2 holds them, this is L2 and not DRAM."
 
 
 def _device(kernel, rows):
