@@ -15,13 +15,14 @@ from faulty_cells import FAULTS, MACHINE, RUNNER, alive, cells_of, environment, 
 
 import gridstone
 from gridstone import content
-from gridstone.declaration import Cell
+from gridstone.declaration import Cell, cell, probe, seconds
 from gridstone.plan.catalogue import load_probes
 from gridstone.stats import PROFILES
-from gridstone.worker import CellDone, Crew, Session
+from gridstone.worker import CellDone, Crew, Session, Visit
 from gridstone.worker.job import Failure
 
 HELPER = "GRIDSTONE_TEST_HELPER"
+_GPU_RUNNERS = ("on_cupy", "on_peers")  # of one GPU, and of all
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,10 @@ def test_a_child_ends_when_its_parent_hangs_up(place: Path) -> None:
     assert child.process.wait(60) == 0
 
 
+def body(gpu: object) -> None:
+    """Never called: there is no GPU."""
+
+
 NOTING = """
 import os, sys
 from contextlib import contextmanager
@@ -180,3 +185,24 @@ def test_a_process_that_is_not_opened_takes_nothing_and_ends_without_a_word(
         (key,) = crew.open(cell)
         assert crew._children[key].open() is None
     assert (place / "opened" / "on_host.log").read_text() == "loaded\nopened\n"
+
+
+def test_processes_that_are_loaded_ahead_wait_for_cells_of_their_own(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = sound(place)
+    runners = written(place / "ahead", on_host=RUNNER, on_cupy=NOTING, on_peers=NOTING)
+    monkeypatch.setattr(content, "folder", lambda name: runners)
+    one, everyone = (cell(probe(None, runner=runner, measures=seconds())(body), {}, "0") for runner in _GPU_RUNNERS)
+    with Crew(machine=MACHINE, log_dir=place / "ahead") as crew:
+        team = crew.prepare(one)
+        waiting = [crew._children[key] for key in team]
+        assert isinstance(crew.visit(here, 1), Visit)
+        assert not any(child.begun for child in waiting)
+        waiting[0].kill()
+        assert crew.prepare(one) == team and crew._children[team[0]] is not waiting[0]  # another takes its place
+        waiting[0] = crew._children[team[0]]
+        crew.visit(everyone, 1)
+        assert all(child.process.poll() is not None for child in waiting)
+        assert not crew._children.keys() & set(team)
+    assert "opened" not in "".join((place / "ahead" / f"on_cupy-{n}.log").read_text() for n in range(len(team)))

@@ -27,7 +27,7 @@ _GPU_PROCESSES = 3  # short copies and launches differ by a tenth from one CUDA 
 class Child:
     """One process, in a group of its own, and the connection to it. Its output goes to a log file.
 
-    gpu_use: what it has the memory of a GPU for, as far as is known.
+    gpu_use: what it has the memory of a GPU for, as far as is known. begun: whether it has been let open its runner.
     """
 
     def __init__(self, *, start: Start, log: Path) -> None:
@@ -52,13 +52,13 @@ class Child:
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self._opened: Ready | Visit | Failure | None = None
-        self._begun = self._paused = False
+        self.begun = self._paused = False
         self._tell(start)
 
     def begin(self) -> None:
         """Let it open its runner, and so take its share of the GPU's memory."""
-        if not self._begun:
-            self._begun = True
+        if not self.begun:
+            self.begun = True
             self._tell(Open())
 
     def open(self) -> Failure | None:
@@ -166,7 +166,7 @@ class Crew:
         child = self._children[key]
         unopened = child.open()
         for other in self._children.values():
-            if other is not child:
+            if other is not child and other.begun:
                 other.open()
                 other.pause()
         child.wake()
@@ -194,8 +194,13 @@ class Crew:
         """
         probe = cell.probe
         team = [(probe.runner, n) for n in range(_GPU_PROCESSES if probe.on_gpu and not probe.on_all_gpus else 1)]
-        for new in [key for key in team if key not in self._children]:
-            self._start(cell, new)
+        for key in team:
+            known = self._children.get(key)
+            if known is not None and not known.begun and known.process.poll() is not None:  # it waited, and was ended
+                known.kill()
+                known = None
+            if known is None:
+                self._start(cell, key)
         return team
 
     def _make_room(self, use: GpuUse) -> None:
@@ -210,7 +215,8 @@ class Crew:
         file = content.folder("runners") / f"{runner}.py"
         start = Start(machine=self.machine, runner=file, on_gpu=cell.probe.on_gpu, all_gpus=cell.probe.on_all_gpus)
         name = f"{runner}-{number}" if cell.probe.on_gpu else runner
-        self._children[key] = Child(start=start, log=self.log_dir / f"{name}.log")
+        self._children[key] = child = Child(start=start, log=self.log_dir / f"{name}.log")
+        child.gpu_use = cell.gpu_use
 
 
 def _signal_name(number: int) -> str:
