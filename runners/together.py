@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _FIRST_S, _MOST_S = 1e-6, 50e-3  # of patience
-_GROWS, _FADES = 1.5, 0.99  # in balance where one operation in forty begins late
+_GROWS, _FADES = 1.5, 0.999  # in balance where one operation in four hundred begins late: one rank is late for most
 _TRIED, _DOUBLES = 40, 2.0  # to begin with
 _SOON_S = 20e-6
 

@@ -40,9 +40,9 @@ def stragglers(
     the number of ranks (Bonferroni): the binomial one, which knows how few operations counted, and Student's of what a
     rank has in excess of its due in runs of operations, whose scatter shows what delays that come in bursts are worth
     (with few runs, little). A rank is named where p is at most `alarms`, which bounds the share of false alarms among
-    sets of ranks that are alike, whatever the noise is distributed like, while bursts are shorter than the runs.
-    Whether a rank is late because it is slow or because the other is early cannot be told of two ranks. Raises
-    ValueError for other shapes.
+    sets of ranks that are alike, whatever the noise is distributed like, while bursts are well shorter than the runs
+    (15 operations or a thirty-second of all); of fewer than two runs nobody is named. Whether a rank is late because it
+    is slow or because the other is early cannot be told of two ranks. Raises ValueError for other shapes.
     """
     late = np.asarray(lateness, dtype=float)
     if late.ndim != 2 or late.shape[1] < 2:
@@ -85,7 +85,8 @@ def _in_runs(excess: NDArray[np.float64]) -> float:
     if runs < 2:
         return 1.0
     sums = excess[: runs * size].reshape(runs, size).sum(axis=1)
-    mean, error = float(sums.mean()), float(sums.std(ddof=1)) / runs**0.5
+    independent = float(excess.std()) * size**0.5  # few small counts may be alike by chance
+    mean, error = float(sums.mean()), max(float(sums.std(ddof=1)), independent) / runs**0.5
     if error == 0:
         return 0.0 if mean > 0 else 1.0
     return float(stdtr(runs - 1, -mean / error))

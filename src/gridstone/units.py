@@ -81,7 +81,8 @@ def format_si(value: float, unit: str) -> str:
 
 def _number(value: float) -> str:
     """Four significant digits, with all digits before the point as long as these are not too many to read."""
-    return f"{float(f'{value:.4g}'):,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    rounded = float(f"{value:.4g}")
+    return f"{rounded:,.0f}" if 1e4 <= abs(rounded) < 1e9 else f"{rounded:.4g}"
 
 
 def adds_up(unit: str) -> bool:

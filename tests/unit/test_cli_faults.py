@@ -7,9 +7,11 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +24,7 @@ from plan_probes import HOST_ONLY, NODE
 
 import gridstone
 import gridstone.device
-from gridstone.cli import main
+from gridstone.cli import faults, main
 from gridstone.store import Run
 from gridstone.worker import gpu_lock
 
@@ -505,6 +507,32 @@ def test_an_interrupt_while_modules_load_is_no_traceback(monkeypatch: pytest.Mon
     with pytest.raises(SystemExit) as leaving:
         main(["--version"])
     assert leaving.value.code == 130
+
+
+def test_the_first_signal_to_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def put_away(_: object) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGHUP)  # while it is being put away
+        return 0
+
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(faults, "_done", put_away)
+    try:
+        with pytest.raises(SystemExit) as left:
+            faults.main([])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert left.value.code == 128 + signal.SIGTERM
+
+
+def test_another_thread_decides_on_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "_done", lambda _: 0)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit) as left:
+        pool.submit(faults.main, []).result(60)
+    assert left.value.code == 0
 
 
 def test_streams_that_are_closed() -> None:

@@ -96,6 +96,22 @@ def test_steps_that_cannot_be_are_refused(weights: dict[str, float]) -> None:
         recorded({"weights": weights, "messages": {"sizes": [], "seconds": []}}, 2)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "seconds"),
+    [([1, 2, 4], [1e-6]), ([4, 2], [1e-6, 2e-6]), ([0, 2], [1e-6, 2e-6]), ([1, 2], [1e-6, float("nan")]), ([1], [0.0])],
+)
+def test_messages_that_cannot_be_are_refused(sizes: list[float], seconds: list[float]) -> None:
+    with pytest.raises(TypeError, match="do not belong together"):
+        recorded({"weights": {"rank": 1.0}, "messages": {"sizes": sizes, "seconds": seconds}}, 2)
+
+
+def test_one_rank_sends_nothing() -> None:
+    points = np.array([[1.0, size, 1e-6 + 1e-9 * size] for size in (64.0, 1024.0, 4096.0)])
+    found = counted(points, Messages(sizes=(64.0, 4096.0), seconds=(1e-6, 2e-6)))
+    assert "message_a_round" not in found.weights
+    assert found.at(points[:, :2]) == pytest.approx(points[:, 2])
+
+
 def test_a_message_below_the_smallest_takes_as_long() -> None:
     few = Messages(sizes=(64.0, 128.0), seconds=(1e-6, 2e-6))
     assert few.time(np.array([1.0, 64.0, 96.0, 256.0])) == pytest.approx([1e-6, 1e-6, 1.5e-6, 4e-6])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,11 @@ def test_a_row_per_function_says_what_the_model_says_of_it() -> None:
 
 def test_a_function_without_held_out_cells_has_an_empty_row() -> None:
     model = gridstone.model.load(model_folder())
-    assert heldout._quality(model, "nothing") == ("", "", "", "")
+    few = dataclasses.replace(model.functions["host_time"], quality={"random": None})
+    beside = dataclasses.replace(model, functions={"host_time": few})
+    row = next(line for line in heldout.table([model, beside]).splitlines() if "`host_time`" in line)
+    first, second = row.strip("| ").split(" | ")[1:5], row.split("|")[6:10]
+    assert all(first) and [cell.strip() for cell in second] == [""] * 4
 
 
 def test_the_page_has_a_place_for_it(tmp_path: Path) -> None:

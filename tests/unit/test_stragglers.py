@@ -61,9 +61,12 @@ def test_bursts_of_one_rank_after_the_other_are_no_stragglers() -> None:
     assert accused <= 10
 
 
-@pytest.mark.parametrize(("ranks", "operations", "most"), [(2, 100, 10), (4, 100, 10), (2, 1500, 12), (4, 500, 16)])
-def test_few_long_bursts_accuse_hardly_anybody(ranks: int, operations: int, most: int) -> None:
-    """Of 200 sets of ranks that are alike, each disturbed for some twenty operations on end, every eighty."""
+@pytest.mark.parametrize(
+    ("ranks", "operations", "most"),
+    [(2, 100, 0.05), (4, 100, 0.05), (2, 1500, 0.06), (2, 500, 0.12), (4, 500, 0.06), (16, 500, 0.02)],
+)
+def test_few_long_bursts_accuse_as_rarely_as_stated(ranks: int, operations: int, most: float) -> None:
+    """Of ranks that are alike one or the other is disturbed for some twenty operations on end, every eighty."""
     rng = np.random.default_rng(4)
     accused = 0
     for _ in range(200):
@@ -73,7 +76,7 @@ def test_few_long_bursts_accuse_hardly_anybody(ranks: int, operations: int, most
             late[start : start + length, rng.integers(ranks)] += rng.exponential(_USUAL)
             start += length
         accused += bool(stragglers(_lateness(late), _USUAL))
-    assert accused <= most
+    assert accused <= 200 * most
 
 
 @pytest.mark.parametrize("tail", [0.8, 1.1, 2.0])
@@ -81,6 +84,17 @@ def test_noise_without_a_mean_accuses_as_rarely(tail: float) -> None:
     rng = np.random.default_rng(5)
     noise = (0.02 * _USUAL * (rng.pareto(tail, (_OPERATIONS, 4)) + 1) for _ in range(200))
     assert sum(bool(stragglers(_lateness(one), _USUAL)) for one in noise) <= 5
+
+
+def test_two_runs_that_happen_to_be_alike_prove_nothing() -> None:
+    rng = np.random.default_rng(6)
+    accused = 0
+    for _ in range(200):
+        late = 0.02 * _USUAL * rng.random((30, 2))
+        for start in range(int(rng.integers(21)), 30, 25):
+            late[start : start + 5, rng.integers(2)] += _USUAL
+        accused += bool(stragglers(_lateness(late), _USUAL))
+    assert accused <= 5
 
 
 def test_one_burst_is_no_straggler_whatever_its_length() -> None:

@@ -76,3 +76,10 @@ def test_rounding_moves_to_the_next_prefix() -> None:
 )
 def test_values_are_written_as_people_read_them(value: float | None, unit: str, text: str) -> None:
     assert format_value(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(9999.4, "9999"), (9999.96, "10,000"), (999_999_999.9, "1e+09"), (123_456.0, "123,500")]
+)
+def test_a_number_is_rounded_before_it_is_decided_how_to_write_it(value: float, text: str) -> None:
+    assert format_value(value, "cycle") == f"{text} cycle"

@@ -21,7 +21,8 @@ from gridstone.cli.show import show
 _EXIT_CODES = """\b
 Exit codes:
   0 done, 2 bad usage or input that cannot be read, 3 nothing could be measured,
-  70 a defect of gridstone, 130 interrupted
+  70 a defect of gridstone, 130 interrupted, 143 or 129 told to end (SIGTERM,
+  SIGHUP)
 
 """
 

@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -23,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code.
 
     0 done, 1 an asked-for check failed, 2 bad usage or unreadable input, 3 nothing could be measured, 70 a
-    defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted, 143 told to end by
-    SIGTERM.
+    defect of gridstone itself (`python -X dev -m gridstone ...` shows where), 130 interrupted, 143 or 129 told to
+    end by SIGTERM or SIGHUP.
     """
     _open_streams()
     with _ended_by_signals():
@@ -33,18 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Where nobody has decided otherwise (nohup ignores SIGHUP), such signals raise Ended."""
+    """Where nobody has decided otherwise (nohup ignores SIGHUP), the first of such signals raises Ended.
 
-    def end(number: int, _: FrameType | None) -> NoReturn:
-        raise Ended(number)
+    Those that follow change nothing: what is under way is being put away.
+    """
+    told: list[int] = []
 
-    ours = [number for number in _TOLD_TO_END if signal.getsignal(number) is signal.SIG_DFL]
+    def end(number: int, _: FrameType | None) -> None:
+        if not told:
+            told.append(number)
+            raise Ended(number)
+
+    here = threading.current_thread() is threading.main_thread()  # no other may decide on signals
+    ours = [number for number in _TOLD_TO_END if here and signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
         signal.signal(number, end)
     try:
         yield
     finally:
-        for number in ours:
+        for number in ours if not told else ():
             signal.signal(number, signal.SIG_DFL)
 
 

@@ -23,7 +23,8 @@ def counted(points: Table, messages: Messages | None) -> Steps:
 
     terms = WITH_MESSAGES if messages else ALONE
     relative = spent(terms, points[:, :2], messages) / points[:, 2:3]
-    scale = relative.max(axis=0)
+    largest = relative.max(axis=0)
+    scale = np.where(largest > 0, largest, 1.0)  # a single rank sends no messages
     weights = nnls(relative / scale, np.ones(len(points)), maxiter=100 * len(terms))[0] / scale
     return Steps(
         weights={name: float(weight) for name, weight in zip(terms, weights, strict=True) if weight > 0},

@@ -69,10 +69,13 @@ class Steps:
 
 
 def steps(record: Mapping[str, Any]) -> Steps:
-    """What `Steps.record` wrote. Raises TypeError or KeyError where something is missing."""
+    """What `Steps.record` wrote. Raises TypeError or KeyError where something is missing or cannot be."""
     sizes, seconds = (tuple(map(float, record["messages"][name])) for name in ("sizes", "seconds"))
     weights = {str(name): float(weight) for name, weight in record["weights"].items()}
     unknown = weights.keys() - set(WITH_MESSAGES if sizes else ALONE)
-    if unknown or not weights or min(weights.values()) <= 0:
+    if unknown or not weights or not all(0 < weight < np.inf for weight in weights.values()):
         raise TypeError(f"steps of a collective with the weights {weights}")
+    rising = len(sizes) == len(seconds) and bool((np.diff([0.0, *sizes]) > 0).all())
+    if not rising or not all(0 < one < np.inf for one in (*sizes, *seconds)):
+        raise TypeError(f"messages of {len(sizes)} sizes and {len(seconds)} times that do not belong together")
     return Steps(weights=weights, messages=Messages(sizes=sizes, seconds=seconds) if sizes else None)
