@@ -246,6 +246,7 @@ def replaced(name: str, values: list[object], kind: pa.DataType) -> Callable[[Pa
             lambda p: damaged(p, lambda t: t.replace_schema_metadata({"gridstone_format": "99"})),
             "results format 99, this gridstone reads format",
         ),
+        (lambda p: damaged(p, lambda t: t.replace_schema_metadata({"gridstone_format": "1"})), "names no axes"),
         (
             lambda p: damaged(
                 p, lambda t: t.replace_schema_metadata({"gridstone_format": "1", "gridstone_axes": "value"})

@@ -120,6 +120,8 @@ def check(arrow: pa.Table, where: str) -> pa.Table:
             f"{where}: results format {version}, this gridstone reads format {FORMAT}: "
             "read it with the gridstone version that its run.json names"
         )
+    if b"gridstone_axes" not in arrow.schema.metadata:
+        raise StoreError(f"{where}: names no axes: the file was edited: remove it and use --resume")
     for column in _LATER:
         if column not in arrow.column_names:
             kind = _types().get(column, pa.string())
