@@ -487,6 +487,7 @@ def test_a_narrow_terminal_cuts_no_number(
     said: Said, complete: Run, monkeypatch: pytest.MonkeyPatch, columns: str, command: tuple[str, ...]
 ) -> None:
     words = (*command, str(complete.folder)) if command == ("show",) else command
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 36))  # the disk is in use meanwhile
     _, wide, _ = said(*words)
     monkeypatch.setenv("COLUMNS", columns)
     _, narrow, _ = said(*words)
