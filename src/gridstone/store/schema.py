@@ -65,12 +65,8 @@ class Row:
 
 
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "axes")
-_LATER = (
-    "visit_mhz",
-    "passes",
-    "drift",
-    "opcodes",
-)  # in the order of COLUMNS; older files are read as if they were empty
+# In the order of COLUMNS; files from before such a column are read as if it were empty.
+_LATER = ("visit_mhz", "passes", "drift", "opcodes")
 _NEVER_NULL = frozenset(f.name for f in fields(Row) if f.default is not None)
 
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gridstone.worker.crew import Crew
+    from gridstone.worker.event import CellDone, CellVisited, Compiling, Event
     from gridstone.worker.gathering import Gathering
     from gridstone.worker.job import Failure, Outcome, Visit
     from gridstone.worker.lock import gpu_lock
-    from gridstone.worker.session import CellDone, CellVisited, Compiling, Event, Session
+    from gridstone.worker.session import Session
 
 # A child, which is a module of this package, needs none of what drives it: each process is the sooner there.
 _MODULES = {
     "crew": ("Crew",),
+    "event": ("CellDone", "CellVisited", "Compiling", "Event"),
     "gathering": ("Gathering",),
     "job": ("Failure", "Outcome", "Visit"),
     "lock": ("gpu_lock",),
-    "session": ("CellDone", "CellVisited", "Compiling", "Event", "Session"),
+    "session": ("Session",),
 }
 
 __all__ = [

@@ -24,43 +24,10 @@ from gridstone.stats import Stopping
 from gridstone.store import COLUMNS, Row, Run
 from gridstone.worker.blocks import blocks
 from gridstone.worker.crew import Crew
+from gridstone.worker.event import CellDone, CellVisited, Compiling, Event
 from gridstone.worker.gathering import Gathering
 from gridstone.worker.lock import gpu_lock
 from gridstone.worker.provenance import provenance
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compiling:
-    """Kernels compiled and checked so far."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellVisited:
-    """A cell was visited, and will be again; `latest` is the median of its first metric in this visit.
-
-    done and total count a cell once per pass.
-    """
-
-    cell: Cell
-    latest: float | None
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellDone:
-    """A cell has its rows on disk: those of its passes so far, and why it failed if it did."""
-
-    cell: Cell
-    rows: list[Row]
-    done: int
-    total: int
-
-
-Event = Compiling | CellVisited | CellDone
 
 
 @dataclass(kw_only=True)
