@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import emulated
+import needing
 import numpy as np
 import pytest
 
-from gridstone import content, ranks
+from gridstone import content
 from gridstone.declaration import Machine, Probe, cell
 from gridstone.worker import Crew, Visit
 
@@ -27,12 +28,7 @@ asserts_times = pytest.mark.skipif(
 @contextmanager
 def hosts(machine: Machine, folder: Path, delay: float, rate: float) -> Iterator[Crew]:
     """Ranks on four emulated hosts, one each."""
-    reason = emulated.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    if "mpich" not in ranks.installations():
-        pytest.skip(ranks.absent("mpich", sorted(ranks.installations())))
-    pytest.importorskip("mpi4py")
+    needing.mpich_and(emulated.missing())
     with emulated.hosts(4, rate, delay) as names, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRIDSTONE_MPI_LAUNCH", emulated.launch(names))
         patch.setenv("GRIDSTONE_MPI_ADDRESS", emulated.MANAGER)

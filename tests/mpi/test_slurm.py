@@ -10,16 +10,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import needing
 import pytest
 import slurm
 
 import gridstone
-from gridstone import ranks
 
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_same_probes_run_in_a_job(tmp_path: Path, count: int) -> None:
-    _needs()
+    needing.mpich_and(slurm.missing())
     asked = ["pingpong/latency", "collective/barrier", "-a", "pingpong/latency.bytes=8,65536", "--profile", "quick"]
     asked += ["-a", "*.library=mpich", "-a", f"collective/barrier.ranks={count}"]
     run = [sys.executable, "-m", "gridstone", "run", *asked, "--no-report", "--out", str(tmp_path / "run")]
@@ -34,7 +34,7 @@ def test_the_same_probes_run_in_a_job(tmp_path: Path, count: int) -> None:
 
 
 def test_a_job_that_is_cancelled_is_gone_on_with_in_another(tmp_path: Path) -> None:
-    _needs()
+    needing.mpich_and(slurm.missing())
     gridstone_run = [sys.executable, "-m", "gridstone", "run"]
     asked = ["pingpong/latency", "-a", "*.library=mpich", "--profile", "quick", "--no-report"]
     first = shlex.join([*gridstone_run, *asked, "--out", str(tmp_path / "run")])
@@ -56,22 +56,13 @@ def test_a_job_that_is_cancelled_is_gone_on_with_in_another(tmp_path: Path) -> N
 
 
 def test_gridstone_is_not_started_on_every_node(tmp_path: Path) -> None:
-    _needs()
+    needing.mpich_and(slurm.missing())
     command = [sys.executable, "-m", "gridstone", "run", "pingpong/latency", "--out", str(tmp_path / "run")]
     with slurm.nodes(2, tmp_path) as environment:
         done = _said(["srun", "-N", "2", *command], environment)
     assert done.returncode == 3
     assert "srun has started 2 of this process" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-def _needs() -> None:
-    reason = slurm.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    if "mpich" not in ranks.installations():
-        pytest.skip(ranks.absent("mpich", sorted(ranks.installations())))
-    pytest.importorskip("mpi4py")
 
 
 def _said(words: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
