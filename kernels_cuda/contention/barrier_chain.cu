@@ -4,7 +4,8 @@
 // SASS: 64 BAR.SYNC, BAR.RED.POPC or VOTE per iteration.
 #include "clock.cuh"
 
-// `lanes` is a mask of a whole warp, `steps` a positive multiple of 64. `result`: what the last barrier counted or the last vote gave.
+// `lanes` is a mask of a whole warp, `steps` a positive multiple of 64. `result`: what the last barrier counted or the
+// last vote gave.
 extern "C" __global__ void probe(unsigned lanes, unsigned steps, Stamp* out) {
     unsigned x = 1;
     __syncthreads();
