@@ -19,7 +19,7 @@ def _runner(name):
     scope=["block", "cluster", "gpu"],
     pattern=["idle", "store"],
     knobs=["function", "scope", "pattern"],
-    measures=[cycles(per="fence", within=0.5), _SMS],
+    measures=[cycles(per="fence", within=0.4), _SMS],
     where=_codes.offered_scope,
     needs=[_codes.hopper_for("scope", "cluster")],
     sass=_codes.claims(loop(_codes.fence, count=16), _STORES, axis="scope", since_sm_90="cluster"),
@@ -28,7 +28,7 @@ def _runner(name):
 def fence(gpu, *, function, scope, pattern):
     """Cycles of a fence of one thread with nothing under way, or after a store to another line: mean over all SMs."""
     stores = pattern == "store"
-    return _runner("scopes").fence(gpu, stores=stores, more=192 if stores else 64)  # a store goes near or far
+    return _runner("scopes").fence(gpu, stores=stores, more=96 if stores else 32)  # a store goes near or far
 
 
 @probe(
@@ -64,7 +64,7 @@ _BARRIER = {
     function=["block", "count", "vote"],
     warps=values([1, 2, 4, 8, 16, 32], quick=[1, 8, 32]),
     knobs=["function"],
-    measures=cycles(per="barrier", within=0.5),
+    measures=cycles(per="barrier", within=0.4),
     where=lambda function, warps: function != "vote" or warps == 1,
     sass={"sm_80+": loop(lambda axes: _BARRIER[axes["function"]], count=64)},
 )
@@ -77,7 +77,7 @@ def barrier(gpu, *, function, warps):
     "contention/grid_barrier.cu",
     family="contention",
     count=values([2, 8, 32, 64, 128], quick=[2, 128], full=[2, 4, 8, 16, 32, 64, 96, 128], open=True, low=2),
-    measures=[cycles(per="barrier", within=0.5), _SMS],
+    measures=[cycles(per="barrier", within=0.4), _SMS],
     needs=[
         Need(
             name="multiprocessors",
@@ -89,7 +89,7 @@ def barrier(gpu, *, function, warps):
         )
     ],
     sass={"sm_80+": loop(r"ATOMG?\.E\.ADD\.STRONG\.GPU", clocked=True)},
-    budget=0.7,
+    budget=1.2,  # which two blocks take up
 )
 def grid_barrier(gpu, *, count):
     """Cycles of a barrier of `count` blocks on as many SMs, by an atomic and a wait in global memory."""

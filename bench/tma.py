@@ -48,14 +48,14 @@ def _runner(name):
     bytes=values([16, 128, 1024, 4096, 16384], quick=[16, 128]),
     dims=values([1, 2, 3, 4, 5], quick=[1, 2]),
     knobs=["method", "bytes", "dims"],
-    measures=cycles(per="hop", within=0.4),
+    measures=cycles(per="hop", within=0.3),
     sass={
         "sm_80-sm_89": _cells.chased(_BY_THREADS),
         "sm_90+": _cells.chased((*_BY_THREADS, "bulk", "tensor", "prefetched")),
     },
     needs=[_hopper_unless(_BY_THREADS), gpu_memory(lambda axes: 2 << 30)],
     where=_cells.latency_cell,
-    budget=6.0,  # which only 16 KiB from DRAM take up, at 15 ms a visit
+    budget=6.0,  # which only 16 KiB from DRAM come near
 )
 def latency(gpu, *, method, tier, bytes, dims):
     """Cycles from one address to the next, each brought to shared memory (plain: to a register) and read there."""

@@ -18,7 +18,7 @@ _BRIEF = 128  # hops of the shorter stretch
 _NEAR, _FAR = 1 << 19, 1 << 30  # bytes of a ring that L2 holds, of boxes that are small; and of one in DRAM
 _ROOM = 64 << 20  # bytes within which a ring that L2 holds is moved
 _HOPS = 4096  # of a sample from L2, at least
-_FAR_HOPS = 4096  # of each walker from DRAM: a load may wait for a refresh, or a translation
+_FAR_HOPS = 2048  # of each walker from DRAM: a load may wait for a refresh, or a translation
 
 
 def latency(gpu: Any, *, method: str, tier: str, bytes: int, dims: int) -> Work:

@@ -74,7 +74,7 @@ class Fences:
 
 
 @pytest.mark.parametrize("multiprocessors", [10, 58, 108, 132, 148, 188])
-@pytest.mark.parametrize("more", [16, 192])
+@pytest.mark.parametrize("more", [16, 96])
 def test_each_chain_of_fences_has_lines_of_its_own_all_over_l2(multiprocessors: int, more: int) -> None:
     fences = Fences()
     assert fences.apart == scopes._APART
@@ -90,7 +90,7 @@ def test_each_chain_of_fences_has_lines_of_its_own_all_over_l2(multiprocessors: 
 def test_where_lines_lie_is_not_in_the_mean_of_a_visit() -> None:
     """Each piece is in one of two halves of L2, by chance, the SMs unevenly so; a store to the other takes 200 more."""
     fences, rng = Fences(), np.random.default_rng(0)
-    scopes.fence(device(132, fences), stores=True, more=192).clock.take(5)
+    scopes.fence(device(132, fences), stores=True, more=96).clock.take(5)
     lines = np.array([lines[16:] for lines in fences.launches if len(lines) > 16])
     in_one = np.array([place < 56 for place in fences.places[1::2]])[:, None]
     halves = rng.integers(0, 2, (40, lines.max() * LINE // PIECE + 1)).astype(bool)
@@ -138,7 +138,7 @@ def test_counters_of_a_grid_stay_in_step_while_the_lines_move_on(grid: int, shar
     for _ in range(samples):
         work.clock.take(1)
     assert work.verify is not None and work.verify()
-    assert len(barriers.used) == 64 * grid  # all lines, each as often
+    assert len(barriers.used) == scopes._LINES * grid  # all lines, each as often
     assert len(set(barriers.used.values())) == 1
     met = Counter(block for blocks in barriers.met for block in blocks)
     assert len(met) == grid and len(set(met.values())) == 1  # and all SMs
@@ -160,4 +160,4 @@ def test_a_launch_meets_on_lines_all_over_l2() -> None:
 
     for multiprocessors in (58, 108, 132, 148, 188):
         scopes.grid_barrier(device(multiprocessors, note), count=2).clock.take(1)
-    assert all(len(np.unique(pieces)) == 64 for pieces in seen)
+    assert all(len(np.unique(pieces)) == scopes._LINES for pieces in seen)
