@@ -73,7 +73,7 @@ class KnownCrew:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0) -> Visit | Failure:
+    def visit(self, cell: Cell, samples: int, *_: object) -> Visit | Failure:
         KnownCrew.asked.append(samples)
         if KnownCrew.status in ("crashed", "timeout"):
             return Failure(status=KnownCrew.status, reason="out of luck")
@@ -162,12 +162,10 @@ def test_disabled_benchmarks_take_one_sample_and_keep_no_statistics(site: pytest
 def test_an_interrupted_session_keeps_what_is_finished(site: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     visit = KnownCrew.visit
 
-    def interrupt_the_second(
-        crew: KnownCrew, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0
-    ) -> Visit | Failure:
+    def interrupt_the_second(crew: KnownCrew, cell: Cell, samples: int, *_: object) -> Visit | Failure:
         if KnownCrew.asked:
             raise KeyboardInterrupt
-        return visit(crew, cell, samples, cubin, turn)
+        return visit(crew, cell, samples)
 
     monkeypatch.setattr(KnownCrew, "visit", interrupt_the_second)
     ran = site.inline_run("probes", no_reraise_ctrlc=True)

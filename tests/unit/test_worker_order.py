@@ -1,9 +1,10 @@
-"""What a session does when: processes open while kernels compile, and each pass has its own."""
+"""What a session does when: processes open while kernels compile, results are kept while the GPU goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from plan_probes import NODE
 from gridstone.declaration import Samples, cell, probe, seconds
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
+from gridstone.store import Row, Run
 from gridstone.worker import Session, Visit, session
+from gridstone.worker.crew import Crew
 
 log: list[str] = []
 
@@ -22,6 +25,7 @@ class NotedCrew:
     """Processes that are none: what is asked of them is noted, with the number of the crew."""
 
     made = 0
+    interrupted_at = 0
 
     def __init__(self, **_: object) -> None:
         NotedCrew.made += 1
@@ -39,8 +43,11 @@ class NotedCrew:
     def prepare(self, one: Any) -> None:
         log.append(f"{self._number} load {one.probe.runner}")
 
-    def visit(self, one: Any, *_: object) -> Visit:
+    def visit(self, one: Any, _samples: int, _cubin: object, _turn: int, meanwhile: Callable[[], None]) -> Visit:
         log.append(f"{self._number} visit {one.probe.runner}")
+        if log.count(log[-1]) == self.interrupted_at:
+            raise KeyboardInterrupt
+        meanwhile()
         taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
         return Visit(taken=taken, work_s=0.1, process=1, wall_s=0.1)
 
@@ -81,3 +88,69 @@ def test_processes_of_the_gpu_open_while_kernels_compile(noted: list[str], tmp_p
         visits = [f"{number} visit on_cupy", f"{number} visit on_cupy", f"{number} visit on_host"]
         assert sorted(noted[at : at + 3]) == visits
         assert noted[at + 3] == f"{number} gone"  # before the next ones open: each takes a share of the memory
+
+
+def three(tmp_path: Path) -> Session:
+    """A pass through three cells of one GPU, each of which is visited once."""
+
+    def work(gpu: object, size: int) -> None:
+        """Some work."""
+
+    made = probe("latency/pointer_chase.cu", family="first", size=[1, 2, 3], measures=seconds())(work)
+    cells = [cell(made, {"size": size}, "source") for size in (1, 2, 3)]
+    stopping = Stopping(least=1, most=1, passes=1)
+    return Session(cells=cells, folder=tmp_path / "run", machine=NODE, request={}, stopping=stopping)
+
+
+def test_what_a_visit_gave_is_kept_while_the_next_one_is_made(
+    noted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(_: Run, rows: list[Row]) -> None:
+        log.append("keep")
+
+    monkeypatch.setattr(Run, "write_cell", keep)
+    list(three(tmp_path).events())
+    visit = "1 visit on_cupy"
+    assert noted[2:8] == [visit, visit, "keep", visit, "keep", "keep"]
+
+
+@pytest.mark.parametrize("interrupted_at", [1, 2, 3])
+def test_an_interrupt_in_a_visit_keeps_what_those_before_gave(
+    noted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted_at: int
+) -> None:
+    monkeypatch.setattr(NotedCrew, "interrupted_at", interrupted_at)
+    session = three(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        list(session.events())
+    assert len(Run(tmp_path / "run").finished()) == interrupted_at - 1
+
+
+@pytest.mark.parametrize(("runner", "order"), [("on_cupy", "sent meanwhile"), ("on_host", "meanwhile sent")])
+def test_hosts_are_left_in_peace_while_they_measure(tmp_path: Path, runner: str, order: str) -> None:
+    def work(gpu: object) -> None:
+        """Some work."""
+
+    taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
+    seen: list[str] = []
+
+    def visit(_job: object, _timeout_s: float, meanwhile: Callable[[], None]) -> Visit:
+        seen.append("sent")
+        meanwhile()
+        return Visit(taken=taken, work_s=0.1, process=1, wall_s=0.1)
+
+    one = cell(probe(None, family="first", runner=runner, measures=seconds())(work), {}, "source")
+    crew = Crew(machine=NODE, log_dir=tmp_path)
+    known = SimpleNamespace(
+        begun=True,
+        gpu_use=None,
+        process=SimpleNamespace(poll=lambda: None),
+        begin=lambda: None,
+        open=lambda: None,
+        pause=lambda: None,
+        wake=lambda: None,
+        visit=visit,
+    )
+    for number in range(3):
+        crew._children[runner, number] = known  # type: ignore[assignment]
+    crew.visit(one, 5, meanwhile=lambda: seen.append("meanwhile"))
+    assert " ".join(seen) == order

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,10 @@ _START_S = 60.0  # importing the runner and opening the device, on a slow file s
 _GRACE_S = 5.0
 _TURN_S = 0.5
 _GPU_PROCESSES = 3  # short copies and launches differ by a tenth from one CUDA context to the next
+
+
+def nothing() -> None:
+    """There is nothing to do meanwhile."""
 
 
 class Child:
@@ -68,9 +73,10 @@ class Child:
             self._opened = self._answer(_START_S)
         return self._opened if isinstance(self._opened, Failure) else None
 
-    def visit(self, job: Job, timeout_s: float) -> Visit | Failure:
+    def visit(self, job: Job, timeout_s: float, meanwhile: Callable[[], None]) -> Visit | Failure:
         """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
         self._tell(job)
+        meanwhile()
         answer = self._answer(timeout_s)
         assert not isinstance(answer, Ready)
         return answer
@@ -155,11 +161,22 @@ class Crew:
             child.kill()
         self._children.clear()
 
-    def visit(self, cell: Cell, samples: int, cubin: bytes | None = None, turn: int = 0) -> Visit | Failure:
+    def visit(
+        self,
+        cell: Cell,
+        samples: int,
+        cubin: bytes | None = None,
+        turn: int = 0,
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Visit | Failure:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
 
-        turn: how many visits the cell has had; decides which process makes this one.
+        turn: how many visits the cell has had; decides which process makes this one. meanwhile: what this process does
+        beside a visit to a GPU; before one to hosts, of whose cores it would take one.
         """
+        if cell.gpu_use != "one":
+            meanwhile()
+            meanwhile = nothing
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
         team = self.open(cell)
         key = team[turn % len(team)]
@@ -171,7 +188,7 @@ class Crew:
                 other.pause()
         child.wake()
         start = time.perf_counter()
-        answer = unopened or child.visit(job, self.timeout_s)
+        answer = unopened or child.visit(job, self.timeout_s, meanwhile)
         wall = time.perf_counter() - start
         if isinstance(answer, Failure):
             del self._children[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Metric, Unavailable
 from gridstone.measure import Code, Taken, failed, join, known, rows, values
 from gridstone.stats import Stopping, finite
-from gridstone.worker.crew import Crew
+from gridstone.worker.crew import Crew, nothing
 from gridstone.worker.job import Failure, Outcome, Visit
 
 _FOR_A_LOOK = 199  # resamples that decide whether to go on; the interval that is kept has more
@@ -73,13 +74,15 @@ class Gathering:
         """From here on the number of visits and the budget count anew."""
         self._starts.append(len(self._visits))
 
-    def visit(self, crew: Crew) -> None:
-        """Visit the cell once more, unless it has failed."""
+    def visit(self, crew: Crew, meanwhile: Callable[[], None] = nothing) -> None:
+        """Visit the cell once more, unless it has failed. meanwhile: what the crew may have done beside it."""
         if self._failure is not None:
+            meanwhile()
             return
         binary = self.compiled.binary if self.compiled else None
         turn = len(self._visits) - self._start
-        answer = crew.visit(self.cell, self.stopping.samples, binary.cubin if binary else None, turn)
+        cubin = binary.cubin if binary else None
+        answer = crew.visit(self.cell, self.stopping.samples, cubin, turn, meanwhile)
         if isinstance(answer, Visit):
             self._visits.append(answer)
         else:

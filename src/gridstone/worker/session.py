@@ -132,24 +132,38 @@ class Session:
     def _block(self, run: Run, crew: Crew, cells: Sequence[Gathering], left: int) -> Iterator[Event]:
         """Visit a block of cells in rounds, each in another order, until each has enough or the time is up.
 
-        left: how many passes come after this one.
+        What a visit gave is judged and kept while the GPU makes the next one. left: how many passes come after this.
         """
-        pending = list(cells)
+        pending, visited = list(cells), list[Gathering]()
         for one in pending:
             one.begin_pass()
-        while pending:
-            self._order.shuffle(pending)
-            for one in list(pending):
-                if self._ends is not None and time.monotonic() > self._ends:
-                    for begun in (g for g in pending if g.begun):
-                        yield self._keep(run, begun.cell, list(begun.outcome().rows))
-                    return
-                one.visit(crew)
-                if not one.enough:
+
+        def judged() -> Iterator[Event]:
+            while visited:
+                one = visited.pop()
+                if one.enough:
+                    pending.remove(one)
+                    yield self._keep(run, one.cell, list(one.outcome().rows), steps=1 + left * one.failed)
+                else:
                     yield CellVisited(cell=one.cell, latest=one.latest, done=self._step, total=self._steps)
-                    continue
-                pending.remove(one)
-                yield self._keep(run, one.cell, list(one.outcome().rows), steps=1 + left * one.failed)
+
+        said: list[Event] = []
+        try:
+            while pending:
+                self._order.shuffle(pending)
+                for one in list(pending):
+                    if self._ends is not None and time.monotonic() > self._ends:
+                        yield from judged()
+                        for begun in (g for g in pending if g.begun):
+                            yield self._keep(run, begun.cell, list(begun.outcome().rows))
+                        return
+                    one.visit(crew, meanwhile=lambda: said.extend(judged()))
+                    visited.append(one)
+                    yield from said
+                    said.clear()
+                yield from judged()
+        finally:  # an interrupt
+            list(judged())
 
     def _skip(self, run: Run, cells: Sequence[tuple[Cell, str]]) -> Iterator[CellDone]:
         """Keep the cells of a probe that this machine cannot measure, in one file: there may be thousands of them."""
