@@ -248,6 +248,14 @@ def test_a_damaged_file_is_named(run: Run, damage: bytes | None) -> None:
     assert part.exists()
 
 
+def test_a_part_that_was_replaced_is_read_again(run: Run, tmp_path: Path) -> None:
+    run.write_cell([ROW])
+    other = Run(tmp_path / "other")
+    other.write_cell([replace(ROW, value=44.0)])
+    next(run.files()).write_bytes(next(other.files()).read_bytes())
+    assert read(run.compact()[0]).column("value").to_pylist() == [44.0]
+
+
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 def test_garbled_bytes_never_change_a_value_unseen(tmp_path_factory, at: int, noise: bytes) -> None:
     run = Run(tmp_path_factory.mktemp("garbled"))

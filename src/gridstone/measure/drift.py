@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,9 @@ def widened(results: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     rows = results.select(_READ).to_pylist()
-    for row in rows:
-        widened_before = row["drift"] is not None
-        median_before = row["value"] is not None and adds_up(row["unit"])  # an earlier version gave no mean
-        if widened_before or median_before:
+    for row in (row for row in rows if row["value"] is not None):
+        row["by_visit"] = _visits(row)
+        if row["drift"] is not None or _has_a_median_of_old(row):
             row |= _from_samples(row)
     drift = _drift(rows)
     found = [None if row["value"] is None else drift.get(row["metric"]) for row in rows]
@@ -99,15 +99,20 @@ def _between(differences: NDArray[Any], errors: NDArray[Any], freedom: NDArray[A
     return float(brentq(beyond, 0.0, differences.max(), xtol=1e-12))
 
 
+def _has_a_median_of_old(row: Mapping[str, Any]) -> bool:
+    """Whether the value is not the mean that it should be: an earlier version gave no means."""
+    return adds_up(row["unit"]) and not math.isclose(row["value"], np.concatenate(row["by_visit"]).mean(), rel_tol=1e-9)
+
+
 def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
-    found = estimate(*_visits(row), processes=row["processes"], mean=adds_up(row["unit"]))
+    found = estimate(*row["by_visit"], processes=row["processes"], mean=adds_up(row["unit"]))
     return {"value": found.value, "lo": found.lo, "hi": found.hi}
 
 
 def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
     """For each pass, the middle of what each of its processes sampled."""
     middle = np.mean if adds_up(row["unit"]) else np.median
-    visits = _visits(row)
+    visits = row["by_visit"]
     processes = row["processes"] or [0] * len(visits)
     for start, end in itertools.pairwise(np.cumsum([0, *row["passes"]])):
         made: dict[int, list[Any]] = {}
@@ -119,7 +124,8 @@ def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
 
 def _visits(row: Mapping[str, Any]) -> list[NDArray[np.float64]]:
     """The samples of each visit, cycles at one clock."""
-    visits = np.split(np.asarray(row["samples"], dtype=np.float64), np.cumsum(row["visits"])[:-1])
+    samples, ends = np.asarray(row["samples"], dtype=np.float64), np.cumsum([0, *row["visits"]])
+    visits = [samples[start:end] for start, end in itertools.pairwise(ends)]
     return at_one_clock(row["unit"], visits, row["visit_mhz"])
 
 
