@@ -89,7 +89,7 @@ def barrier(gpu, *, function, warps):
         )
     ],
     sass={"sm_80+": loop(r"ATOMG?\.E\.ADD\.STRONG\.GPU", clocked=True)},
-    budget=1.2,  # which two blocks take up
+    budget=3.0,  # which three visits take up
 )
 def grid_barrier(gpu, *, count):
     """Cycles of a barrier of `count` blocks on as many SMs, by an atomic and a wait in global memory."""

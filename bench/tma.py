@@ -48,7 +48,7 @@ def _runner(name):
     bytes=values([16, 128, 1024, 4096, 16384], quick=[16, 128]),
     dims=values([1, 2, 3, 4, 5], quick=[1, 2]),
     knobs=["method", "bytes", "dims"],
-    measures=cycles(per="hop", within=0.3),
+    measures=cycles(per="hop", within=0.35),
     sass={
         "sm_80-sm_89": _cells.chased(_BY_THREADS),
         "sm_90+": _cells.chased((*_BY_THREADS, "bulk", "tensor", "prefetched")),
