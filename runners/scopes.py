@@ -18,7 +18,7 @@ _LINE = 128
 _LINES = 64  # of a launch of a barrier of blocks
 _APART = 257  # lines between those that a chain of fences stores to one after the other, as the kernel has it
 _STARTS = 2**16  # lines of which a chain of fences may store to any first: with those that follow, some 15 MB
-_COUNTER = 17 * _LINE  # bytes from the place where a barrier of blocks counts to the next: 18 MB on 132 SMs
+_COUNTER = 129 * _LINE  # bytes from the place where a barrier of blocks counts to the next: 140 MB on 132 SMs
 
 
 def fence(gpu: Any, *, stores: bool, more: int) -> Work:
