@@ -97,7 +97,11 @@ def copies(peers: Any, *, src: int, dst: int, method: str, direction: str, size:
 
 
 def chase(peers: Any, *, src: int, dst: int, footprint: int, stride: int, lengths: tuple[int, int]) -> Work:
-    """A chain of dependent loads by GPU `dst` through a ring of addresses in memory of GPU `src`."""
+    """A chain of dependent loads by GPU `dst` through a ring of addresses in memory of GPU `src`.
+
+    Ahead of every sample the places behind the walk are read. A line that was laid but never read is in L2 with a part
+    of its sector only, and its first load goes to memory, as if the ring were far larger.
+    """
     reader, owner = peers.pair(dst, src)
     owner.activate()
     memory = owner.alloc(footprint)
@@ -105,7 +109,10 @@ def chase(peers: Any, *, src: int, dst: int, footprint: int, stride: int, length
     ring = reader.ring(footprint, stride, memory=memory)
     warm = 64
     walked: Work = reader.chain(
-        args=lambda length: [ring.walk.step(warm + length), np.uint32(warm)], lengths=lengths, expect=ring.walk.expect
+        args=lambda length: [ring.walk.step(warm + length), np.uint32(warm)],
+        lengths=lengths,
+        before=ring.visit,
+        expect=ring.walk.expect,
     )
     return walked
 

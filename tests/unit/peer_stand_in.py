@@ -112,12 +112,18 @@ class Gpu:
         self._is_current()
         return Work(clock=HostClock(run=enqueue, work=work, least_s=0), poison=poison, verify=verify)
 
-    def chain(self, *, args, lengths, expect):
+    def chain(self, *, args, lengths, expect, before=lambda: None):
         self._is_current()
+        before()
         self.launched = (args(lengths[0]), expect())
         return Work(clock=None)
 
     def ring(self, footprint, stride, memory):
         self._is_current()
         walk = SimpleNamespace(step=lambda hops: memory.data.ptr + hops, expect=lambda: [memory.place])
-        return SimpleNamespace(walk=walk)
+
+        def visit():
+            self._is_current()
+            self._gpus.calls.append(("visit", self.place, memory.place))
+
+        return SimpleNamespace(walk=walk, visit=visit)

@@ -65,6 +65,7 @@ def test_loads_go_through_memory_of_the_peer(peer_copies: ModuleType) -> None:
     memory = next(array for array in gpus.arrays.values() if array.place == 1)
     assert args == [memory.data.ptr + 64 + 64, 64]
     assert expected == [1]
+    assert gpus.calls == [("visit", 0, 1)], "the reader has read the ring before: what is laid only is not all in L2"
 
 
 def test_atomics_add_up_as_the_kernel_adds(peer_copies: ModuleType) -> None:
