@@ -190,6 +190,17 @@ def test_only_so_many_communicators_are_kept(fresh: Any, runner: ModuleType, pro
         runner._MOST_COMMUNICATORS = before
 
 
+def test_a_run_on_16_gpus_makes_each_communicator_once(runner: ModuleType) -> None:
+    settings = {
+        (axes.get("ranks", 2), axes.get("algorithm"), axes.get("protocol"))
+        for probe in _PROBES.values()
+        for axes in probe.points(
+            "standard", {"ranks": [2, 4, 8, 16]} if any(axis.name == "ranks" for axis in probe.axes) else {}
+        )
+    }
+    assert 4 * 7 == len(settings) <= runner._MOST_COMMUNICATORS
+
+
 def test_what_nccl_refuses_is_unavailable_in_its_own_words(fresh: Any) -> None:
     axes = {"tier": "nvlink", "collective": "allreduce", "algorithm": "tree", "protocol": "LL", "ranks": 2, "bytes": 64}
     with pytest.raises(Unavailable, match="NCCL 22809 refuses this: no tree here"):
