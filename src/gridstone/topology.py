@@ -6,6 +6,7 @@ are enough to test it. A fact that cannot be read is None, never an error.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -133,6 +134,7 @@ def described(
                 "path": one.path,
                 "count": one.count,
                 "bandwidth": one.bandwidth or None,
+                "total": one.total or None,
             }
             for one in ways
         ],
@@ -191,11 +193,20 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
     back = [speed for remote, speed in lines[dst] if remote in (None, _bus(nvml.nvmlDeviceGetPciInfo(pair[0])))]
     if not used and _ask(nvml, "nvmlDeviceGetP2PStatus", *pair, _P2P_NVLINK) == 0:
         used, back = ([speed for _, speed in lines[place]] for place in (src, dst))
-    count = min(len(used), len(back))
+    count, every = min(len(used), len(back)), math.fsum(speed for _, speed in lines[src])
     if count:
         speed = used[0]
         source = f"{count} NVLinks x {speed / 1e9:.5g} GB/s (NVML)" if speed else ""
-        return Link(src=src, dst=dst, tier="nvlink", path=path, count=count, bandwidth=count * speed, source=source)
+        return Link(
+            src=src,
+            dst=dst,
+            tier="nvlink",
+            path=path,
+            count=count,
+            bandwidth=count * speed,
+            source=source,
+            total=every,
+        )
     ends = [
         (
             _ask(nvml, "nvmlDeviceGetMaxPcieLinkGeneration", handle) or 0,
@@ -204,10 +215,11 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
         for handle in pair
     ]
     generation, width = min(ends, key=lambda end: pcie_bandwidth(*end))
-    bandwidth = pcie_bandwidth(generation, width)
+    bandwidth, own = pcie_bandwidth(generation, width), pcie_bandwidth(*ends[0])
     tier = "node" if path in _THROUGH_CPUS else "pcie"
     source = f"PCIe {generation} x{width} after line coding" if bandwidth else ""
-    return Link(src=src, dst=dst, tier=tier, path=path, bandwidth=bandwidth, source=source)
+    total = own + every if own else 0.0
+    return Link(src=src, dst=dst, tier=tier, path=path, bandwidth=bandwidth, source=source, total=total)
 
 
 def _bus(info: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gridstone import topology
-from gridstone.declaration import Link, Machine, Samples, joining, nccl, peer_link, peers
+from gridstone.declaration import Link, Machine, Samples, joining, nccl, pcie_bandwidth, peer_link, peers
 
 
 class Nvml:
@@ -70,6 +70,7 @@ def test_through_switches_every_pair_has_all_links() -> None:
     found = topology.links(BUSES, nvml)
     assert len(found) == 6
     assert {(one.tier, one.count, one.bandwidth) for one in found} == {("nvlink", 18, 18 * 26.562e9)}
+    assert {one.total for one in found} == {18 * 26.562e9}
     assert found[0].source == "18 NVLinks x 26.562 GB/s (NVML)"
     assert joining(found, 3) == "nvlink"
 
@@ -95,6 +96,9 @@ def test_bridges_join_two_and_the_rest_goes_over_pcie() -> None:
     assert (found[0, 2].tier, found[0, 2].path) == ("pcie", "PHB")
     assert (found[1, 2].tier, found[1, 2].path) == ("node", "SYS")
     assert found[1, 2].source == "PCIe 4 x16 after line coding"
+    assert found[0, 1].total == 4 * 25e9
+    assert found[0, 2].total == pytest.approx(4 * 25e9 + pcie_bandwidth(5, 16))
+    assert found[2, 0].total == pytest.approx(pcie_bandwidth(5, 16))
     assert joining(found.values(), 2) == "nvlink"
     assert joining(found.values(), 3) == "node"
     assert joining([], 2) is None

@@ -4,7 +4,16 @@ from gridstone.declaration.axis import PROFILE_NAMES, Axis, Value, pow2, values
 from gridstone.declaration.contract import Contract, applies, loop
 from gridstone.declaration.declare import FAMILIES, Cell, GpuUse, Probe, blamed_on, cell, probe
 from gridstone.declaration.fabric import TIERS, Link, joining
-from gridstone.declaration.limit import Limit, constant, dram, pcie, pcie_bandwidth, peer_link, per_sm_clock
+from gridstone.declaration.limit import (
+    Limit,
+    constant,
+    dram,
+    own_links,
+    pcie,
+    pcie_bandwidth,
+    peer_link,
+    per_sm_clock,
+)
 from gridstone.declaration.machine import Gpu, Machine
 from gridstone.declaration.metric import (
     Metric,
@@ -71,6 +80,7 @@ __all__ = [
     "mpi_on_gpu",
     "nccl",
     "observed",
+    "own_links",
     "package",
     "pcie",
     "pcie_bandwidth",

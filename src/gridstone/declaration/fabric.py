@@ -14,7 +14,8 @@ class Link:
 
     tier: `nvlink`, `pcie` (within one host bridge), or `node` (through the CPUs). path: what the PCIe tree says (`PIX`,
     `PXB`, `PHB`, `NODE`, `SYS`). count: NVLinks in use. bandwidth: B/s one way at most, 0 where unknown. source: where
-    that comes from.
+    that comes from. total: B/s one way of everything that `src` may use at once while it sends to several GPUs on this
+    tier, 0 where unknown: behind a switch its ways to all of them are the same links.
     """
 
     src: int
@@ -24,6 +25,7 @@ class Link:
     count: int = 0
     bandwidth: float = 0.0
     source: str = ""
+    total: float = 0.0
 
 
 def joining(links: Iterable[Link], gpus: int) -> str | None:

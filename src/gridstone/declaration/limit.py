@@ -54,6 +54,23 @@ def peer_link(machine: Machine, axes: Mapping[str, Value], _samples: Samples) ->
     return Limit(value=found.bandwidth, kind=found.source) if found and found.bandwidth else None
 
 
+def own_links(machine: Machine, gpus: int) -> tuple[Limit, ...]:
+    """B/s that each of the first `gpus` GPUs can send to the others at once, and get from them; () where unknown.
+
+    Over these links goes whatever it sends or gets, by whatever route: its ways to the others added up, and no more
+    than all that it has, since behind a switch those ways are the same links.
+    """
+    found = []
+    for place in range(gpus):
+        ways = [one for one in machine.links if one.src == place and one.dst < gpus]
+        if len(ways) < gpus - 1 or not all(one.bandwidth and one.total for one in ways):
+            return ()
+        value = min(sum(one.bandwidth for one in ways), max(one.total for one in ways))
+        one_way = next((one.source for one in ways if one.bandwidth == value), None)
+        found.append(Limit(value=value, kind=one_way or f"all links of GPU {place} to the others"))
+    return tuple(found)
+
+
 def per_sm_clock(amount: float, source: str) -> LimitOf:
     """`amount` per SM and clock on every SM, at the SM clock of the samples: in units of work per second."""
 
