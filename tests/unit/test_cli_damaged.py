@@ -84,6 +84,7 @@ def test_a_complete_run_is_resumed_to_no_effect(said: Said, complete: Run) -> No
     code, out, _ = said("run", "--resume", str(complete.folder), "--no-report", "--json")
     assert (code, json.loads(out)["left"]) == (0, 0)
     assert gridstone.load(complete.folder).equals(before)
+    assert complete.info()["counts"] == {"ok": 4}
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_a_stopped_run_goes_on_where_it_was(stage: Stage, deadly: signal.Signals
     kept = after.merge(before, on=["cell_id", "metric", "t_utc"])
     assert len(kept) == len(before)
     info = json.loads((stage.run() / "run.json").read_text())
-    assert info["status"] == "complete"
+    assert (info["status"], info["counts"]) == ("complete", {"ok": CELLS})
     assert sorted(p.name for p in stage.run().iterdir()) == ["logs", "run.json", "steady"]
 
 

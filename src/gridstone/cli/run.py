@@ -78,7 +78,7 @@ def run(
     if resume is not None:
         check_same(chosen, info, resume)
     if dry:
-        done = Run(resume).finished() if resume else set()
+        done = Run(resume).finished() if resume else {}
         dry_run([c for c in chosen if c.cell_id not in done], machine, request, as_json=as_json)
         return
     _check_any(chosen, machine)

@@ -100,12 +100,17 @@ class Run:
         write_atomically(path, lambda p: _write_bytes(p, part))
         self._written[path] = zlib.crc32(part), kept
 
-    def finished(self) -> set[str]:
-        """The ids of the cells that already have rows. Raises StoreError for a file that cannot be read."""
-        ids: set[str] = set()
+    def finished(self) -> dict[str, str]:
+        """The status of each cell that already has rows, that of its first row, by the cell's id.
+
+        Raises StoreError for a file that cannot be read.
+        """
+        found: dict[str, str] = {}
         for file in self.files():
-            ids.update(read(file).column("cell_id").to_pylist())
-        return ids
+            rows = read(file)
+            for cell_id, status in zip(rows["cell_id"].to_pylist(), rows["status"].to_pylist(), strict=True):
+                found.setdefault(cell_id, status)
+        return found
 
     def files(self) -> Iterator[Path]:
         """Every results file of the run: compacted ones first, then parts."""

@@ -49,6 +49,7 @@ class Session:
     budget_s: float | None = None
     resume: bool = False
     _statuses: dict[str, str] = field(default_factory=dict)
+    _before: dict[str, str] = field(default_factory=dict)
     _info: dict[str, Any] = field(default_factory=dict)
     _ends: float | None = None
     _rest: int = 0
@@ -73,14 +74,14 @@ class Session:
             ),
             run.lock(),
         ):
-            finished = run.finished() if self.resume else set()
+            self._before = run.finished() if self.resume else {}
             self._info = run.info() if self.resume else self._new_info()
             self._save(run, "running")
-            rest = [c for c in self.cells if c.cell_id not in finished]
+            rest = [c for c in self.cells if c.cell_id not in self._before]
             status = "interrupted"
             try:
-                yield from self._measure(run, rest, len(finished))
-                done = finished | self._statuses.keys()
+                yield from self._measure(run, rest, len(self._before))
+                done = self._before.keys() | self._statuses.keys()
                 status = "complete" if {c.cell_id for c in self.cells} <= done else "partial"
             finally:
                 self._save(run, status)
@@ -92,8 +93,8 @@ class Session:
         return self._rest - len(self._statuses)
 
     def summary(self) -> dict[str, int]:
-        """How many cells ended in each status, in this session."""
-        return dict(Counter(self._statuses.values()))
+        """How many cells of the run ended in each status, in this session or in one before it."""
+        return dict(Counter((self._before | self._statuses).values()))
 
     def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Event]:
         passes, self._rest = self.stopping.passes, len(rest)
