@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gridstone.content import load_module
 from gridstone.report import Panel, amount, label, listing, measured, percent, trusted
-from gridstone.stragglers import FALSE_ALARMS, by_rank, stragglers
+from gridstone.stragglers import FALSE_ALARMS, by_rank, by_visit, stragglers
 from gridstone.units import format_bytes
 
 _html = load_module(Path(__file__).with_name("_table.py"))
@@ -35,7 +35,7 @@ def _judged(pair, by):
     samples, ranks = row.get("samples"), int(row["ranks"])
     if samples is None or len(samples) < ranks or len(samples) % ranks:
         return None
-    late = by_rank(samples, ranks)
+    late, visits = by_rank(samples, ranks), by_visit(row["visits"], ranks)
     held = row.get("delay", 0.0)
     return {
         "where": label({name: row[name] for name in by}),
@@ -43,7 +43,7 @@ def _judged(pair, by):
         "bytes": int(row["bytes"]),
         "delay": 0.0 if held is None or math.isnan(held) else float(held),
         "operations": len(late),
-        "named": stragglers(late, usual),
+        "named": stragglers(late, usual, visits),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,9 @@ _BLOCK, _MOST_BLOCKS = 15, 32  # operations in a block: at least so many, so tha
 class Straggler:
     """A rank that is late.
 
-    share: of the operations that some rank was late for, those that this one was last for. p: how likely that or more
-    is for some rank where all are alike. lateness: median seconds that it was late by in those operations.
+    share: of the operations (or visits) that some rank was late for, those that this one was last for. p: how likely
+    that or more is for some rank where all are alike. lateness: median seconds from the median of the other ranks to
+    this one, in those operations.
     """
 
     rank: int
@@ -28,12 +29,18 @@ class Straggler:
 
 
 def stragglers(
-    lateness: ArrayLike, usual_s: float, *, floor: float = _FLOOR, alarms: float = FALSE_ALARMS
+    lateness: ArrayLike,
+    usual_s: float,
+    visits: Sequence[int] | None = None,
+    *,
+    floor: float = _FLOOR,
+    alarms: float = FALSE_ALARMS,
 ) -> tuple[Straggler, ...]:
     """The ranks that are late too often, worst first.
 
     lateness: seconds by which each rank began each operation after the median rank, shape (operations, ranks), as
-    `collective/variability` and `nccl/variability` keep it. usual_s: the median time of the operation.
+    `collective/variability` and `nccl/variability` keep it. usual_s: the median time of the operation. visits: how many
+    operations each visit made (`by_visit`); None where the caller knows that nothing holds for a whole visit.
 
     An operation counts where its last rank was late by more than `floor` of the usual time, and counts for that rank
     alone. Were all ranks alike, each would be the last with probability 1 / ranks. p is the larger of two tails, times
@@ -42,23 +49,34 @@ def stragglers(
     (with few runs, little). A rank is named where p is at most `alarms`, which bounds the share of false alarms among
     sets of ranks that are alike, whatever the noise is distributed like, while bursts are well shorter than the runs
     (15 operations or a thirty-second of all); of fewer than two runs nobody is named. Whether a rank is late because it
-    is slow or because the other is early cannot be told of two ranks. Raises ValueError for other shapes.
+    is slow or because the other is early cannot be told of two ranks.
+
+    From visit to visit another rank may be last by some microseconds in nearly all operations: by what a visit sets up,
+    hosts leave the operation before at other moments. So that says something of a rank where it is the same one in
+    most visits, by the binomial tail over visits; of operations counts what a rank is late by beyond its median of the
+    visit. Either may name a rank: p is twice the smaller. Two ranks can only be told apart so with nine visits or more.
+
+    Raises ValueError for other shapes, and for visits that are not those of the operations.
     """
     late = np.asarray(lateness, dtype=float)
     if late.ndim != 2 or late.shape[1] < 2:
         raise ValueError(f"lateness of shape (operations, ranks), two ranks or more, is needed; got {late.shape}")
-    ranks = late.shape[1]
-    worst, by = late.argmax(axis=1), late.max(axis=1)
-    counted = by > floor * usual_s
-    total = int(counted.sum())
-    found = []
-    for rank in range(ranks):
-        hits = counted & (worst == rank)
-        p = min(1.0, ranks * max(_by_chance(int(hits.sum()), total, ranks), _in_runs(hits - counted / ranks)))
-        if p <= alarms:
-            share = float(hits.sum() / total)
-            found.append(Straggler(rank=rank, share=share, p=p, lateness=float(np.median(by[hits]))))
-    return tuple(sorted(found, key=lambda one: one.p))
+    least = floor * usual_s
+    if visits is None:
+        found = [_judged(late, late, rank, least, runs=True) for rank in range(late.shape[1])]
+    else:
+        if sum(visits) != len(late) or not all(count > 0 for count in visits):
+            raise ValueError(f"visits of {list(visits)} operations are not those of {len(late)}")
+        apart = np.split(late, np.cumsum(visits)[:-1])
+        usual = np.array([np.median(visit, axis=0) for visit in apart])
+        beyond = late - np.repeat(usual, visits, axis=0)
+        beyond -= np.median(beyond, axis=1, keepdims=True)
+        found = []
+        for rank in range(late.shape[1]):
+            both = _judged(beyond, late, rank, least, runs=True), _judged(usual, usual, rank, least, runs=False)
+            told = min(both, key=lambda one: one.p)
+            found.append(replace(told, p=min(1.0, 2 * told.p)))
+    return tuple(sorted((one for one in found if one.p <= alarms), key=lambda one: one.p))
 
 
 def by_rank(samples: Sequence[float], ranks: int) -> NDArray[np.float64]:
@@ -69,11 +87,34 @@ def by_rank(samples: Sequence[float], ranks: int) -> NDArray[np.float64]:
     return flat.reshape(-1, ranks)
 
 
+def by_visit(samples: Sequence[int], ranks: int) -> list[int] | None:
+    """How many operations each visit made, from a cell's `visits` of `lateness`; None where they are not kept."""
+    return [int(count) // ranks for count in samples] if len(samples) else None
+
+
+def _judged(late: NDArray[np.float64], begun: NDArray[np.float64], rank: int, least: float, *, runs: bool) -> Straggler:
+    """What is to be said of a rank, by the rows (operations or visits) in which it is last and late by `least`.
+
+    begun: of the same rows, when each rank began. runs: whether what comes in bursts has to be told from the rest.
+    """
+    ranks = late.shape[1]
+    counted = late.max(axis=1) > least
+    hits = counted & (late.argmax(axis=1) == rank)
+    if not hits.any():
+        return Straggler(rank=rank, share=0.0, p=1.0, lateness=0.0)
+    p = _by_chance(int(hits.sum()), int(counted.sum()), ranks)
+    if runs:
+        p = max(p, _in_runs(hits - counted / ranks))
+    behind = begun[:, rank] - np.median(np.delete(begun, rank, axis=1), axis=1)
+    share, lateness = float(hits.sum() / counted.sum()), float(np.median(behind[hits]))
+    return Straggler(rank=rank, share=share, p=min(1.0, ranks * p), lateness=lateness)
+
+
 def _by_chance(hits: int, total: int, ranks: int) -> float:
     """Probability of `hits` or more among `total` events that fall on each of `ranks` alike."""
     from scipy.special import betainc
 
-    return float(betainc(hits, total - hits + 1, 1 / ranks)) if hits else 1.0
+    return float(betainc(hits, total - hits + 1, 1 / ranks))
 
 
 def _in_runs(excess: NDArray[np.float64]) -> float:

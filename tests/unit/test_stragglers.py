@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridstone.stragglers import FALSE_ALARMS, by_rank, stragglers
+import gridstone
+from gridstone.stragglers import FALSE_ALARMS, by_rank, by_visit, stragglers
 
+REFERENCE = Path(__file__).parents[2] / "results/reference"
 _USUAL = 10e-6
 _OPERATIONS = 500
+_VISIT, _VISITS = 100, 10  # operations of a visit, and how many there are
 
 
 def _entered(rng: np.random.Generator, ranks: int) -> np.ndarray:
@@ -40,6 +45,53 @@ def test_injected_delays_are_found(ranks: int, share: float, delay: float, least
         entered[:, 1] += (rng.random(_OPERATIONS) < share) * delay * _USUAL
         found += [one.rank for one in stragglers(_lateness(entered), _USUAL)] == [1]
     assert found >= least
+
+
+def _visited(rng: np.random.Generator, ranks: int, share: float, delay: float) -> np.ndarray:
+    """When ranks begin in ten visits, in each of which some of them are always behind the others."""
+    entered = [_entered(rng, ranks)[:_VISIT] + rng.normal(0, 0.3 * _USUAL, ranks) for _ in range(_VISITS)]
+    for visit in entered:
+        visit[:, 1] += (rng.random(_VISIT) < share) * delay * _USUAL
+    return np.concatenate(entered)
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 16])
+@pytest.mark.parametrize(("share", "delay"), [(0.0, 0.0), (0.2, 2.0), (1.0, 2.0)])
+def test_what_holds_for_a_whole_visit_accuses_nobody(ranks: int, share: float, delay: float) -> None:
+    rng = np.random.default_rng(ranks)
+    named = []
+    for _ in range(100):
+        late = _lateness(_visited(rng, ranks, share, delay))
+        named.append([one.rank for one in stragglers(late, _USUAL, [_VISIT] * _VISITS)])
+    if delay:
+        assert sum(found == [1] for found in named) >= 95
+    else:
+        assert sum(map(bool, named)) <= 100 * FALSE_ALARMS * 2.5
+
+
+@pytest.mark.parametrize(
+    ("run", "probe", "delays"),
+    [
+        ("nvidia-h100-x4/20261126T084528Z-vm-4e7a", "nccl/variability", {2: 50e-6, 4: 50e-6}),
+        ("nvidia-h200/20261126T042000Z-vm-afe7", "collective/variability", {}),
+    ],
+)
+def test_of_real_runs_those_held_up_are_named_and_of_the_others_none(
+    run: str, probe: str, delays: dict[int, float]
+) -> None:
+    rows = gridstone.load(REFERENCE / run)
+    cells = rows[(rows["probe"] == probe) & (rows["status"] == "ok")].set_index("metric").groupby("cell_id")
+    for _, cell in cells:
+        kept, ranks, delay = cell.loc["lateness"], int(cell["ranks"].iloc[0]), float(cell["delay"].iloc[0])
+        late = by_rank(kept["samples"], ranks)
+        named = stragglers(late, cell.loc["time", "value"], by_visit(kept["visits"], ranks))
+        if not delay:
+            assert named == ()
+            continue
+        assert named[0].rank == ranks - 1
+        if ranks in delays:
+            assert [one.rank for one in named] == [ranks - 1]
+            assert named[0].lateness == pytest.approx(delay, rel=0.1)
 
 
 def test_it_is_said_how_late() -> None:
@@ -118,6 +170,9 @@ def test_samples_are_kept_rank_by_rank(ranks: int, operations: int) -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="5 samples are not those of 2 ranks"):
         by_rank([0.0] * 5, 2)
+    with pytest.raises(ValueError, match=r"visits of \[3, 2\] operations are not those of 4"):
+        stragglers(np.zeros((4, 2)), _USUAL, [3, 2])
+    assert by_visit([6, 4], 2) == [3, 2]
     with pytest.raises(ValueError, match="two ranks or more"):
         stragglers([[0.0], [0.0]], 1.0)
     assert stragglers(np.zeros((100, 4)), _USUAL) == ()
