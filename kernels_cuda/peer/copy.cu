@@ -1,7 +1,7 @@
 // Measures: a copy between the memories of two GPUs by the SMs of one, which loads from its peer or stores to it.
 // Could fool it: a source that stays in a cache of the GPU that loads (L1 is emptied between launches, and L2 keeps
 // lines of its own memory only); too few bytes under way for the way there and back.
-// SASS: 4 loads and 4 stores of 16 bytes per iteration; what is left of the size goes one by one outside.
+// SASS: 4 loads and 4 stores of 16 bytes per iteration; what is left of the size goes outside.
 typedef unsigned long long u64;
 
 extern "C" __global__ void probe(char* target, const char* source, u64 size) {
@@ -21,11 +21,13 @@ extern "C" __global__ void probe(char* target, const char* source, u64 size) {
 #pragma unroll
         for (int j = 0; j < 4; ++j) to[i + j * threads] = v[j];
     }
+    uint4 rest[4];  // loaded before any is stored, or each would wait for the one before
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-        const u64 i = whole + thread + j * threads;
-        if (i < vectors) to[i] = from[i];
-    }
+    for (int j = 0; j < 4; ++j)
+        if (whole + thread + j * threads < vectors) rest[j] = from[whole + thread + j * threads];
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+        if (whole + thread + j * threads < vectors) to[whole + thread + j * threads] = rest[j];
     if (thread < size % 16 / 4) {
         const u64 word = 4 * vectors + thread;
         ((unsigned*)target)[word] = ((const unsigned*)source)[word];
