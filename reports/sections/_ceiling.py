@@ -11,6 +11,9 @@ def share(row):
 
 
 def ceiling(rows):
-    """The limit of the first row that has one, for a figure."""
+    """The highest limit of the rows, for a figure: of several they lie so close that their names would cross."""
     known = rows[rows["limit"].notna()]
-    return [Limit(label=str(known["limit_kind"].iloc[0]), y=float(known["limit"].iloc[0]))] if len(known) else []
+    if known.empty:
+        return []
+    highest = known.loc[known["limit"].idxmax()]
+    return [Limit(label=str(highest["limit_kind"]), y=float(highest["limit"]))]

@@ -1,7 +1,7 @@
 """The halo of a cube exchanged with 26 neighbours: how long by each method, and where the time goes."""
 
-from gridstone.figure import Dot, Scale, dots
-from gridstone.report import Panel, Section, amount, best, label, measured, trusted
+from gridstone.figure import Dot, Scale, dots, lines
+from gridstone.report import Panel, Section, amount, best, label, measured, series, trusted
 
 FAMILY = "halo"
 ORDER = 160
@@ -22,7 +22,7 @@ def section(rows):
             f"{int(row['ranks'])} ranks {_where(row)} exchange the halo of a cube of {int(row['count'])} cells a side "
             f"in {amount(row['value'], 's')}, by the method {label({'m': row['method']})}"
         )
-    return Section(heading=heading, lead=_on_gpu(time), panels=(*_methods(chosen), *_phases(rows)))
+    return Section(heading=heading, lead=_on_gpu(time), panels=(*_methods(chosen), *_phases(rows), *_by_ranks(time)))
 
 
 def _placed(rows):
@@ -62,6 +62,20 @@ def _methods(chosen):
     )
     count, ranks = int(chosen["count"].iloc[0]), int(chosen["ranks"].iloc[0])
     return [Panel(svg=svg, caption=f"{ranks} ranks, {count} cells a side, radius 3, 8 quantities of 4 B.")]
+
+
+def _by_ranks(time):
+    """The largest cube among more and more ranks, each with a cube of its own."""
+    largest = time[time["count"] == time["count"].max()] if len(time) else time
+    if largest.empty or largest["ranks"].nunique() < 2:
+        return []
+    svg = lines(
+        series(largest, x="ranks", by=["method", "library", "tier"]),
+        x=Scale(label="ranks", log=True),
+        y=Scale(label="time of the slowest rank", unit="s", log=True),
+        alt="Time of a halo exchange over the number of ranks, by method",
+    )
+    return [Panel(svg=svg, caption=f"{int(largest['count'].iloc[0])} cells a side for each rank, by number of ranks.")]
 
 
 def _phases(rows):

@@ -94,14 +94,21 @@ def _by_ranks(reduced):
 
 
 def _ratios(time, forced):
-    """Time of each forced setting over NCCL's own choice at the same size: on one host if both are, of most ranks."""
+    """By number of ranks, most first: time of each forced setting over NCCL's own choice at the same size.
+
+    On one host where both were measured there.
+    """
     own, told = trusted(time), trusted(forced)
     places = [set(zip(part["tier"], part["ranks"], strict=True)) if len(part) else set() for part in (own, told)]
-    shared = set.intersection(*places)
-    if not shared:
-        return {}
-    tier, ranks = max(shared, key=lambda place: (place[0] != "network", place[1]))
-    own, told = (part[(part["tier"] == tier) & (part["ranks"] == ranks)] for part in (own, told))
+    shared = sorted(set.intersection(*places), key=lambda place: (place[0] == "network", -place[1]))
+    return {
+        int(ranks): _over(*(part[(part["tier"] == tier) & (part["ranks"] == ranks)] for part in (own, told)))
+        for tier, ranks in shared
+        if tier == shared[0][0]
+    }
+
+
+def _over(own, told):
     base = {int(row["bytes"]): row["value"] for row in own.to_dict("records")}
     return {
         (f"{row['algorithm']} {row['protocol']}", int(row["bytes"])): row["value"] / base[int(row["bytes"])]
@@ -112,23 +119,29 @@ def _ratios(time, forced):
 
 def _choice(ratios):
     """Where telling NCCL what to do beats its own choice."""
-    if not ratios:
-        return ""
+    if len(ratios) == 1:
+        return " ".join(f"At {_beaten(found)}." for found in ratios.values() if found)
+    return " ".join(f"Among {ranks} GPUs, at {_beaten(found)}." for ranks, found in ratios.items() if found)
+
+
+def _beaten(ratios):
     sizes = sorted({size for _, size in ratios})
     fastest = {size: min((r, name) for (name, at), r in ratios.items() if at == size) for size in sizes}
     better = {size: found for size, found in fastest.items() if found[0] < _FASTER}
     if not better:
-        return f"At none of {len(sizes)} sizes is a forced algorithm or protocol 3 % faster than NCCL's own choice."
+        return f"none of {len(sizes)} sizes is a forced algorithm or protocol 3 % faster than NCCL's own choice"
     size, (ratio, name) = min(better.items(), key=lambda one: one[1])
     return (
-        f"At {len(better)} of {len(sizes)} sizes some forced algorithm and protocol is 3 % faster than NCCL's own "
-        f"choice, most of all {name} at {format_bytes(size)}, which takes {percent(ratio)} of its time."
+        f"{len(better)} of {len(sizes)} sizes some forced algorithm and protocol is 3 % faster than NCCL's own "
+        f"choice, most of all {name} at {format_bytes(size)}, which takes {percent(ratio)} of its time"
     )
 
 
-def _forced(ratios):
-    if not ratios:
-        return []
+def _forced(by_ranks):
+    return [panel for ranks, ratios in by_ranks.items() if ratios for panel in _settings(ranks, ratios)]
+
+
+def _settings(ranks, ratios):
     sizes = sorted({size for _, size in ratios})[-_MOST_COLUMNS:]
     names = sorted({name for name, _ in ratios})
     values = [[ratios.get((name, size), math.nan) for size in sizes] for name in names]
@@ -141,11 +154,10 @@ def _forced(ratios):
         column_title="bytes per rank",
         low=0.9,
         high=3.0,
-        alt="Time of an all-reduce with each algorithm and protocol over that of NCCL's own choice, by size",
+        alt=f"Time of an all-reduce of {ranks} GPUs with each algorithm and protocol over that of NCCL's own choice",
     )
-    return [
-        Panel(svg=svg, caption="Time of an all-reduce over that of NCCL's own choice; below 1 it is faster.", wide=True)
-    ]
+    caption = f"Time of an all-reduce of {ranks} GPUs over that of NCCL's own choice; below 1 it is faster."
+    return [Panel(svg=svg, caption=caption, wide=True)]
 
 
 def _rings(rows):

@@ -142,7 +142,7 @@ def _gathers(rows):
         return []
     svg = lines(
         series(rows, x="ranks", by=["row_bytes"]),
-        x=Scale(label="GPUs that read at once"),
+        x=Scale(label="GPUs that read at once", log=True),
         y=Scale(label="bandwidth of all", unit="B/s", start=0.0),
         alt="Bandwidth of rows read in place from host memory by several GPUs at once",
     )

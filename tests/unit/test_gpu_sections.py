@@ -16,7 +16,9 @@ from gridstone.collectives import BUS
 from gridstone.declaration import Probe
 from gridstone.plan.catalogue import load_probes
 from gridstone.report.identity import card
+from gridstone.report.runs import select
 
+REFERENCE = content.root() / "results/reference"
 LINK, ENGINE = 478e9, 380e9
 PROBES = {probe.name: probe for probe in load_probes() if probe.family in ("peer", "nccl")}
 
@@ -91,7 +93,9 @@ def test_collectives_of_the_most_gpus_are_claimed(gpus: int) -> None:
     assert "of 18 NVLinks" in found.heading
     captions = [panel.caption for panel in found.panels]
     assert any("The all-reduce by number of GPUs." in caption for caption in captions) is (gpus > 2)
-    assert any(caption.startswith("Time of an all-reduce over that of NCCL's own choice") for caption in captions)
+    told = [caption.split(" over ")[0] for caption in captions if "below 1 it is faster" in caption]
+    assert told == [f"Time of an all-reduce of {ranks} GPUs" for ranks in sorted({2, gpus}, reverse=True)]
+    assert found.lead.count("sizes some forced algorithm") == len(told)
     assert sum("How much slower" in caption for caption in captions) == 2
 
 
@@ -107,6 +111,14 @@ def test_the_choice_of_algorithm_is_judged_against_nccls_own() -> None:
         f"At none of {len(sizes)} sizes is a forced algorithm or protocol 3 % faster than NCCL's own choice."
     )
     assert section.section(rows[~forced]).lead == ""
+
+
+def test_of_four_h100s_the_choice_is_told_by_number_of_gpus() -> None:
+    rows = select(REFERENCE / "nvidia-h100-x4").rows
+    lead = _section("nccl").section(rows[rows["probe"].str.startswith("nccl/")]).lead
+    assert "Among 4 GPUs, at none of 15 sizes is a forced algorithm" in lead
+    assert "Among 2 GPUs, at 3 of 15 sizes" in lead and "most of all ring LL at 2 MiB" in lead
+    assert "In 2 cells no rank comes late" in lead and "held up on purpose for 50 us, 2 are named" in lead
 
 
 def test_what_lies_around_the_gpus_is_on_the_identity_card() -> None:

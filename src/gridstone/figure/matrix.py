@@ -22,12 +22,13 @@ def matrix(
     high: float,
     alt: str,
 ) -> str:
-    """The figure as SVG, the first row on top; NaN fields stay empty.
+    """The figure as SVG, the first row on top, values with two decimals and no more than four digits; NaN fields stay
+    empty.
 
     low, high: the values at which the shade is faintest and strongest. Raises ValueError where there is no value.
     """
     placed = {
-        (y, x): Field(text=f"{value:.2f}", colour=PALETTE[1], shade=_shade(value, low, high))
+        (y, x): Field(text=_text(value), colour=PALETTE[1], shade=_shade(value, low, high))
         for y, row in enumerate(values)
         for x, value in enumerate(row)
         if math.isfinite(value)
@@ -42,6 +43,11 @@ def matrix(
         text_size=9,
         alt=alt,
     )
+
+
+def _text(value: float) -> str:
+    digits = len(str(int(abs(value))))
+    return f"{value:.{max(0, min(2, 4 - digits))}f}"
 
 
 def _shade(value: float, low: float, high: float) -> float:
