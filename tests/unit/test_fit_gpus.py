@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from fitted_machine import geometric, write_run
 
@@ -16,6 +19,7 @@ from gridstone.errors import UsageError
 from gridstone.fit import fit
 from gridstone.model import HardwareModel, OutOfDomain
 
+REFERENCE = Path(__file__).parents[2] / "results/reference"
 SIZES = geometric(8, 1 << 31, 1)
 LINK = 380e9
 FLOOR = {"LL": (7e-6, 0.33), "LL128": (9e-6, 0.9), "Simple": (16e-6, 1.0)}
@@ -144,15 +148,55 @@ def test_copies_to_a_peer(model: HardwareModel) -> None:
 
 def test_a_multiplication_beside_an_all_reduce(tmp_path: Path) -> None:
     cells = [
-        ({"split": s, "blocks": b, "ranks": 2, "bytes": 64 << 20, "tier": "nvlink"}, metric, "1", f * (1 + s / 400))
-        for s, b, (metric, f) in itertools.product(
-            (25, 50, 75, 88, 100), (0, 8), (("slowdown", 1.0), ("slowdown_beside", 1.2))
+        (
+            {"split": s, "blocks": b, "ranks": r, "bytes": 64 << 20, "tier": "nvlink"},
+            metric,
+            "1",
+            f * (1 + s / 400) * (1 + b / 8) * (1.0 if r == 2 else 1.1),
+        )
+        for s, b, r, (metric, f) in itertools.product(
+            (25, 50, 75, 88, 100), (0, 8), (2, 4), (("slowdown", 1.0), ("slowdown_beside", 1.2))
         )
     ]
     fit([write_run(tmp_path / "run", {"nccl/beside": cells})], tmp_path / "model")
     model = gridstone.model.load(tmp_path / "model")
-    assert model.corun(kind="tensor", beside="allreduce", split=60).value == pytest.approx(1.15, rel=0.03)
-    assert model.corun(kind="tensor", beside="allreduce", split=100).value == pytest.approx(1.25, rel=0.03)
-    assert model.corun(kind="allreduce", beside="tensor", split=25).value == pytest.approx(1.2 * 1.1875, rel=0.03)
+    for ranks, slower in ((2, 1.0), (4, 1.1), (None, 1.1)):
+        for split in (60, 100):
+            found = model.corun(kind="tensor", beside="allreduce", split=split, ranks=ranks)
+            assert found.value == pytest.approx(slower * (1 + split / 400), rel=0.03)
+        back = model.corun(kind="allreduce", beside="tensor", split=25, ranks=ranks)
+        assert back.value == pytest.approx(slower * 1.2 * 1.1875, rel=0.03)
     with pytest.raises(OutOfDomain):
         model.corun(kind="allreduce", beside="tensor", split=5)
+    with pytest.raises(OutOfDomain, match="ranks=8 is outside what was measured"):
+        model.corun(kind="allreduce", beside="tensor", split=25, ranks=8)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("four")
+    fit([REFERENCE / "nvidia-h100-x4"], place)
+    return place
+
+
+@pytest.mark.parametrize(("function", "cells"), [("collective_time", 300), ("transfer_time", 100)])
+def test_of_four_h100s_cells_above_64_kib_are_held_out_within_four_per_cent(
+    four: Path, function: str, cells: int
+) -> None:
+    held = pq.read_table(four / "holdout.parquet").to_pandas()
+    held = held[(held["function"] == function) & (held["kind"] == "random")]
+    axes = pd.DataFrame([json.loads(text) for text in held["axes"]], index=held.index)
+    wrong = (held["predicted"] / held["measured"] - 1).abs()[axes["bytes"] > 64 << 10]
+    assert len(wrong) > cells
+    assert wrong.median() < 0.04
+    if "ranks" in axes:
+        of_four = wrong[axes["ranks"] == 4]
+        assert len(of_four) > 100 and of_four.median() < 0.04
+
+
+def test_of_four_h100s_what_a_multiplication_loses_is_told_by_number_of_gpus(four: Path) -> None:
+    model = gridstone.model.load(four)
+    slower = [model.corun(kind="tensor", beside="allreduce", split=88, ranks=ranks).value for ranks in (2, 4)]
+    assert slower == pytest.approx([1.692, 1.849], rel=0.02)
+    with pytest.raises(UsageError, match="gpu3"):
+        model.transfer_time(src="gpu0", dst="gpu3", bytes=1 << 20)

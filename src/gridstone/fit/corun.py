@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "corun"
-FORM = "slowdown of each kind beside each other kind, over the share of the SMs that it has"
+FORM = (
+    "slowdown of each kind beside each other kind, over the share of the SMs that it has; of a collective and beside "
+    "one also over its ranks"
+)
 PROBES = ("corun/pair", "nccl/beside")
 
 _COLLECTIVE = {"kind": "tensor", "beside": "allreduce", "method": "exclusive"}
@@ -39,13 +42,16 @@ def sought(frame: pd.DataFrame) -> list[Sought]:
                 chosen = (rows["method"] == method) & (rows["kind"] == kind) & (rows["beside"] == beside)
                 these = rows[chosen.fillna(False).astype(bool)]
                 if len(these):
-                    found.append(
-                        Sought(
-                            keys={"kind": kind, "beside": beside, "method": method},
-                            axes=("split",),
-                            unit="1",
-                            cells=cells(these, split=these["split"]),
-                            candidates=("affine", "loglog", "cubic"),
-                        )
-                    )
+                    found.append(_law(these, {"kind": kind, "beside": beside, "method": method}))
     return found
+
+
+def _law(rows: pd.DataFrame, keys: dict[str, str | bool]) -> Sought:
+    axes = ("ranks", "split") if "ranks" in rows and rows["ranks"].notna().all() else ("split",)
+    return Sought(
+        keys=keys,
+        axes=axes,
+        unit="1",
+        cells=cells(rows, **{name: rows[name] for name in axes}),
+        candidates=("affine", "loglog", "cubic"),
+    )
