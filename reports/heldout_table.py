@@ -1,7 +1,7 @@
 """Writes the table of docs/models.md: how well models predict the cells that were held out of their fits.
 
 gridstone fit results/reference/nvidia-h200 -o h200/
-gridstone fit results/reference/nvidia-h100 -o h100/
+gridstone fit results/reference/nvidia-h100 results/reference/nvidia-h100-x4 -o h100/
 python reports/heldout_table.py h200/ h100/
 """
 
