@@ -14,6 +14,7 @@ FAMILY = "peer"
 ORDER = 145
 PROBES = ("peer/copy", "peer/pairs", "peer/latency", "peer/atomic", "peer/gather")
 
+_NARROW = 5  # GPUs whose matrix is legible in half of the page
 _METHODS = ("engine", "read", "write")
 _BYTES = Scale(label="bytes copied", unit="B", log=True)
 _BANDWIDTH = Scale(label="bandwidth", unit="B/s", log=True)
@@ -121,7 +122,7 @@ def _matrix(rows, scale, alt, caption, faint=None):
         high=1.1 * highest,
         alt=alt,
     )
-    return [Panel(svg=svg, caption=caption)]
+    return [Panel(svg=svg, caption=caption, wide=len(names) > _NARROW)]
 
 
 def _gathered(rows):

@@ -39,6 +39,13 @@ def test_both_ways_at_once_carry_more_than_one(peers: pd.DataFrame) -> None:
     assert (best["both"] > 1.5 * best["one"]).all()
 
 
+def test_a_load_from_a_peers_l2_comes_sooner_than_one_from_its_memory(measure: Measure) -> None:
+    chosen = ("peer/latency.footprint=2MiB,256MiB", "peer/latency.src=0", "peer/latency.dst=1")
+    found = measure("peer/latency", *(word for axis in chosen for word in ("-a", axis)), "--profile", "quick")
+    cycles = found[found["metric"] == "latency"].set_index("footprint")["value"]
+    assert cycles[256 << 20] > cycles[2 << 20] + 100
+
+
 def test_collectives_are_exact_and_large_ones_fill_the_link(collectives: pd.DataFrame) -> None:
     assert set(collectives["status"]) == {"ok"}, collectives[["reason"]].drop_duplicates().to_string()
     assert collectives["verified"].all()

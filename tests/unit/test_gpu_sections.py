@@ -82,6 +82,7 @@ def test_peers_claim_their_share_of_the_link_and_show_every_pair(gpus: int) -> N
     assert "a dependent load of a peer's memory takes 800 ns" in found.heading
     (bandwidths,) = [panel for panel in found.panels if panel.caption.startswith("GB/s of one copy")]
     assert bandwidths.svg.count(f"GPU {gpus - 1}") >= 2
+    assert bandwidths.wide is (gpus == 8)
     assert "They are joined by 18 NVLinks" in bandwidths.caption
     assert f"{gpus} GPUs read" in found.lead
 
