@@ -64,7 +64,7 @@ def _operation(name):
         reference=_REFERENCES[name],
         operands="bits u32",
         machine=machine,
-        steps=112,
+        steps=112 if kind == "predicate" else 224,
         steps_before_90=16,
         rate="dpx",
         uses=machine[90],

@@ -30,7 +30,10 @@ CONVERSIONS = {
 }
 _ISSUE = "four schedulers that issue an instruction for 32 threads per clock"
 _ADA = [compute_capability(8.9)]
-_CHAIN, _UNROLL = 16, 4
+# Conversions per iteration in kernels_cuda/fp8/latency.cu and throughput.cu, by target
+_CHAIN, _BODY = {"sm_89": 32, "sm_90+": 224}, {"sm_89": 32, "sm_90+": 128}
+_LENGTHS = (224, 1120)
+_EACH = 1 << 17  # conversions of the threads of an SM that are the same lane: some 40 us
 _NO_TABLE = 0
 
 
@@ -39,19 +42,19 @@ def _sums():
     return content.load_module(_RUNNERS / "accumulation.py")
 
 
-def _contracts(times):
-    """One demand per kind of instruction; `times` says how many conversions an iteration has."""
+def _contracts(by_target):
+    """One demand per kind of instruction, for so many conversions an iteration."""
 
-    def demand(place):
+    def demand(place, times):
         def nth(axes):
             listed = list(CONVERSIONS[axes["function"]].items())
             return listed[place] if place < len(listed) else listed[0]
 
         return loop(
-            lambda axes: nth(axes)[0].replace(".", r"\."), count=lambda axes: nth(axes)[1] * times(axes), clocked=True
+            lambda axes: nth(axes)[0].replace(".", r"\."), count=lambda axes: nth(axes)[1] * times, clocked=True
         )
 
-    return {"sm_89+": [demand(place) for place in range(3)]}
+    return {target: [demand(place, times) for place in range(3)] for target, times in by_target.items()}
 
 
 def _issue_limit(machine, axes, samples):
@@ -128,13 +131,13 @@ class _Table:
     function=values(list(CONVERSIONS), quick=["e4m3_f16", "f16_e4m3_f16"]),
     knobs=["function"],
     measures=cycles(per="pair"),
-    sass=_contracts(lambda axes: _CHAIN),
+    sass=_contracts(_CHAIN),
     needs=_ADA,
 )
 def convert_latency(gpu, *, function):
     """Cycles of one conversion of a pair that waits for the one before; to FP8: there and back through f16."""
     table = _Table(gpu, function)
-    return gpu.chain(args=lambda _length: table.args, lengths=(256, 1280), verify=table.verify)
+    return gpu.chain(args=lambda _length: table.args, lengths=_LENGTHS, verify=table.verify)
 
 
 @probe(
@@ -145,16 +148,16 @@ def convert_latency(gpu, *, function):
     knobs=["function", "ilp"],
     measures=per_clock(unit="pair/cycle"),
     limit=_issue_limit,
-    sass=_contracts(lambda axes: _UNROLL * axes["ilp"]),
+    sass=_contracts(_BODY),
     needs=_ADA,
 )
 def convert(gpu, *, function, warps, ilp):
     """Pairs converted per clock of an SM; to FP8: there and back through f16."""
-    table, rounds = _Table(gpu, function), 8192 // (warps * ilp // 4)
+    table, steps = _Table(gpu, function), _EACH // (warps * ilp)
     return gpu.fill(
         block=32 * warps,
-        args=[*table.args, np.uint32(rounds)],
-        work=gpu.multiprocessors * 32 * warps * ilp * _UNROLL * rounds,
+        args=[*table.args, np.uint32(steps)],
+        work=gpu.multiprocessors * 32 * warps * ilp * steps,
         verify=table.verify,
     )
 

@@ -42,7 +42,7 @@ class Operation:
 
     opcodes: by the first target that it holds for (80, 90, 120), (regular expression, how often per step) of one or
     two instructions that only the timed loop has; the second may be "unclocked". machine: instructions per step, by the
-    same targets. per_step: source operations of one step. steps: how many an iteration of the throughput loop has.
+    same targets. per_step: source operations of one step. steps: how many an iteration of a timed loop has.
     rate: the kind of the instruction that holds it back, and `uses` how many of these an operation has. cycles: about
     what one in a chain takes. operands: how values are drawn. tolerance: relative, of approximations; 0 for a result
     that must be exact. calls: what becomes of subroutines, as in a contract. plain: the range of values from which no
@@ -65,7 +65,7 @@ class Operation:
     plain: tuple[float, float] | None = None
 
     def body(self, arch: int) -> int:
-        """Steps per iteration of the throughput loop for a target."""
+        """Steps per iteration of a timed loop for a target."""
         return self.steps_before_90 if self.steps_before_90 is not None and arch < 90 else self.steps
 
     def of(self, by_target: Mapping[int, Any], arch: int) -> Any:

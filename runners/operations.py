@@ -18,11 +18,11 @@ _operands = content.load_module(Path(__file__).with_name("operation_operands.py"
 
 Operation, ISSUE = _operation.Operation, _operation.ISSUE
 _CYCLES = 200_000  # of a timed launch of a full SM: some 100 us, beside which the barriers are nothing
-_CHAINS = (2, 8)  # iterations of the two chains
+_CHAINS = (1, 4)  # iterations of the two chains
 
 
-def demands(operations: Mapping[str, Any], axis: str = "function", divisor: int = 1) -> dict[str, list[Any]]:
-    """The contracts of a loop that holds one iteration's steps, over all targets; `divisor` 2 for half the steps."""
+def demands(operations: Mapping[str, Any], axis: str = "function") -> dict[str, list[Any]]:
+    """The contracts of a loop that holds one iteration's steps, over all targets."""
 
     def part(first: int, index: int, clocked: bool) -> Any:
         def found(axes: Mapping[str, Any]) -> tuple[str, int]:
@@ -30,7 +30,7 @@ def demands(operations: Mapping[str, Any], axis: str = "function", divisor: int 
             parts = operation.of(operation.opcodes, first)
             if index >= len(parts) or clocked is ("unclocked" in parts[index]):
                 return "", 0
-            return parts[index][0], round(parts[index][1] * operation.body(first) / divisor)
+            return parts[index][0], round(parts[index][1] * operation.body(first))
 
         return loop(
             lambda axes: found(axes)[0],
@@ -51,7 +51,7 @@ def chained(operations: Mapping[str, Any], quick: list[str]) -> dict[str, Any]:
         "function": values(operations, quick=quick),
         "knobs": ["function"],
         "measures": cycles(per="operation"),
-        "sass": demands(operations, divisor=2),
+        "sass": demands(operations),
     }
 
 
@@ -62,7 +62,7 @@ def limit_of(operations: Mapping[str, Any]) -> Any:
 
 def chain(gpu: Any, operation: Any) -> Any:
     """A chain of dependent operations in one warp, verified lane by lane after the longer launch."""
-    unit = operation.body(_arch(gpu)) // 2
+    unit = operation.body(_arch(gpu))
     lengths = tuple(of * unit * operation.per_step for of in _CHAINS)
     drawn = drawn_for(operation.name, operation.operands, 1, 32)
     given = gpu.alloc(drawn.nbytes).view(drawn.dtype)

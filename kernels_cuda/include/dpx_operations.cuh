@@ -6,9 +6,11 @@
 #include "operation.cuh"
 
 #if __CUDA_ARCH__ >= 900
-#define DPX_BODY 112
+#define DPX_BODY 224
+#define DPX_PREDICATE_BODY 112  // of up to seven instructions each
 #else
 #define DPX_BODY 16  // of up to 14 instructions each
+#define DPX_PREDICATE_BODY DPX_BODY
 #endif
 
 // The compiler may not know the value that it has just computed.
@@ -27,7 +29,7 @@ __device__ __forceinline__ u32 opaque(u32 x) {
 
 // %0 of the larger or smaller, and whether the first was it (in both halves): the choice takes an instruction more.
 #define DPX_PREDICATE(NAME, call)                                                       \
-    struct NAME : Step<u32, 1, DPX_BODY> {                                              \
+    struct NAME : Step<u32, 1, DPX_PREDICATE_BODY> {                                    \
         static __device__ __forceinline__ void step(u32& x, u32 a, u32 b, int) {        \
             bool p, q;                                                                  \
             const u32 r = opaque((u32)(call));                                          \

@@ -26,8 +26,8 @@ template <typename Key> struct Second;
     template <> struct First<Key<ASKED(FIRST_##NAME), NAME>::Is> : NAME {};     \
     template <> struct Second<Key<ASKED(SECOND_##NAME), NAME>::Is> : NAME {};
 
-// per_step: source operations of one step. steps: how many steps one iteration of a throughput loop has, half as many
-// one of a latency loop. Loops hold at most 250 instructions: longer ones the assembler for sm_80 leaves by a call.
+// per_step: source operations of one step. steps: how many steps one iteration of a timed loop has. For sm_80 that is 250
+// instructions at most: the assembler leaves longer loops by a call.
 template <typename T, int operations = 1, int body = 240>
 struct Step {
     typedef T Value;

@@ -1,15 +1,14 @@
 // Measures: cycles of one operation that waits for the one before it, in one warp.
 // Could fool it: two operations that the assembler fuses into one, or a chain that it shortens; an end clock that does
-// not wait for the last one.
-// SASS: half of the operation's `steps` per iteration between two clock reads, the second waiting for the last step.
+// not wait for the last one; the end of a short loop, which is some 12 cycles that a short operation does not hide.
+// SASS: the operation's `steps` per iteration between two clock reads, the second waiting for the last step.
 #include "operations.cuh"
 #include "clock.cuh"
 
 typedef Chosen<void> Operation;
 typedef Operation::Value Value;
-static const int kUnroll = Operation::steps / 2;
 
-// `in`: one value and four operands, 32 lanes each. `operations` is a positive multiple of kUnroll * per_step.
+// `in`: one value and four operands, 32 lanes each. `operations` is a positive multiple of steps * per_step.
 extern "C" __global__ void probe(const Value* in, Value* last, unsigned operations, Stamp* out) {
     const unsigned lane = threadIdx.x;
     Value x = in[lane];
@@ -19,8 +18,8 @@ extern "C" __global__ void probe(const Value* in, Value* last, unsigned operatio
 #pragma unroll 1
     do {
 #pragma unroll
-        for (int j = 0; j < kUnroll; ++j) Operation::step(x, v[j % 4], v[(j + 1) % 4], j);
-    } while (operations -= kUnroll * Operation::per_step);
+        for (int j = 0; j < Operation::steps; ++j) Operation::step(x, v[j % 4], v[(j + 1) % 4], j);
+    } while (operations -= Operation::steps * Operation::per_step);
     const u64 c1 = clock_after(bits(x));
     const u64 g1 = globaltimer_now();
     last[lane] = x;

@@ -50,5 +50,5 @@ def test_an_iteration_is_the_steps_and_the_loop_itself(judges: Judges, probe, op
 
 def test_what_is_fused_is_seen_to_be(judges: Judges) -> None:
     opcodes = held(judges, "dpx/throughput", "sm_90a")
-    assert opcodes["vimax_s32_relu"].startswith("VIMNMX.RELU*112")
-    assert opcodes["vimax_s32_relu_fused"].startswith("VIMNMX3.RELU*56")
+    assert opcodes["vimax_s32_relu"].startswith("VIMNMX.RELU*224")
+    assert opcodes["vimax_s32_relu_fused"].startswith("VIMNMX3.RELU*112")

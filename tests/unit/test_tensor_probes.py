@@ -174,3 +174,15 @@ def test_a_kernel_that_converts_is_believed_and_one_wrong_entry_is_not(function:
     for gpu, believed in ((PaperGpu(kernel), True), (PaperGpu(careless), False)):
         work = body("fp8/convert_latency", gpu, {"function": function})
         assert work.verify is not None and work.verify() is believed
+
+
+@pytest.mark.parametrize("profile", ["quick", "standard", "full"])
+def test_conversions_that_are_timed_are_whole_iterations_and_all_are_counted(profile: str) -> None:
+    fp8 = content.load_module(content.folder("bench") / "fp8.py")
+    for axes in PROBES["fp8/convert"].points(profile):
+        body("fp8/convert", gpu := PaperGpu(lambda args: None), axes)
+        steps, threads = int(gpu.asked["args"][-1]), 32 * int(axes["warps"])
+        assert steps > 0 and not any(steps * int(axes["ilp"]) % count for count in fp8._BODY.values())
+        assert gpu.asked["work"] == gpu.multiprocessors * threads * axes["ilp"] * steps
+    body("fp8/convert_latency", gpu := PaperGpu(lambda args: None), {"function": "e4m3_f16"})
+    assert not any(length % count for length in gpu.asked["lengths"] for count in fp8._CHAIN.values())
