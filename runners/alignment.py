@@ -51,8 +51,12 @@ def profile(queries, words):
 
 
 def selectors(subjects, words):
-    """What PRMT picks for each column as uint32 [COLUMNS][threads]: the score of its letter, and the score's sign."""
+    """What PRMT picks for each column as uint32 [COLUMNS + 1][threads]: the score of its letter, and the score's sign.
+
+    Letters are loaded a column ahead; the last row is there to be loaded, and no score comes of it.
+    """
     letters = subjects.reshape(-1, words, COLUMNS).transpose(2, 1, 0)
+    letters = np.concatenate([letters, np.zeros_like(letters[:1])])
     first = letters[:, 0]
     if words == 1:
         return first | (first | 8) * np.uint32(0x1110)

@@ -13,7 +13,7 @@ from gridstone.clock import Work
 
 _tiles = content.load_module(Path(__file__).with_name("mma_tile.py"))
 
-UNROLL = 16  # products of an accumulator per iteration of the kernel's loop
+UNROLL = 16  # products of an accumulator per iteration of the kernel's loop, at most: a multiple of what it has
 _LENGTHS = (256, 1280)
 _UNREAD = 1024  # stamps from here on are nobody's
 

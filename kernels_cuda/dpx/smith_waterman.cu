@@ -1,7 +1,8 @@
 // Measures: cells of Smith-Waterman alignments with affine gaps per second, one pair of sequences in each thread, or
 // two in the halves of its registers.
 // Could fool it: a compiler that makes DPX instructions of plain sums and maxima by itself, which it does; scores that
-// nothing needs.
+// nothing needs; columns that wait for their letter to come from L2, so it is loaded a column ahead (of the unfused ones
+// towards the end of that column, which the assembler prefers to another register).
 // SASS: three VIADDMNMX a cell (fewer in the first row, whose neighbours are known) or, unfused, six VIMNMX of two
 // inputs, in a loop over the columns between two clock reads.
 #include "barrier.cuh"
@@ -55,14 +56,15 @@ __device__ __forceinline__ unsigned picked(unsigned a, unsigned b, unsigned sele
 }
 
 // profile: of each thread's query (two of them for s16x2) the scores of a row against A, C, G, T, a byte each, as
-// [row][word][thread]. selectors: of each column the bytes that PRMT picks from that, as [column][thread]; its sign is
-// spread over what is left of the word or half. one: 1. best: the highest score of each thread.
+// [row][word][thread]. selectors: of each column the bytes that PRMT picks from that, as [column][thread], and a row
+// behind the last; its sign is spread over what is left of the word or half. one: 1. best: the highest score of each thread.
 extern "C" __global__ void probe(const unsigned* profile, const unsigned* selectors, unsigned columns, unsigned one,
                                  unsigned* best, Stamp* stamps) {
     const unsigned threads = blockDim.x, t = threadIdx.x;
     unsigned score[ROWS][kWords], opened[ROWS], gap[ROWS], h[ROWS];
     unsigned highest = kZero, ready = 0;
     selectors += t;
+    unsigned following = *selectors;
 #pragma unroll
     for (int i = 0; i < ROWS; ++i) {
 #pragma unroll
@@ -77,8 +79,9 @@ extern "C" __global__ void probe(const unsigned* profile, const unsigned* select
     __syncthreads();  // a warp that reads the clock among others at work may be held up by them
 #pragma unroll 1
     do {
-        const unsigned selector = *selectors;
+        const unsigned selector = following;
         selectors += threads;
+        following = *selectors;
         unsigned diagonal = kZero, above = kZero + kOpen, down = above;  // row -1, where h = 0
 #pragma unroll
         for (int i = 0; i < ROWS; ++i) {
