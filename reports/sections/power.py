@@ -93,7 +93,7 @@ def _over_activity(rows):
             alt=f"{what} over the share of operand bits that change",
         )
         said = f"{what}, by the share of operand bits that change; 0 is zeros, 0.5 would be wholly random bits."
-        yield Panel(svg=svg, caption=said + _bent(laws))
+        yield Panel(svg=svg, caption=said + _course(function, laws))
 
 
 def _series(law, scale):
@@ -109,7 +109,7 @@ def _series(law, scale):
         lo=(factor * table["lo"]).tolist(),
         hi=(factor * table["hi"]).tolist(),
         flawed=[False] * len(table),
-        law=[*zip((at - 1) ** 2, factor * curve, strict=True)] if table[ROOT].nunique() > 1 else [],
+        law=[*zip((at - 1) ** 2, factor * curve, strict=True)] if _bends(law) else [],
     )
 
 
@@ -117,10 +117,20 @@ def _type(law):
     return law.keys["kind"].removeprefix("tensor/")
 
 
-def _bent(laws):
-    """What the lines are, where there are any that more than two cells bend."""
-    whole = [law for law in laws if law.cells[ROOT].nunique() > 3]
-    return " The curve is the fitted law, nearly straight over the root of the activity." if whole else ""
+def _bends(law):
+    """Whether cells say how its course goes between its ends; two say nothing of where a cap begins."""
+    return law.cells[ROOT].nunique() > 2
+
+
+def _course(function, laws):
+    """What the lines are, where there are any."""
+    if not any(map(_bends, laws)):
+        return ""
+    goes = {
+        power: ", straight over the root of the activity up to the card's cap",
+        energy: ", near enough straight over the root of the activity",
+    }
+    return f" The curve is the fitted law{goes.get(function, '')}."
 
 
 def _panels(speed, watts, joules):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gridstone.fit.capped import capped
 from gridstone.fit.cells import points
 from gridstone.fit.isotone import curves, isotone
 from gridstone.fit.separable import separable
@@ -75,10 +76,10 @@ def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form,
 
     `loglog`, `affine` and `harmonic` go straight through the points, `cubic` through them on a monotone cubic in the
     logarithms (scipy's PCHIP), `segments` is the continuous piecewise line t = a + b x with the fewest
-    breakpoints that cross-validation asks for (one coordinate only), and `separable` is `loglog` through a
-    product of one factor per coordinate. `affine@4096` and the like are two such courses, one up to the single
-    coordinate 4096 and one from there on, of which neither says anything of the other. rises: no value may fall along
-    the last coordinate.
+    breakpoints that cross-validation asks for, `capped` the line through the points and up to the level that they end
+    at (both of one coordinate only), and `separable` is `loglog` through a product of one factor per coordinate.
+    `affine@4096` and the like are two such courses, one up to the single coordinate 4096 and one from there on, of
+    which neither says anything of the other. rises: no value may fall along the last coordinate.
     """
     candidate, _, switch = candidate.partition("@")
     if switch:
@@ -89,6 +90,8 @@ def fitted(points: Table, candidate: str, *, rises: bool = False) -> tuple[Form,
     shaped = separable(points) if candidate == "separable" else points
     if rises:
         shaped = isotone(shaped)
+    if candidate == "capped":
+        return "affine", _flat(capped(shaped))
     if candidate == "cubic":
         return "cubic", np.column_stack([shaped, _slopes(shaped)])
     form: Form = "affine" if candidate == "affine" else "harmonic" if candidate == "harmonic" else "loglog"

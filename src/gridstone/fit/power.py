@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "power"
-FORM = "watts over the root of the operands' activity"
+FORM = "watts over the root of the operands' activity, up to the card's cap"
 PROBES = (PROBE,)
 
 
 def sought(frame: pd.DataFrame) -> list[Sought]:
     """One law per type and regime."""
     rows = at_its_clock(frame, "power")
-    return laws(rows, cells(rows), "W", rises=True)
+    return laws(rows, cells(rows), "W", candidates=("capped",), rises=True)

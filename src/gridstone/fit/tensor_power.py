@@ -31,7 +31,13 @@ def at_its_clock(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def laws(
-    rows: pd.DataFrame, table: pd.DataFrame, unit: str, *, rises: bool = False, free: Box = NOTHING
+    rows: pd.DataFrame,
+    table: pd.DataFrame,
+    unit: str,
+    *,
+    candidates: tuple[str, ...] = ("affine", "cubic"),
+    rises: bool = False,
+    free: Box = NOTHING,
 ) -> list[Sought]:
     """One law per type and regime over the root of activity; `table` has the cells of `rows`, in their order."""
     found = []
@@ -47,7 +53,7 @@ def laws(
                         axes=(ROOT,),
                         unit=unit,
                         cells=table[these].assign(**{ROOT: [root(activity[o]) for o in own]}),
-                        candidates=("affine", "cubic"),
+                        candidates=candidates,
                         rises=rises,
                         parameters={"activity": {o: activity[o] for o in dict.fromkeys(own)}},
                         free=free,

@@ -36,10 +36,10 @@ def power(
     random. regime: `sustained`, at power equilibrium; a burst is too short for the sensor.
 
     Raises UsageError for an unknown word, for both or neither of operands and activity, or an activity that is none,
-    OutOfDomain outside the measured activities.
+    OutOfDomain outside the measured activities, and between two where those are all.
     """
     law, at = _asked(model, "power", kind, regime, operands, activity, extrapolate)
-    return law.at(extrapolate, **at)
+    return law.at(extrapolate, **at).widened(_unknown(law, at[ROOT], extrapolate))
 
 
 def clock(
@@ -54,7 +54,7 @@ def clock(
 ) -> Prediction:
     """Hertz of the SMs meanwhile. regime: also `burst`, 0.15 ms after a rest; the others as in `power`."""
     law, at = _asked(model, "clock", kind, regime, operands, activity, extrapolate)
-    return law.at(extrapolate, **at)
+    return law.at(extrapolate, **at).widened(_unknown(law, at[ROOT], extrapolate))
 
 
 def rate(
@@ -69,7 +69,7 @@ def rate(
 ) -> Prediction:
     """Operations per second of all SMs, two for a product and its addition; arguments as of clock."""
     law, at = _asked(model, "rate", kind, regime, operands, activity, extrapolate)
-    return law.at(extrapolate, **at)
+    return law.at(extrapolate, **at).widened(_unknown(law, at[ROOT], extrapolate))
 
 
 def energy(
@@ -85,7 +85,7 @@ def energy(
 ) -> Prediction:
     """Joules that the card draws for `flop` operations at equilibrium; the other arguments are those of power."""
     law, at = _asked(model, "energy", kind, regime, operands, activity, extrapolate)
-    return law.total("flop", flop, extrapolate, **at)
+    return law.total("flop", flop, extrapolate, **at).widened(_unknown(law, at[ROOT], extrapolate))
 
 
 def _asked(
@@ -114,3 +114,20 @@ def _asked(
     if refuses(extrapolate) and outside.size:
         raise OutOfDomain(refusal("activity", float(outside.ravel()[0]), (low, high)))
     return law, {ROOT: root(share)}
+
+
+def _unknown(law: Law, at: Amount, extrapolate: Extrapolate) -> Amount:
+    """What the interval grows by, in log space, between the cells of a law that has two: where a cap begins is not
+    known, so all that lies between them may be. Raises OutOfDomain there unless `extrapolate="flag"`.
+    """
+    places, values = law.points[:, 0], law.points[:, 1]
+    if places.size > 2:
+        return 0.0
+    between = ~np.isclose(np.asarray(at)[..., None], places, rtol=1e-9).any(axis=-1)
+    if refuses(extrapolate) and between.any():
+        known = " and ".join(law.parameters["activity"])
+        raise OutOfDomain(
+            f"{law.keys['kind']} was measured with {known} alone, and nothing says how it goes between them; give "
+            'operands=, or accept a widened interval with extrapolate="flag"'
+        )
+    return np.where(between, np.log(values.max() / values.min()), 0.0)
