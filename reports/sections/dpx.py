@@ -8,6 +8,7 @@ from gridstone.figure import Dot, Scale, dots
 from gridstone.report import Panel, Section, amount, fact, listing, measured, median_of, trusted
 
 _html = load_module(Path(__file__).with_name("_table.py"))
+_loop_end = load_module(Path(__file__).with_name("_loop_end.py"))
 
 FAMILY = "dpx"
 ORDER = 46
@@ -138,6 +139,7 @@ def _latencies(latency):
     caption = (
         "Latency by intrinsic; minima cost what maxima do. Maxima of two inputs alternate with minima, which keeps "
         "them from being fused; in another colour those that are. Forms with predicates (vib) include a choice by one."
+        f"{_loop_end.said(latency)}"
     )
     yield Panel(svg=svg, caption=caption)
 

@@ -1,7 +1,12 @@
 """FP8: what conversions cost and whether they are one instruction, and how many bits accumulators keep."""
 
+from pathlib import Path
+
+from gridstone.content import load_module
 from gridstone.figure import Dot, Scale, dots
 from gridstone.report import Panel, Section, fact, listing, measured, trusted
+
+_loop_end = load_module(Path(__file__).with_name("_loop_end.py"))
 
 FAMILY = "fp8"
 ORDER = 54
@@ -84,9 +89,8 @@ def _conversions(throughput, latency):
     if len(latency):
         listed = _dots(latency.sort_values("value"), _conversion, group=_how)
         svg = dots(listed, x=Scale(label="cycles", unit="cycle", start=0), alt="Latency of conversions")
-        panels.append(
-            Panel(svg=svg, caption="Cycles from a pair to its conversion; to FP8: there and back through f16.")
-        )
+        caption = "Cycles from a pair to its conversion; to FP8: there and back through f16."
+        panels.append(Panel(svg=svg, caption=caption + _loop_end.said(latency)))
     return panels
 
 

@@ -156,7 +156,7 @@ def _rate(row):
     if row is None:
         return ["", ""]
     share = percent(row["value"] / row["limit"]) if row["limit"] == row["limit"] else ""
-    return [f"{row['value']:.4g}", share]
+    return [f"{row['value']:.5g}", share]
 
 
 def _saturation(rates, latency):

@@ -7,6 +7,7 @@ from gridstone.figure import Dot, Limit, Scale, dots, lines
 from gridstone.report import Panel, Section, fact, listing, measured, percent, series, trusted
 
 _saturation = load_module(Path(__file__).with_name("_saturation.py"))
+_loop_end = load_module(Path(__file__).with_name("_loop_end.py"))
 
 FAMILY = "pipes"
 ORDER = 44
@@ -99,7 +100,8 @@ def _latencies(latency):
             x=Scale(label="cycles per dependent operation"),
             alt=f"{kind}: cycles of an operation that waits for the one before it",
         )
-        yield Panel(svg=svg, caption=f"{kind}: latency in a chain. Where a name has two operations, of one of them.")
+        caption = f"{kind}: latency in a chain. Where a name has two operations, of one of them.{_loop_end.said(part)}"
+        yield Panel(svg=svg, caption=caption)
 
 
 def _throughputs(reached):

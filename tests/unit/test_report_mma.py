@@ -85,6 +85,10 @@ def test_the_section_says_how_near_the_limit_and_how_many_are_native() -> None:
     assert "m16n8k32 e4m3 x e5m2, f32</td><td>emulated</td>" in listed
 
 
+def test_rates_of_single_bits_are_written_out() -> None:
+    assert section._rate({"value": 43437.6, "limit": 65536.0}) == ["43438", "66 %"]
+
+
 def test_facts_stand_beside_published_values() -> None:
     facts = section.section(rows()).facts
     assert {f.quantity for f in facts} >= {"mma_f16_m16n8k16_latency", "mma_f16_m16n8k16_throughput"}

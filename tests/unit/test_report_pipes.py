@@ -96,6 +96,17 @@ def test_the_law_of_saturation_stands_beside_its_cells() -> None:
     assert "2 chains" in panel.svg
 
 
+def test_latencies_say_that_the_end_of_the_loop_is_in_them_and_in_how_long_a_loop() -> None:
+    def said(module: Any, rows: pd.DataFrame) -> list[str]:
+        return [p.caption for p in module.section(rows).panels if "the end of the timed loop" in p.caption]
+
+    (caption,) = said(DPX, dpx())
+    assert caption.endswith("in iterations of 29 instructions or more.")
+    assert not said(PIPES, pipes())  # nothing is known of what their loops hold
+    (caption,) = said(PIPES, pd.DataFrame([row("pipes/latency", "latency", 4.0, function="fma_f32", opcodes="FFMA*9")]))
+    assert caption.endswith("in iterations of 9 instructions or more.")
+
+
 def test_every_intrinsic_of_dpx_stands_in_the_table_with_both_counts() -> None:
     (table,) = (p.svg for p in DPX.section(dpx()).panels if p.svg.startswith("<table"))
     assert table.count("<tr>") == 1 + 4
