@@ -139,7 +139,8 @@ def _saturated(rows, latency):
     )
     points = [f"{_named(function)} at {needed}" for function, needed in _needed(swept)]
     caption = f"How many operations must be under way. {percent(_FULL)} of the most is there for {listing(points)}."
-    yield Panel(svg=svg, caption=caption if points else "How many operations must be under way.", wide=True)
+    reused = " Chains of a thread share two operands of each step; one chain alone reads all of them anew."
+    yield Panel(svg=svg, caption=(caption if points else "How many operations must be under way.") + reused, wide=True)
     for function, part in swept.groupby("function"):
         yield _law_of(function, part, latency)
 
