@@ -15,8 +15,8 @@ from gridstone.measure.trail import Trail, Watch
 
 _BURST_REST_S = 0.02
 _EQUILIBRIUM_S = 5.0  # at most
-_STRETCH_S = 0.3  # of launches that share one value of power: a few steps of the energy counter
-_WINDOW_S = 1.5  # five such stretches, of the last of which the counter has not told yet
+_STRETCH_S = 0.3  # of launches between two looks at the GPU
+_WINDOW_S = 1.5  # five such stretches, of the last of which the energy counter has not told yet
 _MOST_IN_A_STRETCH = 60
 
 
@@ -80,12 +80,13 @@ def _bursts(work: Work, count: int, watch: Watch, readings: list[Reading | None]
 def _at_equilibrium(work: Work, watch: Watch, first: Samples, readings: list[Reading | None]) -> Samples:
     """Samples of more than a second without a pause, once the power drawn has become steady.
 
-    Each has the mean power of the stretch of launches that it belongs to; NaN in the last one, whose end the energy
+    All have the mean power of the whole window: a step of the energy counter is seen some 10 ms off its moment, which
+    is 4 % of one stretch, and what a stretch has too much its neighbour lacks. NaN in the last stretch, whose end the
     counter has not told of yet, and where the GPU tells nothing of its power.
     """
     once = float(np.median(first.seconds)) if first.seconds.size else _STRETCH_S
     batch = min(max(1, round(_STRETCH_S / once)), _MOST_IN_A_STRETCH)
-    stretches: list[tuple[float, float, Samples]] = []
+    stretches: list[tuple[float, Samples]] = []
     with Trail(watch) as trail:
         start = time.perf_counter()
         while not (trail.steady() or trail.dark) and time.perf_counter() - start < _EQUILIBRIUM_S:
@@ -93,11 +94,13 @@ def _at_equilibrium(work: Work, watch: Watch, first: Samples, readings: list[Rea
         begin = now = time.perf_counter()
         while now - begin < _WINDOW_S:
             samples = work.clock.take(batch)
-            before, now = now, time.perf_counter()
-            stretches.append((before, now, samples))
+            now = time.perf_counter()
+            stretches.append((now, samples))
             readings.append(watch())
-        power = [trail.power(start, end) for start, end, _ in stretches]
-    return join([_drawing(samples, watts) for (*_, samples), watts in zip(stretches, power, strict=True)])
+        power = np.array([trail.power(begin, end) for end, _ in stretches])
+    told = np.isfinite(power)
+    power[told] = power[told][-1:]
+    return join([_drawing(samples, watts) for (_, samples), watts in zip(stretches, power.tolist(), strict=True)])
 
 
 def _drawing(samples: Samples, watts: float) -> Samples:
