@@ -115,7 +115,7 @@ def test_the_choice_of_algorithm_is_judged_against_nccls_own() -> None:
 
 
 def test_of_four_h100s_the_choice_is_told_by_number_of_gpus() -> None:
-    rows = select(REFERENCE / "nvidia-h100-x4").rows
+    rows = select(REFERENCE / "nvidia-h100-x4/20261126T084528Z-vm-4e7a").rows
     lead = _section("nccl").section(rows[rows["probe"].str.startswith("nccl/")]).lead
     assert "Among 4 GPUs, at none of 15 sizes is a forced algorithm" in lead
     assert "Among 2 GPUs, at 3 of 15 sizes" in lead and "most of all ring LL at 2 MiB" in lead
