@@ -11,7 +11,7 @@ from gridstone.plan.catalogue import load_probes
 KIB, MIB = 2**10, 2**20
 L1 = {0: 248 * KIB, 50: 124 * KIB, 100: 28 * KIB}
 LINE, SECTOR, FETCH = 128, 32, 64
-CONSTANT, CONSTANT_LINE = 2 * KIB, 64
+CONSTANT, CONSTANT_LINE, CONSTANT_WAYS = 2 * KIB, 64, 4
 L2, NEAR, PERSISTING, INTERLEAVE = 60 * MIB, 29 * MIB, 37 * MIB, 4096
 TLB = {32 * MIB: 270.0, 4096 * MIB: 340.0}
 LAST_TLB = 620.0
@@ -57,7 +57,11 @@ def _brought(size: int) -> Any:
 
 
 def _constant(_: str, axes: dict[str, Any]) -> float:
-    return 28.0 if axes["footprint"] <= CONSTANT else 94.0
+    """Each set keeps the lines that it saw last: of a walk round and round, more than its ways all miss."""
+    sets = CONSTANT // CONSTANT_LINE // CONSTANT_WAYS
+    lines = axes["footprint"] // CONSTANT_LINE
+    held = [len(range(one, lines, sets)) for one in range(sets)]
+    return 28.0 + 66.0 * sum(n for n in held if n > CONSTANT_WAYS) / lines
 
 
 def _l2_capacity(metric: str, axes: dict[str, Any]) -> float:

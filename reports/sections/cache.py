@@ -86,10 +86,10 @@ def _card(found):
     )
     caption = (
         "Found: the last point that keeps a level, or the first that does not where the question is what one load "
-        "brings along. Between: the two points that the break lies between; of L1, what it keeps whole and the first "
-        "of which it keeps less than half, as rings that do not quite fit push themselves out. Confidence: the share "
-        "of curves, redrawn within the intervals of their points, that break at the same point. p: of a permutation "
-        "test that there is a break, or a difference, at all; 0.001 is the least it can say."
+        "brings along. Between: the two points that the break lies between; of L1 and the halves of L2, what they keep "
+        "whole and the first of which they keep less than half, as some of what does not quite fit is pushed out. "
+        "Confidence: the share of curves, redrawn within the intervals of their points, that break at the same point. "
+        "p: of a permutation test that there is a break, or a difference, at all; 0.001 is the least it can say."
     )
     return [Panel(svg=table, caption=caption, wide=True)]
 

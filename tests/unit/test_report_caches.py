@@ -12,6 +12,7 @@ import pytest
 from synthetic_cache import (
     CONSTANT,
     CONSTANT_LINE,
+    CONSTANT_WAYS,
     FETCH,
     INTERLEAVE,
     KIB,
@@ -86,6 +87,7 @@ def found(rows: pd.DataFrame) -> dict[str, Finding]:
         ("l2_fetch", FETCH),
         ("constant_l1_size", CONSTANT),
         ("constant_line", CONSTANT_LINE),
+        ("constant_ways", CONSTANT_WAYS),
         ("l2_size", L2),
         ("l2_segment_size", NEAR),
         ("l2_interleave", INTERLEAVE),
@@ -154,10 +156,64 @@ def test_contention_is_drawn_whole(tmp_path: Path) -> None:
     assert set(module.PROBES) == {probe.name for probe, *_ in cells("contention")}
 
 
+def test_where_no_place_is_lost_the_sets_are_said_not_to_show(rows: pd.DataFrame) -> None:
+    kept = rows.copy()
+    of_l1 = kept["probe"] == "cache/l1_ways"
+    for name in ("value", "lo", "hi"):
+        kept.loc[of_l1, name] = 32.0
+    found = {one.quantity: one for one in findings(kept)}
+    assert "l1_conflict" not in found
+    one = found["l1_unconflicted"]
+    assert (one.value, one.confidence) == (kept[of_l1]["count"].max(), 1.0)
+
+
+def test_sets_that_give_up_any_line_tell_no_ways(rows: pd.DataFrame) -> None:
+    other = rows.copy()
+    beyond = (other["probe"] == "cache/constant_capacity") & (other["footprint"] > CONSTANT)
+    for name in ("value", "lo", "hi"):
+        other.loc[beyond, name] = 28.0 + 66.0 * (1 - CONSTANT / other.loc[beyond, "footprint"])
+    assert "constant_ways" not in {one.quantity for one in findings(other)}
+
+
+def _translated(rows: pd.DataFrame, taken: Callable[[int], float]) -> dict[str, Finding]:
+    """What is found where a walk over so many pages takes so many cycles."""
+    other = rows.copy()
+    of_pages = other["probe"] == "cache/tlb"
+    cycles = other.loc[of_pages, "count"].map(taken) + np.random.default_rng(7).normal(0, 0.1, of_pages.sum())
+    for name, off in (("value", 0.0), ("lo", -0.2), ("hi", 0.2)):
+        other.loc[of_pages, name] = cycles + off
+    return {one.quantity: one for one in findings(other) if one.quantity.startswith("tlb")}
+
+
+def test_a_level_of_translation_that_gives_way_bit_by_bit_is_one(rows: pd.DataFrame) -> None:
+    found = _translated(rows, lambda count: 279 + 10 * max(0.0, 1 - 128 / count))
+    assert {name for name in found if name.endswith("_2MiB")} == {"tlb1_reach_2MiB"}
+    assert found["tlb1_reach_2MiB"].lo <= 128 * 2 * MIB <= found["tlb1_reach_2MiB"].hi
+
+
+def test_where_lines_lie_is_no_level_of_translation(rows: pd.DataFrame) -> None:
+    assert not _translated(rows, lambda count: 279.0 if count < 100 else 283.0)
+
+
+def _of_reference(device: str) -> dict[str, Finding]:
+    run = next((Path(__file__).parents[2] / "results/reference" / device).glob("*/cache")).parent
+    return {one.quantity: one for one in findings(select(run).rows)}
+
+
 @pytest.mark.parametrize(("device", "size"), [("nvidia-h100", 50 * MIB), ("nvidia-h200", 60 * MIB)])
 def test_the_l2_of_the_reference_runs_is_as_large_as_its_driver_says(device: str, size: int) -> None:
-    run = next((Path(__file__).parents[2] / "results/reference" / device).glob("*/cache")).parent
-    found = {one.quantity: one for one in findings(select(run).rows)}
-    assert found["l2_size"].driver == size
+    found = _of_reference(device)
+    assert found["l2_size"].driver == found["l2_reach"].driver == size
     assert found["l2_size"].lo <= size <= found["l2_size"].hi
+    assert found["l2_reach"].lo <= size <= found["l2_reach"].hi
     assert found["l2_segment_size"].lo <= size / 2 <= found["l2_segment_size"].hi
+
+
+@pytest.mark.parametrize("device", ["nvidia-h100", "nvidia-h200"])
+def test_what_cards_of_one_architecture_share_is_found_alike(device: str) -> None:
+    found = _of_reference(device)
+    assert found["constant_ways"].value == 4 and found["constant_ways"].confidence == 1
+    assert found["l1_unconflicted"].value == 96
+    for apart in ("2MiB", "16MiB"):  # however far apart its pages are
+        assert found[f"tlb1_reach_{apart}"].lo <= 256 * MIB <= found[f"tlb1_reach_{apart}"].hi
+        assert f"tlb2_reach_{apart}" not in found

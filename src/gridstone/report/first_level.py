@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridstone.changepoint import Floats, Passage, find_passage
+from gridstone.changepoint import RESAMPLES, Break, Curve, Floats, Passage, find_passage
 from gridstone.report.finding import Finding, at_break, at_passage, bring, broken, curve, reported
 from gridstone.report.select import measured
 from gridstone.report.words import percent
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _OLDEST_FIRST = 0.5  # of the way to a miss: less is another order of replacement
 _LINE_STRIDES = 128  # strides beyond any line so far: every place has a line of its own
+_HIT = 1.05  # times the fastest place: still a hit
+_CONSTANT_STEP = 64  # bytes from one word of cache/constant_capacity to the next
+_ALIKE = 0.05  # of the loads that miss: as far as a walk of lines agrees with its count
 
 
 def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
@@ -112,29 +115,98 @@ def line(rows: pd.DataFrame) -> Iterator[Finding]:
 
 
 def ways(rows: pd.DataFrame) -> Iterator[Finding]:
-    """How few places a power of two apart L1 does not keep."""
+    """How few places a power of two apart L1 does not keep; where it keeps all, that it does."""
     chosen = measured(rows, "cache/l1_ways", "latency")
-    held = []
-    for stride in sorted(chosen["stride"].unique()) if len(chosen) else ():
-        found = broken(chosen[chosen["stride"] == stride], "count")
-        if found is not None:
-            held.append((at_break(found), int(stride)))
+    curves = {int(stride): part for stride, part in chosen.groupby("stride")} if len(chosen) else {}
+    held = [(at_break(found), stride) for stride, part in curves.items() if (found := broken(part, "count"))]
     if held:
         at, stride = min(held, key=lambda one: one[0]["value"])
         note = f"at a stride of {format_bytes(stride)}; more than its ways where the index is hashed"
         words = "Fewest places that L1 keeps of one set"
         yield Finding(quantity="l1_conflict", words=words, unit="lines", note=note, **at)
+    elif curves:
+        yield from _all_kept(chosen, curves)
+
+
+def _all_kept(chosen: pd.DataFrame, curves: dict[int, pd.DataFrame]) -> Iterator[Finding]:
+    """That L1 keeps any number of places a power of two apart, which plain address bits would put in one set."""
+    hit = float(chosen["value"].min())
+    most = min(float(part["count"].max()) for part in curves.values())
+    drawn = curve(chosen, "count")[1].drawn(RESAMPLES, np.random.default_rng(0))
+    kept = float((drawn.max(axis=1) <= _HIT * hit).mean())
+    if chosen["value"].max() > _HIT * hit:
+        return
+    apart = [format_bytes(stride) for stride in (min(curves), max(curves))]
+    yield Finding(
+        quantity="l1_unconflicted",
+        words="Places a power of two apart that L1 keeps, at least",
+        value=most,
+        lo=most,
+        hi=most,
+        unit="lines",
+        n=int(chosen["n"].sum()),
+        p_value=None,
+        confidence=kept,
+        note=f"all that were tried, {' to '.join(dict.fromkeys(apart))} apart: its sets are picked by a hash, and its "
+        "ways do not show",
+    )
 
 
 def constant(rows: pd.DataFrame) -> Iterator[Finding]:
-    """The first constant cache: its size, and its line."""
-    found = broken(measured(rows, "cache/constant_capacity", "latency"), "footprint")
+    """The first constant cache: its size, its line, and its ways."""
+    chosen = measured(rows, "cache/constant_capacity", "latency")
+    found = broken(chosen, "footprint")
     if found is not None:
         _, at, _ = found
         note = f"{at.before:.0f} cycles within, {at.after:.0f} beyond"
         words = "First constant cache"
         yield Finding(quantity="constant_l1_size", words=words, unit="B", note=note, **at_break(found))
-    yield from bring(rows, "cache/constant_line", "constant_line", "Line of the first constant cache")
+    lines = list(bring(rows, "cache/constant_line", "constant_line", "Line of the first constant cache"))
+    yield from lines
+    if found is not None and any(one.value == _CONSTANT_STEP for one in lines):
+        yield from _constant_ways(found, curve(chosen, "footprint")[1])
+
+
+def _constant_ways(found: tuple[Floats, Break, int], points: Curve) -> Iterator[Finding]:
+    """Ways of a cache of which each set gives up its oldest line, from how much more than it holds is missed.
+
+    A walk over n lines puts n / sets in each set, or one more; sets that get more than their ways miss all of them, the
+    others nothing. Nothing is told where the footprints do not tell numbers of sets apart, or none of them fits.
+    """
+    x, at, n = found
+    held = int(x[at.last] // _CONSTANT_STEP)
+    lines = (x // _CONSTANT_STEP).astype(int)
+    sets = [s for s in (1 << e for e in range(held.bit_length())) if held % s == 0]
+    expected = np.array([[_missed(int(many), s, held // s) for many in lines] for s in sets])
+    seen = (points.value - at.before) / (at.after - at.before)
+    off = np.abs(expected - seen).max(axis=1)
+    best = int(np.argmin(off))
+    alike = np.abs(expected - expected[best]).max(axis=1) <= _ALIKE
+    if off[best] > _ALIKE or alike.sum() > 1:
+        return
+    drawn = (points.drawn(RESAMPLES, np.random.default_rng(0)) - at.before) / (at.after - at.before)
+    chosen = np.abs(expected[None] - drawn[:, None]).max(axis=2).argmin(axis=1)
+    beyond = at.last + 1
+    yield Finding(
+        quantity="constant_ways",
+        words="Ways of the first constant cache",
+        value=float(held // sets[best]),
+        lo=float(held // sets[best]),
+        hi=float(held // sets[best]),
+        unit="lines",
+        n=n,
+        p_value=at.p_value,
+        confidence=float((chosen == best).mean()),
+        note=f"of {lines[beyond]} lines {percent(float(seen[beyond]))} miss, as where the oldest line of each of "
+        f"{sets[best]} sets goes first",
+    )
+
+
+def _missed(lines: int, sets: int, ways: int) -> float:
+    """The share of a walk over `lines` lines, round and round, that misses where a set's oldest line goes first."""
+    each, over = divmod(lines, sets)
+    missed = over * (each + 1) * (each + 1 > ways) + (sets - over) * each * (each > ways)
+    return missed / lines
 
 
 def _span(values: Sequence[float]) -> str:

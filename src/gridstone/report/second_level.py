@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridstone.changepoint import Curve, find_break, find_steps, paired_p
-from gridstone.report.finding import Finding, at_break, broken, curve, reported
+from gridstone.changepoint import Break, Curve, find_break, find_passage, find_steps, paired_p
+from gridstone.report.finding import Finding, at_break, at_passage, broken, curve, reported
 from gridstone.report.select import measured
 from gridstone.report.words import percent
 from gridstone.units import format_bytes
@@ -19,28 +19,52 @@ if TYPE_CHECKING:
 _CHANCE = 0.05  # of the loads, at the most: misses that take no longer than hits
 _NOTHING = 0.01  # of the loads, beside those: what is no longer found
 _KEPT = 0.9  # of the loads that still hit: what persists
+_STEP = 1.02  # times the level before: a step of translation
+_FLAT = 0.1  # of a step: as far as the points of a level differ
 
 
 def sizes(rows: pd.DataFrame) -> Iterator[Finding]:
-    """The half near one SM, as far as one SM reaches, and all of L2."""
+    """The half near one SM, all of L2 as far as the far half answers one SM, and as far as all SMs find anything."""
     size = reported(rows, "l2_size")
-    for quantity, metric, pattern, words in (
-        ("l2_segment_size", "near_share", "one", "Half of L2 that is near one SM"),
-        ("l2_reach", "hit_share", "one", "L2, as far as one SM finds all that it read alone"),
-    ):
-        found = broken(measured(rows, "cache/l2_capacity", metric, pattern=pattern), "footprint")
-        if found is not None:
-            _, at, _ = found
-            note = f"{percent(at.before)} of loads within, {percent(at.after)} beyond"
-            yield Finding(
-                quantity=quantity,
-                words=words,
-                unit="B",
-                driver=size / 2 if size else None,
-                note=note,
-                **at_break(found),
-            )
+    alone = {name: measured(rows, "cache/l2_capacity", name, pattern="one") for name in ("near_share", "hit_share")}
+    yield from _halved(
+        alone["near_share"],
+        quantity="l2_segment_size",
+        words="Half of L2 that is near one SM",
+        driver=size / 2 if size else None,
+    )
+    yield from _halved(
+        _beyond_near(**alone),
+        quantity="l2_reach",
+        words="L2, as far as the half that is not near answers one SM",
+        driver=size,
+    )
     yield from _whole_l2(measured(rows, "cache/l2_capacity", "hit_share", pattern="all"), size)
+
+
+def _beyond_near(*, near_share: pd.DataFrame, hit_share: pd.DataFrame) -> pd.DataFrame:
+    """The hits of the footprints of which one SM finds nothing near it: lines of the other half, at home there."""
+    if near_share.empty or hit_share.empty:
+        return hit_share
+    far = near_share[near_share["value"] <= _CHANCE]["footprint"]
+    return hit_share[hit_share["footprint"].isin(far)]
+
+
+def _halved(shares: pd.DataFrame, **of: Any) -> Iterator[Finding]:
+    """The largest footprint of which as much is found as of smaller ones, and the first of which less than half is.
+
+    Sets fill up one after the other, so that some lines are lost before all of a half is full.
+    """
+    found = broken(shares, "footprint")
+    if found is None:
+        return
+    x, at, _ = found
+    passage = find_passage(curve(shares, "footprint")[1], at.before, at.after)
+    if passage is None:
+        return
+    half = format_bytes(int(x[passage.half]))
+    note = f"{percent(at.before)} of loads within, {percent(at.after)} beyond; of {half} less than half as many"
+    yield Finding(unit="B", note=note, **of, **at_passage(found, passage))
 
 
 def _whole_l2(shares: pd.DataFrame, size: float | None) -> Iterator[Finding]:
@@ -139,9 +163,7 @@ def translation(rows: pd.DataFrame) -> Iterator[Finding]:
     for stride in sorted(chosen["stride"].unique()) if len(chosen) else ():
         part = chosen[chosen["stride"] == stride]
         x, points = curve(part, "count")
-        # a step of a few cycles is where the lines lie
-        steps = [s for s in find_steps(points) if s.after >= 1.05 * s.before and s.last + 1 < len(x)]
-        for level, step in enumerate(steps, 1):
+        for level, step in enumerate(_levels(points), 1):
             yield Finding(
                 quantity=f"tlb{level}_reach_{format_bytes(int(stride)).replace(' ', '')}",
                 words=f"Reach of translation, step {level}, a place every {format_bytes(int(stride))}",
@@ -152,5 +174,20 @@ def translation(rows: pd.DataFrame) -> Iterator[Finding]:
                 n=int(part["n"].sum()),
                 p_value=step.p_value,
                 confidence=step.confidence,
-                note=f"{x[step.last]:.0f} places; {step.before:.0f} cycles within, {step.after:.0f} beyond",
+                note=f"{x[step.last]:.0f} places; {step.before:.0f} cycles within, {step.after:.0f} beyond, measured "
+                f"as far as {format_bytes(int(x[-1] * stride))}",
             )
+
+
+def _levels(points: Curve) -> Iterator[Break]:
+    """The steps up from a level that was kept until then.
+
+    Where a level of translation gives way bit by bit, the climb splits into further steps, which begin at no level. A
+    smaller step is where the lines lie: loads of L2 differ by tens of cycles from line to line.
+    """
+    start = 0
+    for step in find_steps(points):
+        kept = np.abs(points.value[start : step.last + 1] - step.before) <= _FLAT * (step.after - step.before)
+        if step.after >= _STEP * step.before and kept.all() and step.last + 1 < points.value.size:
+            yield step
+        start = step.last + 1
