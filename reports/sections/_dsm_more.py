@@ -12,6 +12,9 @@ _METHODS = {
     "half": "with half as many clusters at once",
     "throttled": "on a chip that has just drawn all its power",
 }
+_MOST_SHARED = 227 << 10  # bytes of a block of sm_90
+_CLUSTER = {"shared": 1, "dsm": 16, "global": float("inf")}  # blocks whose shared memory holds the bins
+_SURE = 0.05  # p-values above say that nothing differs
 _FUNCTIONS = {"store": "stores of 16 B", "st_async": "st.async of 16 B", "bulk": "bulk copies of 8 KiB"}
 _LARGEST = {"store": 16, "st_async": 16, "bulk": 8192}
 
@@ -22,7 +25,7 @@ def bound(rows):
     if chosen.empty:
         return ""
     words = [f"{best(part)['value']:.1f} at {size:g} blocks" for size, part in chosen.groupby("cluster_size")]
-    text = f"Bytes per clock that an SM reads from others: at most {listing(words)}."
+    text = f"Bytes per clock and SM that clusters read, all SMs at once: at most {listing(words)}."
     many = chosen[(chosen["vector"] == 16) & (chosen["pattern"] == "all_to_all")]
     ratios = [
         float(more["value"].iloc[0] / less["value"].iloc[0])
@@ -34,7 +37,17 @@ def bound(rows):
             " Twice the loads in flight change that by at most "
             f"{100 * max(abs(r - 1) for r in ratios):.0f} %: the network between the SMs bounds it, not latency."
         )
-    return text
+    return text + _alone(chosen)
+
+
+def _alone(chosen):
+    """What goes out of one SM and into one, as all of its cluster read it or it reads all of them."""
+    ports = []
+    for pattern, words in (("broadcast", "gives out at most {:.1f}"), ("all_to_one", "takes in at most {:.1f}")):
+        of_one = chosen[chosen["pattern"] == pattern]
+        if len(of_one):
+            ports.append(words.format(float((of_one["value"] * of_one["cluster_size"]).max())))
+    return f" One SM alone {listing(ports)}." if ports else ""
 
 
 def unmoved(rows):
@@ -52,6 +65,44 @@ def unmoved(rows):
             f"{name} by {level:.2g} cycles ({percent(within)} of it within its interval, {clock / 1e6:.0f} MHz)"
         )
     return f"The level of the pair model moves {listing(words)}." if words else ""
+
+
+def by_chance(p_value, most, latency):
+    """What the permutation test of the cluster sizes says: whether there is a difference, and how much it is."""
+    tested = f"A permutation test, which exchanges the sizes, gives as much with probability {p_value:.2g}"
+    if p_value > _SURE:
+        return f"{tested}: the size adds nothing that can be told."
+    share = f", {100 * most / latency[0]:.1g} % of a load" if latency else ""
+    return f"{tested}: the difference is real, and no more than that{share}."
+
+
+def crossing(rows, names):
+    """Which way is fastest up to how many bins, why it ends there, and how the next one compares; as a sentence."""
+    if rows.empty or rows["method"].nunique() < 2:
+        return ""
+    fastest = rows.sort_values("value").drop_duplicates("bins", keep="last").sort_values("bins")
+    runs = (fastest["method"] != fastest["method"].shift()).cumsum()
+    stretches = [part for _, part in fastest.groupby(runs)]
+    words = []
+    for part, following in zip(stretches, [*stretches[1:], None], strict=True):
+        method, sizes = part["method"].iloc[0], sorted({int(size) for size in part["cluster_size"]})
+        of = f" (clusters of {listing([str(size) for size in sizes])})" if method == "dsm" else ""
+        end = "beyond" if following is None else f"up to {part['bins'].iloc[-1]:g} bins"
+        why = "" if following is None else _ends(rows, method, following.iloc[0])
+        words.append(f"{names[method]}{of} {end}{why}")
+    return f"Counting a histogram is fastest in {listing(words)}."
+
+
+def _ends(rows, method, following):
+    """Why a way is no longer the fastest at the bins of the row that follows."""
+    there = rows[(rows["bins"] == following["bins"]) & (rows["method"] == method)]
+    if there.empty:
+        most = _CLUSTER[method] * _MOST_SHARED
+        return ", as many as fit" if 4 * following["bins"] > most else ", with more of which it was not measured"
+    row = best(there)
+    if row["hi"] >= following["lo"]:
+        return ", about as fast as the next from there on"
+    return f" ({percent(following['value'] / row['value'] - 1)} behind the next at {following['bins']:g})"
 
 
 def changes(rows):

@@ -88,7 +88,7 @@ def _by_size(rows):
         f"{most:.2g} cycles, intervals included."
     )
     if chance:
-        caption += f" Sizes exchanged at random differ as much with probability {chance[0]:.2g}."
+        caption += f" {_more.by_chance(chance[0], most, median_of(measured(rows, 'dsm/latency_by_size', 'latency')))}"
     return [Panel(svg=svg, caption=caption)]
 
 
@@ -190,21 +190,7 @@ def _histogram(rows):
         alt="Histogram of random keys by bins, in shared, distributed shared and global memory",
     )
     caption = "16 Mi random keys counted, the best over block and cluster size; clearing the result is in the time."
-    return [Panel(svg=svg, caption=caption)], _crossing(trusted(chosen))
-
-
-def _crossing(rows):
-    """Which way is fastest from how many bins on, as a sentence."""
-    if rows.empty or rows["method"].nunique() < 2:
-        return ""
-    fastest = rows.sort_values("value").drop_duplicates("bins", keep="last").sort_values("bins")
-    words, before = [], None
-    for row in fastest.to_dict("records"):
-        if row["method"] != before:
-            size = f" (clusters of {row['cluster_size']:g})" if row["method"] == "dsm" else ""
-            words.append(f"{_NAMES[row['method']]}{size} from {row['bins']:g} bins on")
-        before = row["method"]
-    return f"Counting a histogram is fastest in {listing(words)}."
+    return [Panel(svg=svg, caption=caption)], _more.crossing(trusted(chosen), _NAMES)
 
 
 def _facts(rows, matrix):

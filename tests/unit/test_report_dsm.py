@@ -54,6 +54,9 @@ def other_cells() -> Cells:
                     truth("clusters", "1", 132 // size, "higher"),
                 ],
             )
+        for pattern, port in (("broadcast", 20), ("all_to_one", 30)):
+            axes = {"pattern": pattern, "cluster_size": size, "vector": 16, "unroll": 4, "warps": 32}
+            yield "dsm/throughput", axes, [truth("bandwidth_sm", "B/cycle", port / size, "higher")]
         for function, threads in itertools.product(("sync", "relaxed"), (128, 1024)):
             axes = {"function": function, "cluster_size": size, "threads": threads}
             yield "dsm/barrier", axes, [truth("latency", "cycle/barrier", 200.0 + size)]
@@ -124,13 +127,40 @@ def test_the_section_states_model_bound_and_crossing(
     section = drawn.section(pd.concat([pair_rows, other_rows], ignore_index=True))
     assert "a part of it for each of the two SMs" in section.heading
     assert "the network between the SMs bounds it" in section.lead
-    assert "each block's shared memory from 256 bins on" in section.lead
-    assert "a cluster's shared memory (clusters of 8) from" in section.lead
+    assert "each block's shared memory up to 256 bins (" in section.lead
+    assert "a cluster's shared memory (clusters of 8) up to 65536 bins (" in section.lead
+    assert "global memory beyond" in section.lead
+    assert "One SM alone gives out at most 20.0 and takes in at most 30.0" in section.lead
     assert "GPC 7" in section.panels[0].svg and "R² is 0.99" in section.panels[0].caption
     captions = " ".join(panel.caption for panel in section.panels)
     assert "66 of 2, 33 of 4, 16 of 8 and 8 of 16 blocks" in captions
     names = {fact.quantity for fact in section.facts}
     assert {"dsm_latency", "dsm_throughput_cs2", "dsm_throughput_cs4", "dsm_throughput_cs16", "cluster_sync"} <= names
+
+
+@pytest.mark.parametrize(
+    ("bins", "said"),
+    [((16384, 32768, 65536), "up to 32768 bins, as many as fit"), ((4096, 16384), "with more of which it was not")],
+)
+def test_a_way_that_ends_is_not_said_to_be_slower(drawn: ModuleType, bins: tuple[int, ...], said: str) -> None:
+    """The last of `bins` was counted in the clusters' shared memory alone."""
+    cells = [
+        ("dsm/histogram", {"method": method, "bins": n, "threads": 1024, "cluster_size": size},
+         [truth("rate", "update/s", rate, "higher")])
+        for method, size, rate in (("shared", 1, 4e11), ("dsm", 2, 1e11))
+        for n in bins
+        if method == "dsm" or n < bins[-1]
+    ]  # fmt: skip
+    assert said in drawn.section(frame(iter(cells))).lead
+
+
+@pytest.mark.parametrize(("p_value", "said"), [(0.4, "nothing that can be told"), (0.01, "the difference is real")])
+def test_cluster_sizes_that_differ_are_not_said_to_be_alike(
+    drawn: ModuleType, other_rows: pd.DataFrame, p_value: float, said: str
+) -> None:
+    rows = other_rows[other_rows["probe"] == "dsm/latency_by_size"].copy()
+    rows.loc[rows["metric"] == "p_value", "value"] = p_value
+    assert said in drawn.section(rows).panels[0].caption
 
 
 def test_each_probe_alone_makes_a_section(drawn: ModuleType, pair_rows: pd.DataFrame, other_rows: pd.DataFrame) -> None:
