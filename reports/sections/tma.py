@@ -5,11 +5,11 @@ from pathlib import Path
 
 from gridstone.content import load_module
 from gridstone.figure import Dot, Limit, Scale, dots, lines
-from gridstone.fit.little import little
-from gridstone.report import Panel, Section, listing, measured, series, trusted
+from gridstone.report import Panel, Section, measured, series
 from gridstone.units import format_bytes, format_value
 
 _said = load_module(Path(__file__).with_name("_tma_said.py"))
+_law = load_module(Path(__file__).with_name("_tma_law.py"))
 
 FAMILY = "tma"
 ORDER = 45
@@ -39,7 +39,7 @@ _BOX = Scale(label="bytes per box", unit="B", log=True)
 
 def section(rows):
     loads = measured(rows, "tma/throughput", "bandwidth", pattern="load", tier="dram")
-    laws = dict(_laws(rows))
+    laws = dict(_law.laws(rows))
     return Section(
         heading=_said.heading(rows, loads),
         lead=_said.lead(rows, loads),
@@ -125,19 +125,6 @@ def _by_box(rows):
     return [Panel(svg=svg, caption="A bulk copy by its size, until the last byte can be read.")]
 
 
-def _laws(rows):
-    """((method, tier), Little) where the curve has both regimes; bytes per SM and clock, so that time is in cycles."""
-    chosen = trusted(measured(rows, "tma/in_flight", "bandwidth_sm"))
-    if chosen.empty:
-        return
-    for (tier, method), group in chosen.groupby(["tier", "method"]):
-        curve = group.groupby("in_flight")["value"].max()
-        try:
-            yield (method, tier), little(curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float))
-        except ValueError:
-            continue
-
-
 def _flights(rows, laws):
     panels = []
     for tier, name in _TIERS.items():
@@ -155,17 +142,8 @@ def _flights(rows, laws):
             limits=_limits(chosen),
             alt=f"Bandwidth from {name} by bytes under way per SM",
         )
-        panels.append(Panel(svg=svg, caption=" ".join(filter(None, (f"From {name}.", _told(laws, tier))))))
+        panels.append(Panel(svg=svg, caption=f"From {name}.{_law.told(rows, laws, tier, _METHODS)}"))
     return panels
-
-
-def _told(laws, tier):
-    found = [
-        f"{_METHODS[method]} {law.latency:.0f} cycles and {law.peak:.1f} bytes per SM and clock"
-        for (method, of), law in laws.items()
-        if of == tier
-    ]
-    return f"Fitted to latency and peak (Little's law): {listing(found)}." if found else ""
 
 
 def _other_ways(rows):

@@ -56,6 +56,23 @@ def test_facts_have_the_names_of_published_values(rows: pd.DataFrame) -> None:
     assert facts["little_latency_l2_bulk"].value == pytest.approx(264 + 175, rel=0.1)
 
 
+def test_what_waits_for_the_thread_that_starts_boxes_is_no_latency(rows: pd.DataFrame) -> None:
+    """Where a box can start every 200 cycles, four small ones under way come no faster than two and a half."""
+    slow = rows.copy()
+    moved = (slow["metric"] == "bandwidth_sm") & (slow["tier"] == "l2")
+    boxes = moved & (slow["probe"] == "tma/throughput") & (slow["pattern"] == "load")
+    quarters = moved & (slow["probe"] == "tma/in_flight") & (slow["method"] == "bulk")
+    slow.loc[boxes, "value"] = slow.loc[boxes, "value"].clip(upper=slow.loc[boxes, "bytes"] / 200)
+    slow.loc[quarters, "value"] = slow.loc[quarters, "value"].clip(upper=slow.loc[quarters, "in_flight"] / 4 / 200)
+    section = module.section(slow)
+    facts = {fact.quantity: fact for fact in section.facts}
+    assert facts["little_latency_l2_bulk"].value == pytest.approx(264 + 200, rel=0.1)
+    captions = " ".join(panel.caption for panel in section.panels)
+    assert "(Little's law, of bulk copies by the boxes that do best): " in captions
+    assert "One thread starts a box every 200 cycles at best." in captions
+    assert captions.count("starts a box every") == 1  # from DRAM boxes come later than they start
+
+
 @pytest.mark.parametrize("probe", PROBES)
 def test_one_probe_alone_makes_a_section(rows: pd.DataFrame, probe: str) -> None:
     section = module.section(rows[rows["probe"] == probe])
