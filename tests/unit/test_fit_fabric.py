@@ -24,6 +24,10 @@ PEAK, BOX_LATENCY, BOX_RATE, ISSUE = 3.1e12, 600e-9, 30e9, 20e-9
 SMS = 132
 SIZES = (2, 4, 8, 16)
 CARD = 36
+PLAIN_BOX = {
+    "pattern": "load", "form": "bulk", "tier": "dram", "bytes": 16384, "stages": 4, "blocks": 1, "cluster_size": 1,
+    "dims": 1, "swizzle": 0,
+}  # fmt: skip
 EFFECTS = np.random.default_rng(5).normal(0, 4, (2, CARD))
 
 
@@ -37,6 +41,12 @@ def boxes(blocks: int, box: int, stages: int) -> float:
     """Little's law of boxes: under way over their latency, no more than issued, no more than the peak."""
     under_way = SMS * blocks * stages * box / (BOX_LATENCY + box / BOX_RATE)
     return float((under_way**-4 + (SMS * blocks * box / ISSUE) ** -4 + PEAK**-4) ** (-1 / 4))
+
+
+def written(function: str, size: int, granule: int) -> float:
+    """Bytes per second that all clusters write: each block for itself, and copies with a cost of their own."""
+    own = PORT if function == "store" else 1 / (1 / PORT + 40e-9 / granule)
+    return RESIDENT[size] * size * own
 
 
 def flight(in_flight: int) -> float:
@@ -69,19 +79,33 @@ CELLS: dict[str, list[tuple[Any, str, str, float]]] = {
             ("clusters", "1", float(RESIDENT[n])),
         )
     ],
-    "tma/throughput": [
-        (
-            {
-                "pattern": "load", "form": "bulk", "tier": "dram", "bytes": box, "stages": stages, "blocks": blocks,
-                "cluster_size": 1, "dims": 1, "swizzle": 0,
-            },
-            "bandwidth",
-            "B/s",
-            boxes(blocks, box, stages),
+    "dsm/write_throughput": [
+        ({"function": f, "pattern": "all_to_all", "cluster_size": n, "bytes": size}, metric, unit, value)
+        for f, n, size in itertools.product(("store", "bulk"), SIZES, (4, 8, 16, 256, 1024, 4096, 8192))
+        if (f == "bulk") == (size > 16)
+        for metric, unit, value in (
+            ("bandwidth", "B/s", written(f, n, size)),
+            ("clusters", "1", float(RESIDENT[n])),
         )
-        for blocks in (1, 2)
-        for box in (1024, 4096, 16384)
-        for stages in (1, 2, 4, 8)
+    ],
+    "tma/throughput": [
+        *(
+            ({**PLAIN_BOX, "bytes": box, "stages": stages, "blocks": blocks}, "bandwidth", "B/s",
+             boxes(blocks, box, stages))
+            for blocks in (1, 2)
+            for box in (1024, 4096, 16384)
+            for stages in (1, 2, 4, 8)
+        ),
+        *(
+            ({**PLAIN_BOX, "pattern": "multicast", "form": "tensor", "cluster_size": n, "dims": 2, "bytes": box},
+             "bandwidth", "B/s", PEAK / n)
+            for n in (2, 4)
+            for box in (4096, 16384)
+        ),
+        *(
+            ({**PLAIN_BOX, "form": "im2col", "dims": dims}, "bandwidth", "B/s", 0.9 * PEAK)
+            for dims in (3, 4, 5)
+        ),
     ],
     "tma/in_flight": [
         ({"method": "plain", "tier": "l2", "in_flight": n, "unroll": 4, "vector": 16}, "bandwidth", "B/s", flight(n))
@@ -139,6 +163,27 @@ def test_clusters_move_what_those_that_are_resident_do(model: HardwareModel, pat
     assert between.source == "interpolated"
     with pytest.raises(OutOfDomain, match="cluster_size=6: how many fit the GPU was measured for 2, 4, 8, 16"):
         model.memory_time(pattern=pattern, level="dsm", bytes=1e9, cluster_size=6)
+
+
+def test_clusters_write_by_what_carries_the_bytes(model: HardwareModel) -> None:
+    ask = {"pattern": "all_to_all", "level": "dsm", "bytes": 1e9}
+    for size, (function, granule) in itertools.product(SIZES, (("store", 16), ("bulk", 1024), ("bulk", 8192))):
+        found = model.memory_time(**ask, mechanism=function, cluster_size=size, granule=granule)
+        assert found.value == pytest.approx(1e9 / written(function, size, granule), rel=0.03)
+    between = model.memory_time(**ask, mechanism="bulk", cluster_size=8, granule=3000)
+    assert between.lo < 1e9 / written("bulk", 8, 3000) < between.hi
+
+
+def test_what_multicast_brings_hangs_on_the_cluster_by_tensor_maps_too(model: HardwareModel) -> None:
+    ask = {"pattern": "multicast", "level": "dram", "mechanism": "tensor", "bytes": 1e12}
+    for size in (2, 4):
+        found = model.memory_time(**ask, cluster_size=size, granule=4096)
+        assert found.value == pytest.approx(1e12 / (PEAK / size), rel=0.02)
+
+
+def test_columns_of_pixels_have_a_law_of_their_own(model: HardwareModel) -> None:
+    found = model.memory_time(pattern="read", level="dram", mechanism="im2col", dims=4, bytes=1e12)
+    assert found.value == pytest.approx(1e12 / (0.9 * PEAK), rel=0.02)
 
 
 def test_boxes_between_the_cells_follow_their_law(model: HardwareModel) -> None:

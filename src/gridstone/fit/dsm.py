@@ -14,21 +14,31 @@ from gridstone.fit.pairwise import additive_pairs
 if TYPE_CHECKING:
     import pandas as pd
 
-PROBES = ("dsm/latency_pair", "dsm/latency_by_size", "dsm/access", "dsm/round_trip", "dsm/throughput")
+PROBES = (
+    "dsm/latency_pair",
+    "dsm/latency_by_size",
+    "dsm/access",
+    "dsm/round_trip",
+    "dsm/throughput",
+    "dsm/write_throughput",
+)
 
 _LOADED, _ADDED = 8.0, 4.0  # bytes of the chained load and of the chained atomic
 # Exponents of cluster size, granule and unrolling: a block's own port, and one port that all of a cluster ask.
 _PORTS = ((0, 0, 0), (1, 0, 0))
+# Of cluster size and granule: the same, and what each copy costs whatever its size.
+_WRITTEN = ((0, 0), (1, 0), (0, -1))
 
 
 def sought(frame: pd.DataFrame) -> list[Sought | None]:
-    """Loads and atomics one after the other, round trips, and reads of all blocks by pattern."""
+    """Loads and atomics one after the other, round trips, and what all blocks read and write by pattern."""
     atomics = usable(frame, "dsm/access", "latency", source="remote", function="atomic_add")
     return [
         _loads(frame),
         accesses(atomics, keys("atomic_chase", "dsm", "atom.add.u32"), {}, granule=_ADDED),
         *_round_trips(usable(frame, "dsm/round_trip", "latency")),
         *_streams(frame),
+        *_writes(frame),
     ]
 
 
@@ -63,34 +73,63 @@ def _round_trips(rows: pd.DataFrame) -> list[Sought | None]:
 
 
 def _streams(frame: pd.DataFrame) -> list[Sought | None]:
-    """Seconds per byte of one resident block, over cluster size, bytes per load, and loads in flight per thread.
+    """Seconds per byte of one resident block that reads, over cluster size, bytes per load, and loads in flight."""
+    rows, resident = _resident(frame, "dsm/throughput")
+    return [
+        bytes_moved(
+            these,
+            keys(pattern, "dsm"),
+            _of(these, cluster_size="cluster_size", granule="vector", unroll="unroll"),
+            factor=resident[here],
+            terms=_PORTS,
+            parameters=_held(these, resident[here]),
+        )
+        for pattern in words(rows, "pattern")
+        for here in [(rows["pattern"] == pattern).to_numpy()]
+        for these in [rows[here]]
+    ]
+
+
+def _writes(frame: pd.DataFrame) -> list[Sought | None]:
+    """The same of one that writes, by what carries the bytes, over cluster size and bytes of a store or copy."""
+    rows, resident = _resident(frame, "dsm/write_throughput")
+    found = []
+    for function in words(rows, "function"):
+        for pattern in words(rows[rows["function"] == function], "pattern"):
+            here = ((rows["function"] == function) & (rows["pattern"] == pattern)).to_numpy()
+            these = rows[here]
+            axes = _of(these, cluster_size="cluster_size", granule="bytes")
+            law = bytes_moved(
+                these,
+                keys(pattern, "dsm", function),
+                axes,
+                factor=resident[here],
+                terms=_WRITTEN,
+                parameters=_held(these, resident[here]),
+            )
+            found.append(law)
+    return found
+
+
+def _resident(frame: pd.DataFrame, probe: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of a throughput of clusters, and how many blocks were resident in each.
 
     One block's rate changes slowly with the cluster size; the GPU's follows how many clusters fit it, which jumps. That
     number is known and no matter of time, so it is kept beside the law.
     """
-    rows = usable(frame, "dsm/throughput", "bandwidth")
+    rows = usable(frame, probe, "bandwidth")
     if rows.empty:
-        return []
-    held = usable(frame, "dsm/throughput", "clusters").set_index(["run_id", "cell_id"])["value"]
+        return rows, np.empty(0)
+    held = usable(frame, probe, "clusters").set_index(["run_id", "cell_id"])["value"]
     clusters = held.reindex(rows.set_index(["run_id", "cell_id"]).index).to_numpy(float)
     known = np.isfinite(clusters)
-    rows, blocks = rows[known], clusters[known] * rows["cluster_size"].to_numpy(float)[known]
-    found = []
-    for pattern in words(rows, "pattern"):
-        here = (rows["pattern"] == pattern).to_numpy()
-        these, resident = rows[here], blocks[here]
-        sizes = these["cluster_size"].to_numpy(int)
-        law = bytes_moved(
-            these,
-            keys(pattern, "dsm"),
-            {
-                "cluster_size": sizes,
-                "granule": these["vector"].to_numpy(float),
-                "unroll": these["unroll"].to_numpy(float),
-            },
-            factor=resident,
-            terms=_PORTS,
-            parameters={"blocks": {str(size): float(np.median(resident[sizes == size])) for size in np.unique(sizes)}},
-        )
-        found.append(law)
-    return found
+    return rows[known], clusters[known] * rows["cluster_size"].to_numpy(float)[known]
+
+
+def _held(rows: pd.DataFrame, resident: np.ndarray) -> dict[str, dict[str, float]]:
+    sizes = rows["cluster_size"].to_numpy(int)
+    return {"blocks": {str(size): float(np.median(resident[sizes == size])) for size in np.unique(sizes)}}
+
+
+def _of(rows: pd.DataFrame, **axes: str) -> dict[str, np.ndarray]:
+    return {name: rows[column].to_numpy(float) for name, column in axes.items()}

@@ -26,7 +26,15 @@ _ISSUED, _SPREAD = ((0, 0), (0, -1)), ((0, 0), (1, -1))
 
 def sought(frame: pd.DataFrame) -> list[Sought | None]:
     """Copies one after the other, rounds of stores, and streams by pattern, mechanism and place."""
-    return [*_latencies(frame), *_rounds(frame), *_by_threads(frame), *_bulk(frame), *_tensor(frame), *_copies(frame)]
+    return [
+        *_latencies(frame),
+        *_rounds(frame),
+        *_by_threads(frame),
+        *_bulk(frame),
+        *_tensor(frame),
+        *_columns(frame),
+        *_copies(frame),
+    ]
 
 
 def _latencies(frame: pd.DataFrame) -> list[Sought | None]:
@@ -97,10 +105,23 @@ def _tensor(frame: pd.DataFrame) -> list[Sought | None]:
         of_pattern = rows[(rows["tier"] == tier) & (rows["pattern"] == pattern)]
         for swizzle in sorted(of_pattern["swizzle"].unique()):
             these = of_pattern[of_pattern["swizzle"] == swizzle]
-            mechanism = f"tensor/swizzle_{int(swizzle)}" if swizzle else "tensor"
-            axes = _of(these, dims="dims", granule="bytes")
-            found.append(bytes_moved(these, keys(_PATTERNS[pattern], tier, mechanism), axes, terms=_ISSUED))
+            name = keys(_PATTERNS[pattern], tier, f"tensor/swizzle_{int(swizzle)}" if swizzle else "tensor")
+            if pattern == "multicast":
+                axes = _of(these, dims="dims", cluster_size="cluster_size", granule="bytes")
+                found.append(bytes_moved(these, name, axes, terms=[(0, *term) for term in _SPREAD]))
+            else:
+                found.append(bytes_moved(these, name, _of(these, dims="dims", granule="bytes"), terms=_ISSUED))
     return found
+
+
+def _columns(frame: pd.DataFrame) -> list[Sought | None]:
+    """Columns of pixels by tensor maps of images (im2col), of one size, over their dimensions."""
+    rows = usable(frame, "tma/throughput", "bandwidth", form="im2col")
+    return [
+        bytes_moved(these, keys(_PATTERNS[pattern], tier, "im2col"), _of(these, dims="dims", granule="bytes"))
+        for tier, pattern in _pairs(rows, "tier", "pattern")
+        for these in [rows[(rows["tier"] == tier) & (rows["pattern"] == pattern)]]
+    ]
 
 
 def _copies(frame: pd.DataFrame) -> list[Sought | None]:

@@ -52,8 +52,9 @@ def memory_time(
     With the whole GPU: `read`, `write`, `copy`, `scale`, `triad` stream `bytes` bytes (read and written together),
     and take the larger of one access's latency and bytes over bandwidth (Little's law); `reduce` and `multicast` by
     bulk copies; `pair`, `ring`, `all_to_one`, `broadcast`, `all_to_all` and `random` read the shared memory of
-    other blocks of a cluster (level=dsm); `strided` loads by all warps of `sms` multiprocessors (by default all);
-    `atomic_all` and `atomic_warp` do atomics on `count` words, of all warps or of each.
+    other blocks of a cluster (level=dsm), or write it by `store`, `st_async` or `bulk`; `strided` loads by all warps
+    of `sms` multiprocessors (by default all); `atomic_all` and `atomic_warp` do atomics on `count` words, of all warps
+    or of each.
 
     level: where the data lie. l1, l2, dram: instead of working_set, one that is typical of it; l2_near, l2_far:
     that partition; dsm, shared, constant, readonly, texture, host. working_set: bytes that the accesses range over;
