@@ -240,5 +240,5 @@ def test_an_unfed_function_says_what_it_lacked(tmp_path):
     fit([write_run(tmp_path / "run", copies)], tmp_path / "model")
     model = load(tmp_path / "model")
     assert set(model.absent) == {function.NAME for function in FUNCTIONS} - {"transfer_time"}
-    with pytest.raises(ModelError, match="not in the runs: 32 probes of latency, cache, bandwidth"):
+    with pytest.raises(ModelError, match="not in the runs: 33 probes of latency, cache, bandwidth"):
         model.memory_time(pattern="chase", bytes=128)
