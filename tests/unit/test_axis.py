@@ -49,6 +49,18 @@ def test_byte_axes_read_units() -> None:
         as_axis("warps", [4]).parse("4KiB")
 
 
+@pytest.mark.parametrize("name", ["bytes", "stride", "block"])
+def test_a_list_of_values_under_a_name_of_bytes_reads_units_too(name: str) -> None:
+    axis = as_axis(name, values([4096, 16384, 65536], quick=[16384]))
+    assert axis.parse("16KiB") == 16384
+    with pytest.raises(ValueError, match=f"{name}=8192 is not one of 4096, 16384, 65536"):
+        axis.parse("8KiB")
+
+
+def test_words_under_a_name_of_bytes_are_words() -> None:
+    assert as_axis("block", values(["4KiB", "all"])).parse("4KiB") == "4KiB"
+
+
 def test_a_closed_axis_takes_only_what_it_lists() -> None:
     axis = as_axis("pattern", ["read", "write"])
     assert axis.parse("read") == "read"

@@ -27,7 +27,7 @@ from gridstone.store import Run
         ((*RUN, "-a", "bytes"), "write probe.axis=values, such as -a host/stream.threads=1,2"),
         ((*RUN, "-a", "bytes=much"), "bytes=much is not a number (write 4096 or 4KiB)"),
         ((*RUN, "-a", "bytes=-1"), "bytes=-1 is not a number"),
-        ((*RUN, "-a", "bytes=0"), "bytes=0 is outside 1 to"),
+        ((*RUN, "-a", "bytes=0"), "bytes=0 is below 1"),
         ((*RUN, "-a", "bytes=99999999999999999999"), "is outside 1 to"),
         ((*RUN, "-a", "method=slow"), "method=slow is not one of plain, fancy"),
         ((*RUN, "-a", "bytes=[1:9"), "a range of bytes is written [low:high:x2] or [low:high:+4]"),

@@ -55,7 +55,7 @@ def test_lists_and_ranges(axis: Axis, text: str, expected: tuple[object, ...]) -
         (BYTES, "[4KiB:1GiB:+x]", "no step"),
         (BYTES, "[4KiB:1GiB:x1.0000001]", "too long"),
         (BYTES, "[4KiB:1TiB:+128]", "too long"),
-        (COUNT, "-1", "count=-1 is outside 0 to"),
+        (COUNT, "-1", "count=-1 is below 0"),
         (COUNT, "[0:8:x2]", "start above 0"),
         (SHARE, "1.5", "share=1.5 is outside 0 to 1"),
         (SHARE, "nan", "share=nan is outside"),

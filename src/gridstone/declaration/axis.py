@@ -53,8 +53,9 @@ class Axis:
         return {"quick": self.quick, "standard": self.standard, "full": self.full}[profile]
 
     def named(self, name: str) -> Axis:
-        """The same axis under the name that the declaration gives it."""
-        return replace(self, name=name)
+        """The same axis under the name that the declaration gives it; some names say that it is of bytes."""
+        of_bytes = self.unit is None and self.kind is int and name in _BYTE_AXES
+        return replace(self, name=name, unit="B" if of_bytes else self.unit)
 
     def parse(self, text: str) -> Value:
         """A value from the command line. Raises ValueError that says what the axis takes."""
@@ -67,11 +68,13 @@ class Axis:
         if not self.open:
             known = dict.fromkeys((*self.quick, *self.standard, *self.full))
             if value not in known:
-                raise ValueError(f"{self.name}={value} is not one of {', '.join(map(str, known))}")
+                ordered = sorted(known) if self.kind in (int, float) else known
+                raise ValueError(f"{self.name}={value} is not one of {', '.join(map(str, ordered))}")
             return
         assert isinstance(value, int | float)
         if not self.low <= value <= self.high:
-            raise ValueError(f"{self.name}={value} is outside {self.low:g} to {self.high:g}")
+            upward = f"below {self.low:.10g}" if value < self.low and self.high == LARGEST else ""
+            raise ValueError(f"{self.name}={value} is {upward or f'outside {self.low:.10g} to {self.high:.10g}'}")
         if self.multiple > 1 and value % self.multiple:
             raise ValueError(f"{self.name}={value} is not a multiple of {self.multiple}")
 
@@ -165,7 +168,7 @@ def as_axis(name: str, given: Axis | Sequence[Value]) -> Axis:
         raise ValueError(f"axis {name!r} has no value")
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in listed)
     try:
-        return values(listed, open=numeric, unit="B" if name in _BYTE_AXES else None).named(name)
+        return values(listed, open=numeric).named(name)
     except ValueError as error:
         raise ValueError(f"axis {name!r}: {error}") from None
 
