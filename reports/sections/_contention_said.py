@@ -2,10 +2,12 @@
 
 import pandas
 
+from gridstone.changepoint import paired_p
 from gridstone.report import Fact, listing, measured, median_of, trusted
 
 LOOP = "CAST.SPIN"  # the opcode of a compare-and-swap in a loop: there is no instruction for the operation itself
 BANKS = 32
+_SLOWER = 0.05  # of a load: as much as rings of places differ by where their lines lie
 
 
 def fences(rows):
@@ -53,7 +55,25 @@ def lead(rows):
             names = [word.split("*")[0] for word in chosen["opcodes"].iloc[0].split()]
             named = [name for name in names if name.startswith(("MEMBAR", "ERRBAR", "CGAERRBAR", "CCTL"))]
             parts.append(f"An acquire-release fence of the {scope.replace('gpu', 'GPU')} is {listing(named)}.")
-    return " ".join(parts)
+    return " ".join([*parts, *_sets(rows)])
+
+
+def _sets(rows):
+    """Whether places a power of two apart, which plain address bits would put in one set of L2, are any slower."""
+    chosen = trusted(measured(rows, "contention/l2_sets", "latency"))
+    if chosen.empty or chosen["pattern"].nunique() < 2:
+        return []
+    both = chosen.pivot_table(index=["stride", "count"], columns="pattern", values="value").dropna()
+    if both.empty:
+        return []
+    even, odd = both["power_of_two"], both["odd"]
+    more, places = even - odd, int(both.index.get_level_values("count").max())
+    if more.max() > _SLOWER * odd.median():
+        return [f"Places a power of two apart meet in sets of L2: up to {more.max():.0f} cycles more than for others."]
+    return [
+        f"For up to {places} places a power of two apart, L2 takes at most {max(more.max(), 0.0):.2g} cycles more than "
+        f"for an odd stride, {more.mean():+.2g} on average (p {paired_p(even, odd):.2g}): a hash picks its sets."
+    ]
 
 
 def facts(rows):

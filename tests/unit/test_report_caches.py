@@ -121,7 +121,7 @@ def test_what_is_exact_is_exact(found: dict[str, Finding]) -> None:
 def test_the_driver_stands_beside_what_it_speaks_of(found: dict[str, Finding]) -> None:
     assert found["l2_size"].driver == L2
     assert found["shared_size"].driver == 228 * KIB and found["shared_size"].value == 220 * KIB
-    assert found["l2_persisting"].driver == PERSISTING
+    assert found["l2_persisting"].driver == PERSISTING and found["l2_persisting"].confidence == 1
     assert found["sector"].driver is None
 
 
@@ -150,6 +150,11 @@ def test_contention_is_drawn_whole(tmp_path: Path) -> None:
     assert len(section.panels) == 14
     assert all(panel.svg.startswith("<svg") and panel.caption for panel in section.panels)
     assert "loop around a CAS" in section.lead and "MEMBAR.ALL.GPU and ERRBAR" in section.lead
+    assert "a hash picks its sets" in section.lead
+    slow = shown.copy()
+    met = (slow["probe"] == "contention/l2_sets") & (slow["pattern"] == "power_of_two") & (slow["count"] > 64)
+    slow.loc[met, "value"] += 300.0
+    assert "meet in sets of L2" in module.section(slow).lead
     assert {"bank_conflict", "shared_atomic_latency", "global_atomic_latency_near", "fence_gpu"} <= {
         fact.quantity for fact in section.facts
     }

@@ -132,6 +132,7 @@ def _above(one: pd.Series[Any], other: pd.Series[Any]) -> float:
 def persisting(rows: pd.DataFrame) -> Iterator[Finding]:
     """The largest footprint that stays where it may persist."""
     chosen = measured(rows, "cache/persistence", "hit_share", form="persisting")
+    x, shares = curve(chosen, "footprint")
     kept = chosen[chosen["value"] >= _KEPT]
     plain = measured(rows, "cache/persistence", "hit_share", form="normal")
     if kept.empty or plain.empty:
@@ -143,6 +144,8 @@ def persisting(rows: pd.DataFrame) -> Iterator[Finding]:
     both = chosen.merge(plain, on="footprint")
     larger = chosen[chosen["footprint"] > best["footprint"]]["footprint"]
     otherwise = percent(beside["value"].iloc[0])
+    drawn = shares.drawn(999, np.random.default_rng(0)) >= _KEPT
+    same = drawn[:, x == best["footprint"]].all(axis=1) & ~drawn[:, x > best["footprint"]].any(axis=1)
     yield Finding(
         quantity="l2_persisting",
         words="What stays in L2 where it may persist",
@@ -152,6 +155,7 @@ def persisting(rows: pd.DataFrame) -> Iterator[Finding]:
         unit="B",
         n=int(best["n"]),
         p_value=paired_p(both["value_x"], both["value_y"]),
+        confidence=float(same.mean()),
         driver=reported(rows, "persisting_size"),
         note=f"{percent(best['value'])} still hit after twice L2 was read, {otherwise} otherwise",
     )
