@@ -10,17 +10,10 @@ BANKS = 32
 _SLOWER = 0.05  # of a load: as much as rings of places differ by where their lines lie
 
 
-def fences(rows):
-    """The fences of every scope."""
-    parts = [measured(rows, f"contention/{name}", "latency") for name in ("fence", "fence_system")]
+def fences(rows, metric="latency", **axes):
+    """The fences of every scope, where each named axis has the given value."""
+    parts = [measured(rows, f"contention/{name}", metric, **axes) for name in ("fence", "fence_system")]
     return pandas.concat([part for part in parts if len(part)] or parts[:1])
-
-
-def _chosen(rows, probe, metric, axes):
-    if probe != "fence":
-        return measured(rows, f"contention/{probe}", metric, **axes)
-    found = fences(rows)
-    return found[[all(row[name] == value for name, value in axes.items()) for row in found.to_dict("records")]]
 
 
 def heading(facts):
@@ -102,7 +95,10 @@ def facts(rows):
         ("fence_system", "fence", "latency", {"function": "acq_rel", "scope": "system", "pattern": "store"}),
         ("barrier_latency", "barrier", "latency", {"function": "block", "warps": 8}),
     ):
-        chosen = trusted(_chosen(rows, probe, metric, axes))
+        found = (
+            fences(rows, metric, **axes) if probe == "fence" else measured(rows, f"contention/{probe}", metric, **axes)
+        )
+        chosen = trusted(found)
         estimate = median_of(chosen)
         if estimate:
             value, lo, hi, n = estimate

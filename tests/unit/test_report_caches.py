@@ -205,6 +205,16 @@ def _of_reference(device: str) -> dict[str, Finding]:
     return {one.quantity: one for one in findings(select(run).rows)}
 
 
+@pytest.mark.parametrize("family", ["cache", "contention"])
+def test_each_probe_alone_makes_a_section(tmp_path: Path, family: str) -> None:
+    module: Any = content.load_module(content.folder("reports") / "sections" / f"{family}.py")
+    shown = run_of(tmp_path, family, lambda truth, rng: truth * (1 + rng.normal(0, 0.002)))
+    for probe, part in shown.groupby("probe"):
+        assert module.section(part).heading, probe
+        assert module.section(part.head(1)).heading, probe
+        assert module.section(part.assign(status="unverified")).heading, probe
+
+
 @pytest.mark.parametrize(("device", "size"), [("nvidia-h100", 50 * MIB), ("nvidia-h200", 60 * MIB)])
 def test_the_l2_of_the_reference_runs_is_as_large_as_its_driver_says(device: str, size: int) -> None:
     found = _of_reference(device)
