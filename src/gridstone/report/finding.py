@@ -54,7 +54,9 @@ def reported(rows: pd.DataFrame, name: str) -> float | None:
 
 
 def curve(rows: pd.DataFrame, axis: str) -> tuple[Floats, Curve]:
-    """The values of an axis in order, and the medians with their intervals at each of them."""
+    """The values of an axis in order, and the medians with their intervals at each of them; of no rows, none."""
+    if rows.empty:  # which may not even have the axis
+        return np.empty(0), Curve(value=np.empty(0), lo=np.empty(0), hi=np.empty(0))
     x, value, lo, hi = (rows.sort_values(axis)[name].to_numpy(dtype=np.float64) for name in (axis, "value", "lo", "hi"))
     return x, Curve(value=value, lo=lo, hi=hi)
 
