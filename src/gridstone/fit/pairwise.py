@@ -41,7 +41,8 @@ def additive_pairs(rows: pd.DataFrame) -> dict[str, Any] | None:
 
     `sms`: numbers of the SMs, and beside each its `group` (a GPC), `level`, `source` and `destination` effect. `r2`,
     `rms` (cycles) and `half_width` (of a 95 % interval, cycles) are of `held_out` pairs, predicted by a model without
-    them. None for rows of several cards, whose SMs of one number are different ones, and for too few pairs.
+    them; neither width is less than what a latency is known to. None for rows of several cards, whose SMs of one number
+    are different ones, and for too few pairs.
     """
     found = met(rows) if rows["device_uuid"].nunique() == 1 else None
     if found is None:
@@ -66,7 +67,7 @@ def additive_pairs(rows: pd.DataFrame) -> dict[str, Any] | None:
         "source": model.source[sms].tolist(),
         "destination": model.destination[sms].tolist(),
         "r2": r2,
-        "rms": rms,
+        "rms": max(FINEST, rms),
         "half_width": max(FINEST, quantile(np.abs(latency - predicted)[known].tolist())[0]),
         "held_out": int(known.sum()),
     }
