@@ -214,10 +214,20 @@ def test_of_two_runs_the_newest_value_of_a_cell_is_shown(tmp_path: Path) -> None
     assert "from 2 runs of this machine: r2, r1" in Page(render(tmp_path).read_text(encoding="utf-8")).text
 
 
+def test_a_cell_whose_kernel_was_changed_replaces_the_older_one(tmp_path: Path) -> None:
+    for name, day, value in (("r1", 24, 2e12), ("r2", 25, 3e12)):
+        when = f"2026-11-{day}T10:00:00+00:00"
+        rows = [_row("mma/x", f"{name}{m}", run_id=name, value=value + m, t_utc=when) for m in (16, 64)]
+        _write(tmp_path / name, [replace(row, axes={"m": m}) for row, m in zip(rows, (16, 64), strict=True)])
+        Run(tmp_path / name).write_info({"run_id": name})
+    assert select(tmp_path).rows["value"].tolist() == [3e12 + 16, 3e12 + 64]
+
+
 def test_runs_of_another_machine_are_named_and_not_mixed_in(tmp_path: Path) -> None:
     for name, day, uuid in (("r1", 24, "GPU-a"), ("r2", 25, "GPU-b")):
         when = f"2026-11-{day}T10:00:00+00:00"
-        _write(tmp_path / name, [_row("mma/x", f"c{name}", run_id=name, device_uuid=uuid, t_utc=when)])
+        row = _row("mma/x", f"c{name}", run_id=name, device_uuid=uuid, t_utc=when)
+        _write(tmp_path / name, [replace(row, axes={"method": name})])
         Run(tmp_path / name).write_info({"run_id": name})
     selection = select(tmp_path)
     assert selection.rows["run_id"].tolist() == ["r2"]

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """rows: one per cell and metric, the newest, with samples of `lateness` alone. axes: by probe, as declared.
+    """rows: one per probe, values of its axes and metric, the newest, with samples of `lateness` alone.
 
-    infos: run.json of the runs shown, the newest first. left_out: ids of runs of other machines. cards: UUIDs of
-    the GPUs that the rows are of.
+    axes: by probe, as declared. infos: run.json of the runs shown, the newest first. left_out: ids of runs of other
+    machines. cards: UUIDs of the GPUs that the rows are of.
     """
 
     rows: pd.DataFrame
@@ -47,7 +47,9 @@ def select(path: Path, *, all_cards: bool = False) -> Selection:
     kept = [run for run in latest.index if owner[run] == owner[latest.index[0]]]
     order = rows["run_id"].map({run: rank for rank, run in enumerate(kept)})
     shown = rows.assign(_order=order).dropna(subset="_order").sort_values("_order", kind="stable")
-    shown = shown.drop(columns="_order").drop_duplicates(["cell_id", "metric"], ignore_index=True)
+    # By the values of its axes, as a kernel that was changed since has given the cell another id.
+    same = ["probe", "metric", *sorted({axis for names in axes.values() for axis in names} & set(shown))]
+    shown = shown.drop(columns="_order").drop_duplicates(same if axes else ["cell_id", "metric"], ignore_index=True)
     return Selection(
         rows=shown,
         axes=axes,
