@@ -30,6 +30,17 @@ def test_a_cell_counts_once_whatever_its_metrics(rows: pd.DataFrame) -> None:
     assert sum(trouble.cells for trouble in troubles(rows)) == bad > 0
 
 
+def test_a_metric_that_says_nothing_of_a_cell_is_no_fault_of_the_cell(rows: pd.DataFrame) -> None:
+    several = rows.groupby("cell_id")["metric"].transform("nunique") > 1
+    good = rows[several & (rows.groupby("cell_id")["status"].transform(lambda one: (one == "ok").all()))]
+    without = good.copy()
+    without.loc[without.index[0], ["status", "reason"]] = ["skipped", "too few of them"]
+    assert [(count.status, count.cells) for count in counts(without)] == [("ok", good["cell_id"].nunique())]
+    assert not troubles(without)
+    none = good.assign(status="skipped", reason="no such thing")
+    assert [count.status for count in counts(none)] == ["skipped"] and len(troubles(none)) == 1
+
+
 def test_claims_rest_on_ok_cells_only(rows: pd.DataFrame) -> None:
     dram = rows[(rows["probe"] == "bandwidth/dram") & rows["value"].notna()]
     assert (dram["status"] == "impossible").any()

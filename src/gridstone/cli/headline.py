@@ -32,7 +32,9 @@ def headline_table(records: list[dict[str, Any]]) -> Table:
 
 def troubles(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per probe, status other than ok, and reason: how many cells ended so."""
-    bad = rows[rows["status"] != "ok"].drop_duplicates(["run_id", "cell_id"])
+    from gridstone.store import unsaid
+
+    bad = rows[(rows["status"] != "ok") & ~unsaid(rows)].drop_duplicates(["run_id", "cell_id"])
     keys = ["probe", "status", "reason"]
     counted = bad.groupby(keys, sort=True, dropna=False).size()
     return [

@@ -10,7 +10,7 @@ from gridstone.report.family import Chapter
 from gridstone.report.published import Comparison
 from gridstone.report.speed import Bar
 from gridstone.report.words import listing, percent
-from gridstone.store import STATUSES
+from gridstone.store import STATUSES, unsaid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +86,9 @@ def remarks(
 
 
 def counts(rows: pd.DataFrame) -> list[Count]:
-    """Cells by status, ok first; a cell counts once, under the worst status of its metrics."""
+    """Cells by status, ok first; a cell counts once, under the worst status of the metrics that say something of it."""
     severity = {status: rank for rank, status in enumerate(STATUSES)}
+    rows = rows[~unsaid(rows)]
     worst = rows["status"].map(severity).groupby(rows["cell_id"]).max()
     totals = worst.value_counts()
     return [
@@ -98,8 +99,8 @@ def counts(rows: pd.DataFrame) -> list[Count]:
 
 
 def troubles(rows: pd.DataFrame) -> list[Trouble]:
-    """Everything that is not ok, grouped by status and reason; what asks for attention first, then by size."""
-    bad = rows[rows["status"] != "ok"]
+    """All cells that are not ok, grouped by status and reason; what asks for attention first, then by size."""
+    bad = rows[(rows["status"] != "ok") & ~unsaid(rows)]
     cells = bad.assign(reason=bad["reason"].fillna("no reason was recorded")).drop_duplicates(
         ["cell_id", "status", "reason"]
     )

@@ -4,6 +4,7 @@ from gridstone.store.files import write_atomically
 from gridstone.store.load import load, results_files, runs_in
 from gridstone.store.run import Run, new_run_id, read
 from gridstone.store.schema import COLUMNS, FORMAT, STATUSES, Row, StoreError
+from gridstone.store.unsaid import unsaid
 
 __all__ = [
     "COLUMNS",
@@ -17,5 +18,6 @@ __all__ = [
     "read",
     "results_files",
     "runs_in",
+    "unsaid",
     "write_atomically",
 ]
