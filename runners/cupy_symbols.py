@@ -8,12 +8,20 @@ import cupy as cp
 import numpy as np
 from cuda.bindings import driver
 
+from gridstone import Unavailable
+from gridstone.units import format_bytes
+
 
 def copy_to_constant(gpu: Any, name: str, words: Any, loaded: Any = None) -> None:
-    """Copy a device array to a `__constant__` array of the cell's kernel file, or of another loading of it."""
-    status, address, _size = driver.cuLibraryGetGlobal((loaded or gpu.loaded).handle, name.encode())
+    """Copy a device array to a `__constant__` array of the cell's kernel file, or of another loading of it.
+
+    Raises Unavailable where it is larger than that.
+    """
+    status, address, size = driver.cuLibraryGetGlobal((loaded or gpu.loaded).handle, name.encode())
     if status != 0:
         raise RuntimeError(f"no __constant__ {name} in the kernel ({status})")
+    if words.nbytes > size:
+        raise Unavailable(f"needs {format_bytes(words.nbytes)} of constant memory, there are {format_bytes(int(size))}")
     kind = cp.cuda.runtime.memcpyDeviceToDevice
     cp.cuda.runtime.memcpyAsync(int(address), words.data.ptr, words.nbytes, kind, gpu.stream.ptr)
 

@@ -8,12 +8,13 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
-from gridstone import content
+from gridstone import Unavailable, content
 
 
 @pytest.fixture
@@ -57,3 +58,15 @@ def test_work_is_made_by_methods_that_say_what_they_take(on_cupy: Any) -> None:
         method = getattr(on_cupy.Gpu, name)
         assert next(iter(inspect.signature(method).parameters)) == "gpu"
         assert method.__doc__
+
+
+def test_more_than_constant_memory_holds_is_not_copied(on_cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = on_cupy._symbols
+    copied = MagicMock()
+    monkeypatch.setattr(symbols, "driver", SimpleNamespace(cuLibraryGetGlobal=lambda *_: (0, 4096, 1 << 16)))
+    monkeypatch.setattr(symbols, "cp", copied)
+    symbols.copy_to_constant(MagicMock(), "ring", SimpleNamespace(nbytes=1 << 16, data=MagicMock()))
+    assert copied.cuda.runtime.memcpyAsync.call_count == 1
+    with pytest.raises(Unavailable, match="needs 1 MiB of constant memory, there are 64 KiB"):
+        symbols.copy_to_constant(MagicMock(), "ring", SimpleNamespace(nbytes=1 << 20, data=MagicMock()))
+    assert copied.cuda.runtime.memcpyAsync.call_count == 1
