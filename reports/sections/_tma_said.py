@@ -9,7 +9,7 @@ _ENOUGH = 0.99  # of the best load: what comes as close has got there
 
 def lead(rows, loads):
     """The sentences below the heading."""
-    return " ".join(filter(None, (_sufficient(loads), _beside_plain(rows), _copied(rows))))
+    return " ".join(filter(None, (_sufficient(rows, loads), _beside_plain(rows), _copied(rows))))
 
 
 def heading(rows, loads):
@@ -25,19 +25,29 @@ def heading(rows, loads):
     return f"Reads reach {amount(law['value'], 'B/s')}" if law is not None else "Bulk copies"
 
 
-def _sufficient(loads):
-    """The fewest bytes under way that come within 1 % of the best load."""
+def _sufficient(rows, loads):
+    """The fewest bytes under way that come within 1 % of the best load, and that bring as much as plain loads do."""
     top = best(loads)
     if top is None:
         return ""
-    enough = trusted(loads[loads["value"] >= _ENOUGH * top["value"]])
+    told = f"Within 1 % of the best, the least under way is {_least(loads, _ENOUGH * top['value'])}."
+    plain = best(measured(rows, "tma/in_flight", "bandwidth", method="plain", tier="dram"))
+    if plain is None:
+        return told
+    if top["hi"] < plain["lo"]:
+        return f"{told} Plain loads bring more: {amount(plain['value'], 'B/s')}."
+    enough = _least(loads, min(plain["value"], top["value"]))
+    return f"{told} Plain loads bring {amount(plain['value'], 'B/s')} at most, bulk copies as much from {enough} on."
+
+
+def _least(loads, rate):
+    """The boxes with the fewest bytes under way that bring as much."""
+    enough = trusted(loads[loads["value"] >= rate])
     under_way = enough["bytes"] * enough["stages"] * enough["blocks"]
     least = enough.assign(_under_way=under_way).sort_values(["_under_way", "bytes", "stages"]).iloc[0]
     blocks = "one block" if least["blocks"] == 1 else f"{least['blocks']:.0f} blocks"
-    return (
-        f"Within 1 % of the best, the least under way is {least['stages']:.0f} boxes of "
-        f"{format_bytes(int(least['bytes']))} in {blocks} per SM."
-    )
+    boxes = "one box" if least["stages"] == 1 else f"{least['stages']:.0f} boxes"
+    return f"{boxes} of {format_bytes(int(least['bytes']))} in {blocks} per SM"
 
 
 def _beside_plain(rows):

@@ -47,6 +47,22 @@ def test_the_least_that_is_enough_is_no_more_than_the_best(rows: pd.DataFrame) -
     assert "8 boxes of 4 KiB in one block" in module._said.lead(rows[:0], loads)
 
 
+def test_boxes_that_bring_what_plain_loads_do_are_told(rows: pd.DataFrame) -> None:
+    some = rows[(rows["metric"] == "bandwidth") & (rows["tier"] == "dram")].copy()
+    loads = (some["probe"] == "tma/throughput") & (some["pattern"] == "load")
+    plain = (some["probe"] == "tma/in_flight") & (some["method"] == "plain")
+    small = loads & (some["bytes"] == 4096) & (some["stages"] == 8)
+    for name in ("value", "lo", "hi"):
+        some.loc[loads, name], some.loc[plain, name], some.loc[small, name] = 3e12, 2.5e12, 2.6e12
+        some.loc[loads & (some["bytes"] < 4096), name] = 1e12
+    told = module._said.lead(some, some[loads])
+    assert (
+        "Plain loads bring 2.5 TB/s at most, bulk copies as much from one box of 4 KiB in one block per SM on." in told
+    )
+    some.loc[plain, ["value", "lo", "hi"]] = 3.5e12
+    assert "Plain loads bring more: 3.5 TB/s." in module._said.lead(some, some[loads])
+
+
 def test_facts_have_the_names_of_published_values(rows: pd.DataFrame) -> None:
     facts = {fact.quantity: fact for fact in module.section(rows).facts}
     assert facts["tma_latency_l2"].value == pytest.approx(264 + 175, rel=0.01)
