@@ -13,7 +13,7 @@ _METHODS = {
     "throttled": "on a chip that has just drawn all its power",
 }
 _MOST_SHARED = 227 << 10  # bytes of a block of sm_90
-_CLUSTER = {"shared": 1, "dsm": 16, "global": float("inf")}  # blocks whose shared memory holds the bins
+_CLUSTER = {"shared": 1, "dsm": 16}  # blocks whose shared memory holds the bins
 _SURE = 0.05  # p-values above say that nothing differs
 _FUNCTIONS = {"store": "stores of 16 B", "st_async": "st.async of 16 B", "bulk": "bulk copies of 8 KiB"}
 _LARGEST = {"store": 16, "st_async": 16, "bulk": 8192}
@@ -89,7 +89,7 @@ def crossing(rows, names):
         of = f" (clusters of {listing([str(size) for size in sizes])})" if method == "dsm" else ""
         end = "beyond" if following is None else f"up to {part['bins'].iloc[-1]:g} bins"
         why = "" if following is None else _ends(rows, method, following.iloc[0])
-        words.append(f"{names[method]}{of} {end}{why}")
+        words.append(f"{names.get(method, method)}{of} {end}{why}")
     return f"Counting a histogram is fastest in {listing(words)}."
 
 
@@ -97,7 +97,7 @@ def _ends(rows, method, following):
     """Why a way is no longer the fastest at the bins of the row that follows."""
     there = rows[(rows["bins"] == following["bins"]) & (rows["method"] == method)]
     if there.empty:
-        most = _CLUSTER[method] * _MOST_SHARED
+        most = _CLUSTER.get(method, float("inf")) * _MOST_SHARED
         return ", as many as fit" if 4 * following["bins"] > most else ", with more of which it was not measured"
     row = best(there)
     if row["hi"] >= following["lo"]:

@@ -30,7 +30,7 @@ def laws(rows):
 def told(rows, laws, tier, names):
     """What the laws of a tier say, and the pace of one thread."""
     found = [
-        f"{names[method]} {law.latency:.0f} cycles and {law.peak:.1f} bytes per SM and clock"
+        f"{names.get(method, method)} {law.latency:.0f} cycles and {law.peak:.1f} bytes per SM and clock"
         for (method, of), law in laws.items()
         if of == tier
     ]

@@ -165,7 +165,7 @@ def _barriers(rows):
         return []
     names = {"sync": "cluster.sync", "relaxed": "relaxed arrival", "block": "of one block"}
     pictured = [
-        replace(one, label=f"{names[function]}, {threads:g} threads")
+        replace(one, label=f"{names.get(function, function)}, {threads:g} threads")
         for (function, threads), part in chosen.groupby(["function", "threads"])
         for one in series(part, x="cluster_size")
     ]

@@ -100,8 +100,7 @@ def _latencies(rows):
         chosen = chosen[chosen["bytes"] <= 128] if len(chosen) else chosen
         if chosen.empty:
             continue
-        order = chosen["method"].map(list(_METHODS).index)
-        ordered = chosen.assign(_order=order).sort_values(["_order", "bytes", "dims"])
+        ordered = chosen.assign(_order=_order(chosen["method"], _METHODS)).sort_values(["_order", "bytes", "dims"])
         svg = dots(_dots(ordered, _way), x=_CYCLES, alt=f"Latency from {name} of plain loads and of copies")
         where = "one SM's own half of L2" if tier == "l2" else name
         caption = f"From {where}, one address to the next. Copies land in shared memory and are read there."
@@ -109,8 +108,14 @@ def _latencies(rows):
     return panels
 
 
+def _order(words, known):
+    """The place of each word among the known ones; other words, which another version measured, come last."""
+    places = {word: place for place, word in enumerate(known)}
+    return [places.get(word, len(places)) for word in words]
+
+
 def _way(row):
-    method = _METHODS[row["method"]]
+    method = _METHODS.get(row["method"], row["method"])
     if row["method"] == "tensor":
         return f"{method}, {int(row['dims'])}D"
     return f"{method}, {format_bytes(int(row['bytes']))}" if row["method"] == "bulk" else method
@@ -174,22 +179,22 @@ def _other_ways(rows):
 
 def _pattern(row):
     cluster = f" to {int(row['cluster_size'])}" if row["pattern"] == "multicast" else ""
-    return f"{_TIERS[row['tier']]} {row['pattern']}{cluster}"
+    return f"{_TIERS.get(row['tier'], row['tier'])} {row['pattern']}{cluster}"
 
 
 def _laid(row):
     swizzle = f", swizzle {int(row['swizzle'])}" if row["swizzle"] else ""
     pattern = "" if row["pattern"] == "load" else f" {_pattern(row).split(' ', 1)[1]}"
     form = " im2col" if row["form"] == "im2col" else ""
-    return f"{_TIERS[row['tier']]}{pattern} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{form}{swizzle}"
+    tier = _TIERS.get(row["tier"], row["tier"])
+    return f"{tier}{pattern} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{form}{swizzle}"
 
 
 def _rounds(rows):
     chosen = measured(rows, "tma/round", "latency")
     if chosen.empty:
         return []
-    order = chosen["function"].map(list(_ROUNDS).index)
-    ordered = chosen.assign(_order=order).sort_values(["_order", "bytes"])
+    ordered = chosen.assign(_order=_order(chosen["function"], _ROUNDS)).sort_values(["_order", "bytes"])
     svg = dots(_dots(ordered, _round), x=_CYCLES, alt="Cycles of a round: barriers, stores, reductions, prefetches")
     caption = (
         "One thread, each round awaited before the next. Until read: the source may be overwritten. Until done: the "
@@ -200,7 +205,7 @@ def _rounds(rows):
 
 def _round(row):
     size = "" if row["function"] == "mbarrier" else f", {format_bytes(int(row['bytes']))}"
-    return _ROUNDS[row["function"]] + size
+    return _ROUNDS.get(row["function"], row["function"]) + size
 
 
 def _copies(rows):

@@ -36,6 +36,9 @@ def test_all_sms_find_again_what_half_of_l2_holds(found: dict[str, Finding]) -> 
     size, near = found["l2_size"], found["l2_segment_size"]
     assert near.value <= size.value
     assert near.confidence is not None and near.confidence > 0.5
+    if size.driver is not None and "l2_reach" in found:  # two halves
+        assert near.lo <= size.driver / 2 <= near.hi
+        assert found["l2_reach"].lo <= size.driver <= found["l2_reach"].hi
 
 
 def test_l2_is_no_larger_than_the_driver_says(found: dict[str, Finding]) -> None:

@@ -90,3 +90,9 @@ def test_a_letter_without_a_glyph_and_a_home_without_a_cache_are_no_warning() ->
         warnings.simplefilter("error")
         lines([series("\x1b\u4e00", [1.0, 2.0], [1.0, 2.0])] * 2, x=Scale(label="x"), y=Scale(label="y"), alt="a")
     assert logging.getLogger("matplotlib").level >= logging.ERROR
+
+
+def test_a_value_without_a_logarithm_makes_the_axis_linear() -> None:
+    sizes = Scale(label="bytes", unit="B", log=True)
+    picture = lines([series("one", [0.0, 64.0, 128.0], [0.0, 3.0, 5.0])], x=sizes, y=LOG, alt="from nothing on")
+    assert {"0", "100 B"} <= {words for _, _, words in drawn(picture)}

@@ -181,3 +181,10 @@ def test_cells_that_are_not_ok_are_no_claim(drawn: ModuleType, other_rows: pd.Da
     section = drawn.section(bad)
     assert section.heading == "Clusters of blocks"
     assert not section.facts
+
+
+@pytest.mark.parametrize("axis", ["method", "function", "pattern", "source"])
+def test_words_of_another_version_are_shown_as_they_are(drawn: ModuleType, other_rows: pd.DataFrame, axis: str) -> None:
+    other = other_rows.copy()
+    other[axis] = other[axis].where(other[axis].isna() | (other["bins"] == 256), "teleported")
+    assert drawn.section(other).heading

@@ -95,6 +95,13 @@ def test_one_probe_alone_makes_a_section(rows: pd.DataFrame, probe: str) -> None
     assert section.heading and section.panels
 
 
+@pytest.mark.parametrize("axis", ["method", "tier", "function", "pattern", "form"])
+def test_words_of_another_version_are_shown_as_they_are(rows: pd.DataFrame, axis: str) -> None:
+    other = rows.copy()
+    other[axis] = other[axis].where(other[axis].isna(), "teleported")
+    assert module.section(other).heading
+
+
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_single_flawed_row_makes_a_section(rows: pd.DataFrame, probe: str) -> None:
     one = rows[rows["probe"] == probe].head(1).assign(status="unverified")

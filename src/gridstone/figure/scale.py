@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gridstone.units import format_bytes, format_si, format_value, prefixed
@@ -29,9 +29,12 @@ class Scale:
 def apply(axis: Any, scale: Scale, values: list[float], *, room: float | None = None) -> None:
     """Set scale, ticks and label of a matplotlib XAxis or YAxis for the values that it shows.
 
-    room: how many points long a horizontal axis is about to be, for ticks whose labels do not touch.
+    room: how many points long a horizontal axis is about to be, for ticks whose labels do not touch. An axis with a
+    value that has no logarithm is linear.
     """
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+    scale = replace(scale, log=scale.log and min(values, default=1.0) > 0)
 
     which: Literal["x", "y"] = axis.axis_name
     axes = axis.axes
