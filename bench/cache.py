@@ -4,7 +4,7 @@ What a curve says of a cache (where it breaks, and how sure that is) is worked o
 `gridstone.changepoint`; here each point of it is measured.
 """
 
-from gridstone import content, cycles, observed, pow2, probe, values
+from gridstone import content, cycles, gpu_memory, observed, pow2, probe, values
 
 _cells = content.load_module(content.folder("runners") / "cache_cells.py")
 _KIB = _cells.KIB
@@ -57,6 +57,7 @@ def reported(gpu, *, source):
         cycles(per="hop", within=0.45),
         observed(name="latency_median", unit="cycle/hop", within=0.45),
     ],
+    needs=[gpu_memory(lambda axes: 2 * axes["footprint"] + (64 << 20))],
     where=lambda footprint, carveout, **_: carveout < 50 or footprint <= 200 * _KIB,  # all miss beyond
     budget=3.0,  # where L1 is about full, rings miss a lot or little by where they lie
     sass={"sm_80+": _cells.L1},
