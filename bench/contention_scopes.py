@@ -1,6 +1,6 @@
 """What order costs: fences at every scope, barriers of a block and of a grid."""
 
-from gridstone import content, cycles, loop, observed, probe, values
+from gridstone import content, cycles, gpu_memory, loop, observed, probe, values
 from gridstone.declaration import Need
 
 _SMS = observed(name="sms", unit="1", better="higher")  # that the places of a sample were on: all
@@ -79,6 +79,7 @@ def barrier(gpu, *, function, warps):
     count=values([2, 8, 32, 64, 128], quick=[2, 128], full=[2, 4, 8, 16, 32, 64, 96, 128], open=True, low=2),
     measures=[cycles(per="barrier", within=0.4), _SMS],
     needs=[
+        gpu_memory(lambda axes: 2 << 30),
         Need(
             name="multiprocessors",
             missing=lambda machine, axes: (
@@ -86,10 +87,10 @@ def barrier(gpu, *, function, warps):
                 if machine.gpu is None or axes["count"] <= machine.gpu.multiprocessors
                 else f"needs {axes['count']} SMs, {machine.gpu.name} has {machine.gpu.multiprocessors}"
             ),
-        )
+        ),
     ],
     sass={"sm_80+": loop(r"ATOMG?\.E\.ADD\.STRONG\.GPU", clocked=True)},
-    budget=3.0,  # which three visits take up
+    budget=8.0,  # which five visits take up
 )
 def grid_barrier(gpu, *, count):
     """Cycles of a barrier of `count` blocks on as many SMs, by an atomic and a wait in global memory."""
