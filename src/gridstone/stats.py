@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,7 +37,11 @@ class Estimate:
 
 
 def estimate(
-    *visits: ArrayLike, processes: Sequence[int] = (), mean: bool = False, seed: int = 0, resamples: int = RESAMPLES
+    *visits: ArrayLike,
+    processes: Sequence[Hashable] = (),
+    mean: bool = False,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Estimate:
     """Median of all samples, or with `mean` their mean, and its 95 % interval from a hierarchical percentile bootstrap.
 
@@ -47,7 +51,7 @@ def estimate(
     the plain bootstrap. The seed is fixed so that the same samples always give the same interval. Equal samples give
     an interval of width zero. Raises ValueError where there is no finite sample.
     """
-    made: dict[int, list[NDArray[np.float64]]] = {}
+    made: dict[Hashable, list[NDArray[np.float64]]] = {}
     for process, visit in zip(processes or [0] * len(visits), map(finite, visits), strict=True):
         if visit.size:
             made.setdefault(process, []).append(visit)

@@ -31,7 +31,7 @@ from gridstone.store import (
     read,
     write_atomically,
 )
-from gridstone.store.schema import axes_of, schema, table
+from gridstone.store.schema import axes_of, rows_of, schema, table
 
 ROW = Row(
     run_id="r",
@@ -99,6 +99,8 @@ def test_any_row_comes_back_as_it_was(row: Row) -> None:
         else:
             assert repr(got) == repr(sent)
     assert back["threads"] == row.axes["threads"]
+    (again,) = rows_of(table([row]))
+    assert repr(table([again]).to_pylist()) == repr([back])
 
 
 def test_a_file_from_before_a_column_has_nulls_there(tmp_path: Path) -> None:
@@ -166,13 +168,16 @@ def test_a_run_reads_the_same_before_and_after_compaction(run: Run) -> None:
     assert after["samples"][0] in ([32.5, 33.0, 33.5], [])
 
 
-def test_a_cell_that_is_written_twice_counts_once(run: Run) -> None:
+def test_a_cell_that_is_written_again_has_its_later_rows(run: Run) -> None:
     run.write_cell([ROW])
+    run.write_cell([in_cell("c1")])
     run.compact()
     run.write_cell([replace(ROW, value=99.0)])
-    assert gridstone.load(run.folder)["value"].tolist() == [33.0]
-    run.compact()
-    assert gridstone.load(run.folder)["value"].tolist() == [33.0]
+    for _ in range(2):
+        rows = gridstone.load(run.folder)
+        assert dict(zip(rows["cell_id"], rows["value"], strict=True)) == {ROW.cell_id: 99.0, "c1": 33.0}
+        assert [row.value for row in run.kept()[ROW.cell_id]] == [99.0]
+        run.compact()
 
 
 def test_a_compaction_that_was_cut_off_is_repeated(run: Run, tmp_path: Path) -> None:
@@ -183,7 +188,7 @@ def test_a_compaction_that_was_cut_off_is_repeated(run: Run, tmp_path: Path) -> 
     run.compact()
     shutil.copytree(saved, run.parts)  # as if it had been killed before the parts were removed
     assert len(gridstone.load(run.folder)) == 2
-    assert run.finished().keys() == {"c0", "c1"}
+    assert run.kept().keys() == {"c0", "c1"}
     run.compact()
     assert len(gridstone.load(run.folder)) == 2
 
@@ -199,7 +204,7 @@ def test_a_cell_that_arrives_during_compaction_is_kept(run: Run, monkeypatch: py
 
     monkeypatch.setattr(pq, "write_table", write_and_let_another_arrive)
     run.compact()
-    assert run.finished().keys() == {"c0", "late"}
+    assert run.kept().keys() == {"c0", "late"}
 
 
 def test_compacting_nothing_writes_nothing(run: Run) -> None:
@@ -213,15 +218,15 @@ def test_a_probe_that_changed_during_the_run_is_not_merged(run: Run) -> None:
     run.write_cell([in_cell("c1", axes={"footprint": 1})])
     with pytest.raises(StoreError, match=r"cells with different axes: .* start a new one"):
         run.compact()
-    assert run.finished().keys() == {"c0", "c1"}
+    assert run.kept().keys() == {"c0", "c1"}
 
 
 def test_what_a_killed_writer_left_is_not_read(run: Run) -> None:
     run.write_cell([ROW])
     (run.parts / ROW.probe / ".c1.parquet.123.tmp").write_bytes(b"half")
-    assert run.finished().keys() == {"c0"}
+    assert run.kept().keys() == {"c0"}
     run.compact()
-    assert run.finished().keys() == {"c0"}
+    assert run.kept().keys() == {"c0"}
 
 
 def test_a_folder_of_runs_is_one_frame(tmp_path: Path) -> None:
@@ -242,7 +247,7 @@ def test_a_damaged_file_is_named(run: Run, damage: bytes | None) -> None:
     run.write_cell([ROW])
     part = next(run.files())
     part.write_bytes(part.read_bytes()[:-20] if damage is None else damage)
-    for attempt in (run.finished, run.compact, lambda: gridstone.load(run.folder)):
+    for attempt in (run.kept, run.compact, lambda: gridstone.load(run.folder)):
         with pytest.raises(StoreError, match=r"c0\.parquet: not a readable Parquet file .*--resume"):
             attempt()
     assert part.exists()
@@ -392,7 +397,7 @@ def test_a_full_disk_loses_no_finished_cell(mounted: Callable[[str], Path]) -> N
     large = [float(v) ** 0.5 for v in range(50_000)]
     with pytest.raises(StoreError, match="the disk is full"):
         run.write_cell([in_cell("large", samples=large)])
-    assert run.finished().keys() == {"c0"}
+    assert run.kept().keys() == {"c0"}
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, mounted: Callable[[str], Path]) -> None:

@@ -57,7 +57,7 @@ def rows(place: Path) -> pd.DataFrame:
     assert set(done) == {cell.cell_id for cell in cells}
     assert len(done) == len(cells) + 2  # those that give a number are measured again in the second pass
     ends = {"ok": 1, "unverified": 1, "timeout": 1, "skipped": 1}
-    assert session.summary() == ends | {"crashed": len(cells) - 4}
+    assert session.tally.counts == ends | {"crashed": len(cells) - 4}
     return gridstone.load(folder)
 
 

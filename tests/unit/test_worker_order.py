@@ -122,7 +122,7 @@ def test_an_interrupt_in_a_visit_keeps_what_those_before_gave(
     session = three(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         list(session.events())
-    assert len(Run(tmp_path / "run").finished()) == interrupted_at - 1
+    assert len(Run(tmp_path / "run").kept()) == interrupted_at - 1
 
 
 @pytest.mark.parametrize(("runner", "order"), [("on_cupy", "sent meanwhile"), ("on_host", "meanwhile sent")])

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from gridstone.cli.output import console, with_interval
+from gridstone.cli.words import resumed
 from gridstone.units import format_value
-from gridstone.worker import CellDone, CellVisited, Compiling, Event
+from gridstone.worker import CellDone, CellVisited, Compiling, Event, Resuming
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -36,6 +37,8 @@ def current(event: Event) -> str:
     """The cell at hand and what it gave so far: `copy/device[bytes=4096]  1.2 GB/s ± 0.4 %`."""
     if isinstance(event, CellVisited):
         return f"{event.cell.label}  {format_value(event.latest, event.cell.probe.metrics[0].unit)}"
+    if isinstance(event, Resuming):
+        return resumed(event.finished, event.short)
     if not isinstance(event, CellDone):
         return "compiling"
     row = event.rows[0]
@@ -57,13 +60,15 @@ class Bar:
 
 
 class Lines:
-    """Writes a line for the first cell, for each further tenth of the run, and for the last."""
+    """Writes a line for what a resumed run has, the first cell, each further tenth of the run, and the last."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._tenth = stream, 0
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, CellDone):
+            if isinstance(event, Resuming) and event.done < event.total:
+                self._print(current(event))
             if isinstance(event, Compiling) and event.total and event.done == 0:
                 self._print(f"compiling {event.total} kernels")
             return

@@ -16,7 +16,7 @@ from gridstone.errors import Ended, NothingMeasured
 if TYPE_CHECKING:
     from gridstone.declaration import Cell, Machine
     from gridstone.plan import Request
-    from gridstone.worker import Event
+    from gridstone.worker import Event, Tally
 
 
 def run(
@@ -78,13 +78,12 @@ def run(
     if resume is not None:
         check_same(chosen, info, resume)
     if dry:
-        done = Run(resume).finished() if resume else {}
-        dry_run([c for c in chosen if c.cell_id not in done], machine, request, as_json=as_json)
+        dry_run(chosen, Run(resume).kept() if resume else {}, machine, request, as_json=as_json)
         return
     _check_any(chosen, machine)
     folder = resume or (out or runs_folder(Path.cwd())) / new_run_id()
-    left = _measure(chosen, folder, machine, request, resume=resume is not None)
-    _finish(folder, left, as_json=as_json, report=not no_report)
+    tally = _measure(chosen, folder, machine, request, resume=resume is not None)
+    _finish(folder, tally, bounded=request.budget_s is not None, as_json=as_json, report=not no_report)
 
 
 def _uuid(info: Mapping[str, Any]) -> str | None:
@@ -102,8 +101,8 @@ def _check_any(cells: Sequence[Cell], machine: Machine) -> None:
         raise NothingMeasured(f"this machine can measure none of it: {reasons[0]} (see `gridstone doctor`)")
 
 
-def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Request, *, resume: bool) -> int:
-    """Measure into the folder, and return how many cells a spent budget has left over."""
+def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Request, *, resume: bool) -> Tally:
+    """Measure into the folder, and return what the cells of the run have become."""
     from gridstone.cli.progress import progress
     from gridstone.stats import PROFILES
     from gridstone.worker import Session
@@ -126,11 +125,14 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
     except (KeyboardInterrupt, Ended):
         print(f"interrupted; go on with: gridstone run --resume {folder}", file=sys.stderr)
         raise
-    return session.left
+    return session.tally
 
 
-def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
-    """Print what came out. Raises NothingMeasured where no cell has a value to believe."""
+def _finish(folder: Path, tally: Tally, *, bounded: bool, as_json: bool, report: bool) -> None:
+    """Print what came out. Raises NothingMeasured where no cell has a value to believe.
+
+    bounded: whether a budget may have ended the run before it was complete.
+    """
     from gridstone.cli.headline import headline_table, headlines, trouble_lines, troubles
     from gridstone.cli.output import console, print_json, print_table
     from gridstone.store import load
@@ -142,18 +144,30 @@ def _finish(folder: Path, left: int, *, as_json: bool, report: bool) -> None:
         print_table(screen, headline_table(best))
         for line in trouble_lines(bad):
             screen.print(line, soft_wrap=True)
-        if left:
-            screen.print(f"budget spent, {left} cells left: gridstone run --resume {folder}", soft_wrap=True)
+        if not tally.complete:
+            screen.print(_remains(tally, folder, bounded=bounded), soft_wrap=True)
         screen.print(f"run     {folder}", soft_wrap=True)
     page = _write_report(folder) if report else None
     if as_json:
-        print_json({"run": folder, "report": page, "left": left, "results": best, "troubles": bad})
+        lacking = {"left": tally.left, "lack_pass": tally.short}
+        print_json({"run": folder, "report": page, **lacking, "results": best, "troubles": bad})
     elif page is not None:
         screen.print(f"report  {page}", soft_wrap=True)
     if not rows["status"].isin(["ok", "throttled"]).any():
         told = sorted((t["status"] == "skipped", number, t["reason"]) for number, t in enumerate(bad) if t["reason"])
         reason = told[0][-1] if told else "see its rows with `gridstone show`"
         raise NothingMeasured(f"{folder}: no cell gave a value to believe: {reason}")
+
+
+def _remains(tally: Tally, folder: Path, *, bounded: bool) -> str:
+    """What a run still lacks, and how it comes to it."""
+    if bounded:
+        short = f", {tally.short} lack a pass" if tally.short else ""
+        return f"budget spent, {tally.left} cells left{short}: gridstone run --resume {folder}"
+    return (
+        f"{tally.short} cells lack a pass that cannot be added here: the first was on another machine, by another "
+        "compiler, or with what is missing now; they keep what they have"
+    )
 
 
 def _write_report(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Axis values, shares of a limit, and cells that do not run, in words."""
+"""Axis values, shares of a limit, cells that do not run and those that a run has, in words."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def gathered(cells: Iterable[tuple[str, str | None, int]]) -> list[str]:
         whom = f"{next(iter(counts))}, {number}" if len(counts) == 1 else f"{number} of {', '.join(families)}"
         lines.append(f"{whom}: {reason}" if reason else whom)
     return lines
+
+
+def resumed(finished: int, short: int) -> str:
+    """What a run that is resumed has: `12 cells are finished, 3 lack a pass`."""
+    return f"{finished} cells are finished" + (f", {short} lack a pass" if short else "")
 
 
 def share_of_limit(row: Mapping[str, Any]) -> str:

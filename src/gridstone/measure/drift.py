@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridstone.measure.clocks import at_one_clock
+from gridstone.measure.interval import by_visit, makers
 from gridstone.stats import estimate
 from gridstone.units import adds_up, timed
 
@@ -105,7 +106,8 @@ def _has_a_median_of_old(row: Mapping[str, Any]) -> bool:
 
 
 def _from_samples(row: Mapping[str, Any]) -> dict[str, float]:
-    found = estimate(*row["by_visit"], processes=row["processes"], mean=adds_up(row["unit"]))
+    processes = makers(row["processes"], row["passes"]) if row["passes"] else row["processes"]
+    found = estimate(*row["by_visit"], processes=processes, mean=adds_up(row["unit"]))
     return {"value": found.value, "lo": found.lo, "hi": found.hi}
 
 
@@ -124,9 +126,7 @@ def _levels(row: Mapping[str, Any]) -> Iterator[NDArray[np.float64]]:
 
 def _visits(row: Mapping[str, Any]) -> list[NDArray[np.float64]]:
     """The samples of each visit, cycles at one clock."""
-    samples, ends = np.asarray(row["samples"], dtype=np.float64), np.cumsum([0, *row["visits"]])
-    visits = [samples[start:end] for start, end in itertools.pairwise(ends)]
-    return at_one_clock(row["unit"], visits, row["visit_mhz"])
+    return at_one_clock(row["unit"], by_visit(row["samples"], row["visits"]), row["visit_mhz"])
 
 
 def _reached(rows: Sequence[Mapping[str, Any]], drift: Sequence[float | None], sign: int) -> list[float | None]:

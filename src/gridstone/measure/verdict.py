@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from gridstone.declaration import Cell, Machine, Metric, Samples, Unavailable
 from gridstone.device import Reading
-from gridstone.measure.clocks import at_one_clock, clock
+from gridstone.measure.clocks import clock
+from gridstone.measure.interval import by_visit, clocks_of, interval, makers
 from gridstone.measure.sampling import Taken, join
 from gridstone.measure.throttling import amiss, slowed
-from gridstone.stats import RESAMPLES, Estimate, estimate, finite
+from gridstone.stats import RESAMPLES, Estimate, finite
 from gridstone.store import Row
-from gridstone.units import adds_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,10 @@ def rows(
     samples = join([visit.samples for visit in visits])
     state = _state(samples, [reading for visit in visits for reading in visit.readings])
     clocks = list(map(clock, visits))
-    made = [
+    return [
         _row(cell, metric, visits, samples, clocks, state, processes, code, machine, run_id)
         for metric in cell.probe.metrics
     ]
-    return [row if row.value is None else replace(row, processes=list(processes)) for row in made]
 
 
 def values(metric: Metric, visits: Sequence[Taken]) -> list[NDArray[np.float64]]:
@@ -51,26 +50,22 @@ def values(metric: Metric, visits: Sequence[Taken]) -> list[NDArray[np.float64]]
 
 
 def known(
-    metric: Metric, visits: Sequence[Taken], processes: Sequence[int], resamples: int = RESAMPLES
+    metric: Metric,
+    visits: Sequence[Taken],
+    processes: Sequence[int],
+    resamples: int = RESAMPLES,
+    before: Row | None = None,
 ) -> Estimate | None:
     """The value of a metric and its interval; None where no sample of it could be formed.
 
-    Raises Unavailable where the metric says nothing of the cell.
+    before: the row of it that earlier visits have left. Raises Unavailable where the metric says nothing of the cell.
     """
-    return _estimated(metric, values(metric, visits), list(map(clock, visits)), processes, resamples)
-
-
-def _estimated(
-    metric: Metric,
-    taken: Sequence[NDArray[np.float64]],
-    clocks: Sequence[float],
-    processes: Sequence[int],
-    resamples: int = RESAMPLES,
-) -> Estimate | None:
-    if not any(x.size for x in taken):
-        return None
-    alike = at_one_clock(metric.unit, taken, clocks)
-    return estimate(*alike, processes=processes, mean=adds_up(metric.unit), resamples=resamples)
+    taken, clocks, made_by = values(metric, visits), list(map(clock, visits)), list[Hashable](processes)
+    if before is not None:
+        taken = [*by_visit(before.samples, before.visits), *taken]
+        clocks = [*clocks_of(before), *clocks]
+        made_by = [*makers(before.processes, before.passes), *made_by]
+    return interval(metric.unit, taken, clocks, made_by, resamples)
 
 
 def failed(cell: Cell, status: str, reason: str, machine: Machine, run_id: str, code: Code | None = None) -> list[Row]:
@@ -91,15 +86,21 @@ def _row(
     machine: Machine,
     run_id: str,
 ) -> Row:
-    readings = [reading for visit in visits for reading in visit.readings]
     verdicts = [visit.verified for visit in visits if visit.verified is not None]
     plain = _blank(cell, metric, machine, run_id, code)
-    blank = replace(plain, verified=all(verdicts) if verdicts else None, **state)
+    blank = replace(
+        plain,
+        verified=all(verdicts) if verdicts else None,
+        visits=[0] * len(visits),
+        visit_mhz=clocks if np.isfinite(clocks).any() else (),
+        processes=list(processes),
+        **state,
+    )
     try:
         taken = values(metric, visits)
     except Unavailable as unsaid:
         return replace(blank, status="skipped", reason=str(unsaid))
-    found = _estimated(metric, taken, clocks, processes)
+    found = interval(metric.unit, taken, clocks, processes)
     if found is None:
         return replace(blank, status="unverified", reason="no sample of this metric could be formed")
     limit_of = cell.probe.limits.get(metric.name)
@@ -112,24 +113,24 @@ def _row(
         n=found.n,
         samples=np.concatenate(taken).tolist(),
         visits=[x.size for x in taken],
-        visit_mhz=clocks if np.isfinite(clocks).any() else (),
         limit=limit.value if limit else None,
         limit_kind=limit.kind if limit else None,
     )
-    status, reason = _judge(row, readings, code, machine)
+    status, reason = judged(row, code.problem, machine)
     return replace(row, status=status, reason=reason)
 
 
-def _judge(row: Row, readings: Iterable[Reading], code: Code, machine: Machine) -> tuple[str, str | None]:
+def judged(row: Row, problem: str | None, machine: Machine) -> tuple[str, str | None]:
+    """The status of a row that has a value, and why it is that. problem: what the gate found wrong with its code."""
     if row.limit is not None and row.lo is not None and row.hi is not None:
         beyond = row.lo > row.limit if row.better == "higher" else row.hi < row.limit
         if beyond:
             return "impossible", f"beyond its limit of {row.limit:.6g} {row.unit} ({row.limit_kind})"
     if row.verified is False:
         return "unverified", "the result differs from the reference"
-    if code.problem is not None:
-        return "unverified", f"machine code: {code.problem}"
-    hit = amiss(set().union(*(r.throttle for r in readings)), row.axes)
+    if problem is not None:
+        return "unverified", f"machine code: {problem}"
+    hit = amiss((row.throttle or "").split("|"), row.axes)
     if hit and slowed(row.unit, row.sm_mhz, machine.gpu.sm_hz_max / 1e6 if machine.gpu else None):
         return "throttled", "the GPU slowed itself while sampling: " + ", ".join(hit)
     return "ok", None

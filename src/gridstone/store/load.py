@@ -33,7 +33,8 @@ def load(path: str | Path) -> pd.DataFrame:
         frames.append(frame)
     if not any(map(len, frames)):
         raise StoreError(f"{path}: no results there yet")
-    merged = pd.concat(frames, ignore_index=True).drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True)
+    merged = pd.concat(frames, ignore_index=True)
+    merged = merged.drop_duplicates(["run_id", "cell_id", "metric"], keep="last", ignore_index=True)
     merged = merged[[*COLUMNS, *(c for c in merged.columns if c not in COLUMNS)]]
     merged.attrs["axes"] = axes
     return merged

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridstone.store.files import below, explain, legible, write_atomically
-from gridstone.store.schema import FORMAT, Row, StoreError, check, table
+from gridstone.store.schema import FORMAT, Row, StoreError, check, rows_of, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,20 +100,16 @@ class Run:
         write_atomically(path, lambda p: _write_bytes(p, part))
         self._written[path] = zlib.crc32(part), kept
 
-    def finished(self) -> dict[str, str]:
-        """The status of each cell that already has rows, that of its first row, by the cell's id.
-
-        Raises StoreError for a file that cannot be read.
-        """
-        found: dict[str, str] = {}
+    def kept(self) -> dict[str, list[Row]]:
+        """The rows of each cell that has some, by the cell's id. Raises StoreError for a file that cannot be read."""
+        found: dict[str, dict[str, Row]] = {}
         for file in self.files():
-            rows = read(file)
-            for cell_id, status in zip(rows["cell_id"].to_pylist(), rows["status"].to_pylist(), strict=True):
-                found.setdefault(cell_id, status)
-        return found
+            for row in rows_of(read(file)):
+                found.setdefault(row.cell_id, {})[row.metric] = row
+        return {cell_id: list(rows.values()) for cell_id, rows in found.items()}
 
     def files(self) -> Iterator[Path]:
-        """Every results file of the run: compacted ones first, then parts."""
+        """Every results file of the run: compacted ones first, then parts, whose rows are the later ones."""
         found = [path for path in below(self.folder, ".parquet") if not path.name.startswith(".")]
         yield from (path for path in found if self.parts not in path.parents)
         yield from (path for path in found if self.parts in path.parents)
@@ -176,7 +172,7 @@ def read(path: Path) -> pa.Table:
 
 
 def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
-    """One table, a (cell, metric) only once: the first wins, so a half-done compaction can be repeated."""
+    """One table, a (cell, metric) only once: the last wins, which is the part of a cell that was visited again."""
     import pyarrow as pa
 
     try:
@@ -185,15 +181,8 @@ def _merge(tables: Sequence[pa.Table], where: str) -> pa.Table:
         raise StoreError(
             f"{where}: cells with different axes: the probe was changed during the run, start a new one"
         ) from error
-    seen: set[tuple[str, str]] = set()
-    keep = []
-    for index, key in enumerate(
-        zip(merged.column("cell_id").to_pylist(), merged.column("metric").to_pylist(), strict=True)
-    ):
-        if key not in seen:
-            seen.add(key)
-            keep.append(index)
-    return merged.take(keep)
+    keys = zip(merged.column("cell_id").to_pylist(), merged.column("metric").to_pylist(), strict=True)
+    return merged.take(list({key: index for index, key in enumerate(keys)}.values()))
 
 
 def _write_table(path: Path, arrow: pa.Table) -> None:

@@ -99,6 +99,15 @@ def table(rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist([_encodable(r) for r in records], schema=arrow)
 
 
+def rows_of(arrow: pa.Table) -> list[Row]:
+    """The rows of a table that `check` has returned."""
+    axes = axes_of(arrow.schema)
+    return [
+        Row(**{name: record[name] for name in COLUMNS}, axes={name: record[name] for name in axes})
+        for record in arrow.to_pylist()
+    ]
+
+
 def _encodable(record: Mapping[str, Any]) -> dict[str, Any]:
     """File and host names may hold bytes that are no UTF-8, which Arrow refuses: `?` stands in."""
     return {k: v.encode(errors="replace").decode() if isinstance(v, str) else v for k, v in record.items()}

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gridstone.worker.crew import Crew
-    from gridstone.worker.event import CellDone, CellVisited, Compiling, Event
+    from gridstone.worker.event import CellDone, CellVisited, Compiling, Event, Resuming
     from gridstone.worker.gathering import Gathering
     from gridstone.worker.job import Failure, Outcome, Visit
     from gridstone.worker.lock import gpu_lock
+    from gridstone.worker.passes import Tally
     from gridstone.worker.session import Session
 
 # A child, which is a module of this package, needs none of what drives it: each process is the sooner there.
 _MODULES = {
     "crew": ("Crew",),
-    "event": ("CellDone", "CellVisited", "Compiling", "Event"),
+    "event": ("CellDone", "CellVisited", "Compiling", "Event", "Resuming"),
     "gathering": ("Gathering",),
     "job": ("Failure", "Outcome", "Visit"),
     "lock": ("gpu_lock",),
+    "passes": ("Tally",),
     "session": ("Session",),
 }
 
@@ -32,7 +34,9 @@ __all__ = [
     "Failure",
     "Gathering",
     "Outcome",
+    "Resuming",
     "Session",
+    "Tally",
     "Visit",
     "gpu_lock",
 ]

@@ -9,6 +9,19 @@ from gridstone.store import Row
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resuming:
+    """First of a run that is resumed: how many cells are finished, and how many have rows but lack a pass.
+
+    done and total count a cell once per pass.
+    """
+
+    finished: int
+    short: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compiling:
     """Kernels compiled and checked so far."""
 
@@ -39,4 +52,4 @@ class CellDone:
     total: int
 
 
-Event = Compiling | CellVisited | CellDone
+Event = Resuming | Compiling | CellVisited | CellDone

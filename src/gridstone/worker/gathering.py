@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gridstone.compile import Compiled
 from gridstone.declaration import Cell, Machine, Metric, Unavailable
-from gridstone.measure import Code, Taken, failed, join, known, rows, values
+from gridstone.measure import Code, Taken, continued, failed, join, known, rows, values
 from gridstone.stats import Stopping, finite
+from gridstone.store import Row
 from gridstone.worker.crew import Crew, nothing
 from gridstone.worker.job import Failure, Outcome, Visit
+from gridstone.worker.passes import made
 
 _FOR_A_LOOK = 199  # resamples that decide whether to go on; the interval that is kept has more
 
 
 @dataclass(kw_only=True)
 class Gathering:
-    """What the visits to a cell gave so far. A visit that fails is the last; what those before it gave is kept."""
+    """What the visits to a cell gave so far. A visit that fails is the last; what those before it gave is kept.
+
+    before: the rows that the cell has from passes of an earlier session, on whose samples it goes on.
+    """
 
     cell: Cell
     compiled: Compiled | None
     stopping: Stopping
     machine: Machine
     run_id: str
+    before: Sequence[Row] = ()
     _visits: list[Visit] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
     _judged_s: float = 0.0
@@ -39,9 +45,20 @@ class Gathering:
             self._failure = Failure(status="crashed", reason=reason)
 
     @property
+    def passes_before(self) -> int:
+        """How many passes earlier sessions have made."""
+        return made(self.before)
+
+    @property
+    def continues(self) -> bool:
+        """Whether what there is from before is of the same device, or the same host, and of the same binary."""
+        here = {_origin(row) for row in failed(self.cell, "skipped", "", self.machine, self.run_id, self._code())}
+        return {_origin(row) for row in self.before} <= here
+
+    @property
     def begun(self) -> bool:
-        """Whether there is anything to keep."""
-        return bool(self._visits) or self._failure is not None
+        """Whether this pass has given anything to keep."""
+        return len(self._visits) > self._start or self._failure is not None
 
     @property
     def enough(self) -> bool:
@@ -91,35 +108,38 @@ class Gathering:
     def outcome(self) -> Outcome:
         """The rows of the cell from all visits; where one failed they say how, and have no other status."""
         if self._failure is None:
-            return self._of_visits()
+            seconds = join([visit.samples for visit in self._taken]).seconds
+            return Outcome(rows=tuple(self._of_visits()), seconds=tuple(seconds.tolist()))
         status, reason, wall = self._failure.status, self._failure.reason, self._failure.wall_s
-        if not self._visits:
-            found = failed(self.cell, status, reason, self.machine, self.run_id, self._code())
-            return Outcome(rows=tuple(replace(row, wall_s=wall) for row in found))
-        before = f"{len(self._visits)} visit{'s' if len(self._visits) > 1 else ''} before"
+        count = len(self._visits) + max((sum(row.passes) for row in self.before), default=0)
+        if count:
+            reason += f" (values: {count} visit{'s' if count > 1 else ''} before)"
+        blank = failed(self.cell, status, reason, self.machine, self.run_id, self._code())
+        found = self._of_visits() if self._visits else self._after_those_before(blank)
         return Outcome(
-            rows=tuple(
-                replace(row, status=status, reason=f"{reason} (values: {before})", wall_s=(row.wall_s or 0) + wall)
-                for row in self._of_visits().rows
-            )
+            rows=tuple(replace(row, status=status, reason=reason, wall_s=(row.wall_s or 0) + wall) for row in found)
         )
 
-    def _of_visits(self) -> Outcome:
-        code, taken = self._code(), self._taken
+    def _of_visits(self) -> list[Row]:
         start = time.perf_counter()
         try:
-            made = rows(self.cell, taken, self._processes, code, self.machine, self.run_id)
+            found = rows(self.cell, self._taken, self._processes, self._code(), self.machine, self.run_id)
         except Exception as error:  # a limit that a probe declares may fail on what came out
             reason = f"{type(error).__name__}: {error}"
-            made = failed(self.cell, "crashed", reason, self.machine, self.run_id, code)
+            found = failed(self.cell, "crashed", reason, self.machine, self.run_id, self._code())
         self._judged_s += time.perf_counter() - start
         wall = sum(visit.wall_s for visit in self._visits) + self._judged_s
         overhead = wall - sum(visit.work_s for visit in self._visits)
-        made = [replace(row, wall_s=wall, overhead_s=overhead) for row in made]
-        return Outcome(
-            rows=tuple(replace(row, passes=self._passes) if row.visits else row for row in made),
-            seconds=tuple(join([visit.samples for visit in taken]).seconds.tolist()),
-        )
+        found = [replace(row, wall_s=wall, overhead_s=overhead) for row in found]
+        return self._after_those_before([replace(row, passes=self._passes) if row.visits else row for row in found])
+
+    def _after_those_before(self, found: Sequence[Row]) -> list[Row]:
+        problem = self._code().problem
+        known = ((self._before_of(row.metric), row) for row in found)
+        return [row if before is None else continued(before, row, problem, self.machine) for before, row in known]
+
+    def _before_of(self, metric: str) -> Row | None:
+        return next((row for row in self.before if row.metric == metric), None)
 
     @property
     def _taken(self) -> list[Taken]:
@@ -154,7 +174,7 @@ class Gathering:
 
     def _is_narrow(self, metric: Metric) -> bool:
         """False where no sample could be formed. Raises Unavailable where the metric says nothing of the cell."""
-        found = known(metric, self._taken, self._processes, _FOR_A_LOOK)
+        found = known(metric, self._taken, self._processes, _FOR_A_LOOK, self._before_of(metric.name))
         if found is None:
             return False
         if metric.within is not None:
@@ -172,3 +192,8 @@ class Gathering:
             sass_ok=compiled.sass_ok,
             problem=problem,
         )
+
+
+def _origin(row: Row) -> tuple[str, str | None]:
+    """What rows must have in common to be one: the GPU, or the machine where there is none, and the binary."""
+    return row.device_uuid or row.host, row.kernel_sha256

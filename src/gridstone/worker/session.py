@@ -7,7 +7,6 @@ import itertools
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,9 +23,10 @@ from gridstone.stats import Stopping
 from gridstone.store import COLUMNS, Row, Run
 from gridstone.worker.blocks import blocks
 from gridstone.worker.crew import Crew
-from gridstone.worker.event import CellDone, CellVisited, Compiling, Event
+from gridstone.worker.event import CellDone, CellVisited, Compiling, Event, Resuming
 from gridstone.worker.gathering import Gathering
 from gridstone.worker.lock import gpu_lock
+from gridstone.worker.passes import Tally
 from gridstone.worker.provenance import provenance
 
 
@@ -37,7 +37,8 @@ class Session:
     A cell is visited several times, each time set up anew, with other cells in between, and again in a second pass
     through all cells with new processes: its interval then covers what another place in memory, another process or
     another moment would have given. Visits mix within blocks of cells, so that an interrupt costs no more than the
-    block under way; what the first pass gave is kept until the second has its own.
+    block under way; what the first pass gave is kept until the second has its own. A session that resumes a run makes
+    the passes that its cells lack.
     """
 
     cells: Sequence[Cell]
@@ -48,16 +49,13 @@ class Session:
     timeout_s: float = 60.0
     budget_s: float | None = None
     resume: bool = False
-    _statuses: dict[str, str] = field(default_factory=dict)
-    _before: dict[str, str] = field(default_factory=dict)
     _info: dict[str, Any] = field(default_factory=dict)
     _ends: float | None = None
-    _rest: int = 0
-    _step: int = 0
-    _steps: int = 0
+    tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
         self._order = random.Random(self.request.get("seed", 0))
+        self.tally = self._tally({})
 
     def events(self) -> Iterator[Event]:
         """Run what is left to run; nothing is written before the GPU and the folder are this session's alone.
@@ -74,66 +72,65 @@ class Session:
             ),
             run.lock(),
         ):
-            self._before = run.finished() if self.resume else {}
+            kept = run.kept() if self.resume else {}
             self._info = run.info() if self.resume else self._new_info()
+            self.tally = self._tally(kept)
             self._save(run, "running")
-            rest = [c for c in self.cells if c.cell_id not in self._before]
             status = "interrupted"
             try:
-                yield from self._measure(run, rest, len(self._before))
-                done = self._before.keys() | self._statuses.keys()
-                status = "complete" if {c.cell_id for c in self.cells} <= done else "partial"
+                if self.resume:
+                    now = self.tally
+                    yield Resuming(finished=now.finished, short=now.short, done=now.done, total=now.total)
+                yield from self._measure(run, {i: rows for i, rows in kept.items() if self.tally.lacks(i)})
+                status = "complete" if self.tally.complete else "partial"
             finally:
                 self._save(run, status)
             run.compact(finishing(self.machine.gpu.sm_hz_max / 1e6 if self.machine.gpu else None))
 
-    @property
-    def left(self) -> int:
-        """How many cells a spent budget has left without rows."""
-        return self._rest - len(self._statuses)
-
-    def summary(self) -> dict[str, int]:
-        """How many cells of the run ended in each status, in this session or in one before it."""
-        return dict(Counter((self._before | self._statuses).values()))
-
-    def _measure(self, run: Run, rest: list[Cell], before: int) -> Iterator[Event]:
-        passes, self._rest = self.stopping.passes, len(rest)
-        self._steps, self._step = passes * (before + len(rest)), passes * before
+    def _measure(self, run: Run, kept: Mapping[str, Sequence[Row]]) -> Iterator[Event]:
+        """Make the passes that are lacking. kept: the rows of the cells that have had some."""
+        rest = [c for c in self.cells if self.tally.lacks(c.cell_id)]
         reasons = {c.cell_id: missing(c, self.machine, attempt=True) for c in rest}
-        for _, of_probe in itertools.groupby(sorted(rest, key=_probe_name), key=_probe_name):
-            yield from self._skip(run, [(c, reason) for c in of_probe if (reason := reasons[c.cell_id]) is not None])
+        unable = sorted((c for c in rest if reasons[c.cell_id] and c.cell_id not in kept), key=_probe_name)
+        for _, of_probe in itertools.groupby(unable, key=_probe_name):
+            yield from self._skip(run, [(c, str(reasons[c.cell_id])) for c in of_probe])
         todo = [c for c in rest if reasons[c.cell_id] is None]
-        crews = [
-            Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) for _ in range(passes)
-        ]
+        most = max((self.tally.lacks(c.cell_id) for c in todo), default=0)
+        numbers = range(self.stopping.passes - most, self.stopping.passes)
+        crews = [Crew(machine=self.machine, log_dir=self.folder / "logs", timeout_s=self.timeout_s) for _ in numbers]
         with contextlib.ExitStack() as stack:
             for crew in crews:
                 stack.push(crew)
             self._open_ahead(crews, todo)
             compiled = yield from self._compile([c for c in todo if c.probe.source is not None])
             self._ends = None if self.budget_s is None else time.monotonic() + self.budget_s
-            pending = [self._gathering(cell, compiled.get(cell.cell_id)) for cell in todo]
-            for left, crew in zip(reversed(range(passes)), crews, strict=True):
+            made = [self._gathering(c, compiled.get(c.cell_id), kept.get(c.cell_id, ())) for c in todo]
+            pending = [one for one in made if one.continues]
+            for number, crew in zip(numbers, crews, strict=True):
+                if number:
+                    self._order.shuffle(pending)
                 with crew:
-                    for block in blocks(pending):
-                        yield from self._block(run, crew, block, left)
+                    for block in blocks([one for one in pending if one.passes_before <= number]):
+                        yield from self._block(run, crew, block)
                 pending = [one for one in pending if not one.failed]
-                self._order.shuffle(pending)
 
     def _open_ahead(self, crews: Sequence[Crew], cells: Sequence[Cell]) -> None:
         """Start the processes of one GPU, which come first, while kernels compile: both take seconds.
 
         Those of the first pass open; those of later ones wait until the ones before have given their memory back.
         """
-        for cell in {c.probe.runner: c for c in cells if c.gpu_use == "one"}.values():
-            crews[0].open(cell)
-            for later in crews[1:]:
-                later.prepare(cell)
+        of_one_gpu = sorted((c for c in cells if c.gpu_use == "one"), key=lambda c: self.tally.lacks(c.cell_id))
+        for cell in {c.probe.runner: c for c in of_one_gpu}.values():
+            for crew in crews[-self.tally.lacks(cell.cell_id) :]:
+                if crew is crews[0]:
+                    crew.open(cell)
+                else:
+                    crew.prepare(cell)
 
-    def _block(self, run: Run, crew: Crew, cells: Sequence[Gathering], left: int) -> Iterator[Event]:
+    def _block(self, run: Run, crew: Crew, cells: Sequence[Gathering]) -> Iterator[Event]:
         """Visit a block of cells in rounds, each in another order, until each has enough or the time is up.
 
-        What a visit gave is judged and kept while the GPU makes the next one. left: how many passes come after this.
+        What a visit gave is judged and kept while the GPU makes the next one.
         """
         pending, visited = list(cells), list[Gathering]()
         for one in pending:
@@ -144,9 +141,9 @@ class Session:
                 one = visited.pop()
                 if one.enough:
                     pending.remove(one)
-                    yield self._keep(run, one.cell, list(one.outcome().rows), steps=1 + left * one.failed)
+                    yield self._keep(run, one.cell, list(one.outcome().rows))
                 else:
-                    yield CellVisited(cell=one.cell, latest=one.latest, done=self._step, total=self._steps)
+                    yield CellVisited(cell=one.cell, latest=one.latest, done=self.tally.done, total=self.tally.total)
 
         said: list[Event] = []
         try:
@@ -172,11 +169,16 @@ class Session:
         if made:
             run.write_cell([row for _, rows in made for row in rows])
         for cell, rows in made:
-            yield self._done(cell, rows, steps=self.stopping.passes)
+            yield self._done(cell, rows)
 
-    def _gathering(self, cell: Cell, compiled: Compiled | None) -> Gathering:
+    def _gathering(self, cell: Cell, compiled: Compiled | None, before: Sequence[Row]) -> Gathering:
         return Gathering(
-            cell=cell, compiled=compiled, stopping=self.stopping, machine=self.machine, run_id=self._run_id
+            cell=cell,
+            compiled=compiled,
+            stopping=self.stopping,
+            machine=self.machine,
+            run_id=self._run_id,
+            before=before,
         )
 
     def _compile(self, cells: Sequence[Cell]) -> Generator[Compiling, None, Mapping[str, Compiled]]:
@@ -193,14 +195,16 @@ class Session:
                 return compiled
             yield Compiling(done=done, total=total)
 
-    def _keep(self, run: Run, cell: Cell, rows: list[Row], steps: int = 1) -> CellDone:
+    def _keep(self, run: Run, cell: Cell, rows: list[Row]) -> CellDone:
         run.write_cell(rows)
-        return self._done(cell, rows, steps)
+        return self._done(cell, rows)
 
-    def _done(self, cell: Cell, rows: list[Row], steps: int) -> CellDone:
-        self._statuses[cell.cell_id] = rows[0].status
-        self._step += steps
-        return CellDone(cell=cell, rows=rows, done=self._step, total=self._steps)
+    def _done(self, cell: Cell, rows: list[Row]) -> CellDone:
+        self.tally.enter(cell.cell_id, rows)
+        return CellDone(cell=cell, rows=rows, done=self.tally.done, total=self.tally.total)
+
+    def _tally(self, kept: Mapping[str, Sequence[Row]]) -> Tally:
+        return Tally([c.cell_id for c in self.cells], self.stopping.passes, kept)
 
     @property
     def _run_id(self) -> str:
@@ -221,7 +225,7 @@ class Session:
         return device.other_processes(self.machine.gpu.uuid, {os.getpid()}) if self.machine.gpu else []
 
     def _save(self, run: Run, status: str) -> None:
-        self._info |= {"status": status, "updated_utc": _now(), "counts": self.summary()}
+        self._info |= {"status": status, "updated_utc": _now(), "counts": self.tally.counts}
         run.write_info(self._info)
 
 
