@@ -37,9 +37,14 @@ class Stage:
         self.hang_at = hang_at
         self.visits.touch()
         os.mkfifo(self.pipe)
-        self._heard = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self._heard = self._listen()
+
+    def _listen(self) -> int:
+        return os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
+        self.close()
+        self._heard = self._listen()  # who has heard one writer end hears nothing but that
         variables = environment(
             GRIDSTONE_TEST_VISITS=str(self.visits),
             GRIDSTONE_TEST_HANG_AT=str(self.hang_at),
@@ -123,16 +128,43 @@ def test_a_stopped_run_goes_on_where_it_was(stage: Stage, deadly: signal.Signals
     resumed = stage.start("--resume", str(stage.run()))
     _, said = resumed.communicate(timeout=PATIENCE_S)
     assert resumed.returncode == 0, said
-    assert stage.visits.stat().st_size - made == PASSES * VISITS * (CELLS - finished)
+    assert stage.visits.stat().st_size - made == VISITS * (PASSES * CELLS - finished)
+    whole(stage)
+
+
+def whole(stage: Stage) -> None:
+    """Asserts that a run has all passes of all its cells."""
     after = stage.rows()
     assert len(after) == 2 * CELLS
     assert not after.duplicated(["cell_id", "metric"]).any()
     assert set(after["status"]) == {"ok"}
-    kept = after.merge(before, on=["cell_id", "metric", "t_utc"])
-    assert len(kept) == len(before)
+    assert {tuple(passes) for passes in after["passes"]} == {(VISITS,) * PASSES}
+    assert {len(set(processes)) for processes in after["processes"]} == {PASSES}
     info = json.loads((stage.run() / "run.json").read_text())
     assert (info["status"], info["counts"]) == ("complete", {"ok": CELLS})
     assert sorted(p.name for p in stage.run().iterdir()) == ["logs", "run.json", "steady"]
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("stage", [VISITS * CELLS + 1], indirect=True)
+def test_a_pass_that_is_added_may_be_stopped_too(stage: Stage, deadly: signal.Signals) -> None:
+    for at in (VISITS * CELLS + 1, VISITS * CELLS + CELLS + 3):  # in the second pass, then in that of a resumed run
+        resumed = any(stage.out.glob("*"))
+        stage.hang_at = at
+        running = stage.start("--resume", str(stage.run())) if resumed else stage.begin()
+        child = stage.hanging_child()
+        running.send_signal(deadly)
+        running.communicate(timeout=PATIENCE_S)
+        select.select([child], [], [], PATIENCE_S)
+        os.close(child)
+        assert stage.rows()["cell_id"].nunique() == CELLS
+        assert all(passes.sum() in (VISITS, PASSES * VISITS) for passes in stage.rows()["passes"])
+    lacking = stage.rows()["passes"].map(len).eq(1).sum() // 2
+    assert lacking
+    stage.hang_at = 0
+    _, said = stage.start("--resume", str(stage.run())).communicate(timeout=PATIENCE_S)
+    assert f"{CELLS - lacking} cells are finished, {lacking} lack a pass" in said
+    whole(stage)
 
 
 @pytest.mark.parametrize("stage", [CELLS + 3], indirect=True)
