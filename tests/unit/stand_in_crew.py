@@ -35,13 +35,12 @@ CELLS = [cell(work, {"size": size}, "source") for size in (1, 2, 3, 4)]
 
 
 class StandInCrew:
-    """One pass of a session. The visit with a number in `stopped` is an interrupt, that in `failed` a failure."""
+    """One pass of a session. The visit with a number in `stopped` is an interrupt."""
 
     of_session: list[StandInCrew]
     visits: list[tuple[int, int]]  # of all sessions: the size of the cell and the pass
     stopped: set[int]
-    failed: set[tuple[int, int, int]]  # size, pass and turn
-    begun_ids = 100
+    failed: dict[tuple[int, int, int], str]  # by size, pass and turn, how
 
     def __init__(self, **_: object) -> None:
         StandInCrew.of_session.append(self)
@@ -66,7 +65,7 @@ class StandInCrew:
             raise KeyboardInterrupt
         meanwhile()
         if (size, number, turn) in self.failed:
-            return Failure(status="timeout", reason="no answer", wall_s=2.0)
+            return Failure(status=self.failed[size, number, turn], reason="no answer", wall_s=2.0)
         return visit(size, number, turn, samples)
 
 
@@ -92,7 +91,7 @@ def sitting(folder: Path, *, resume: bool = False, **more: Any) -> Session:
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[StandInCrew]:
     """The stand-in, which has made no visit, in the place of the processes that measure."""
-    StandInCrew.visits, StandInCrew.stopped, StandInCrew.failed = [], set(), set()
+    StandInCrew.visits, StandInCrew.stopped, StandInCrew.failed = [], set(), {}
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(session, "Crew", StandInCrew)
     monkeypatch.setattr(session, "missing", lambda *_, **__: None)

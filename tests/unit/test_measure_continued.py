@@ -124,7 +124,7 @@ def test_processes_of_two_sessions_with_one_id_are_two() -> None:
     assert row.processes == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("status", ["crashed", "timeout"])
+@pytest.mark.parametrize("status", ["crashed", "timeout", "skipped"])
 def test_a_failure_before_any_visit_keeps_what_there_was(status: str) -> None:
     before = made([visit(1.0)] * 2, [1, 2], [2])[0]
     after = failed(CELL, status, "no answer", NODE, "r", CODE)[0]

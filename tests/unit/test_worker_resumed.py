@@ -102,11 +102,12 @@ def test_an_interrupt_of_the_added_pass_keeps_the_first(crew: type[StandInCrew],
     assert rows(folder) == rows(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("ending", ["timeout", "crashed", "skipped"])
 @pytest.mark.parametrize("turn", [0, 1])
 def test_a_cell_that_fails_in_the_added_pass_keeps_its_values(
-    crew: type[StandInCrew], tmp_path: Path, turn: int
+    crew: type[StandInCrew], tmp_path: Path, turn: int, ending: str
 ) -> None:
-    crew.failed = {(4, 1, turn)}
+    crew.failed = {(4, 1, turn): ending}
     list(sitting(tmp_path / "whole").events())
     folder = tmp_path / "halves" / "whole"
     interrupted(folder, ALL // 2 + 1)
@@ -116,16 +117,17 @@ def test_a_cell_that_fails_in_the_added_pass_keeps_its_values(
         assert row | dict.fromkeys(MEDIANS) == whole[key] | dict.fromkeys(MEDIANS)
     failed = Run(folder).kept()[CELLS[3].cell_id]
     assert {(row.status, row.reason) for row in failed} == {
-        ("timeout", f"no answer (values: {VISITS + turn} visits before)")
+        (ending, f"no answer (values: {VISITS + turn} visits before)")
     }
     assert all(row.value is not None and row.wall_s is not None and row.wall_s >= 2.06 for row in failed)
     assert status(folder) == "complete"
 
 
+@pytest.mark.parametrize("ending", ["timeout", "crashed", "skipped"])
 def test_what_failed_or_was_skipped_is_not_visited_again(
-    crew: type[StandInCrew], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    crew: type[StandInCrew], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    crew.failed = {(4, 0, 1)}
+    crew.failed = {(4, 0, 1): ending}
     monkeypatch.setattr(session, "missing", lambda one, *_, **__: "no" if one.axes["size"] == 1 else None)
     interrupted(tmp_path / "run", VISITS * 3)
     crew.visits.clear()

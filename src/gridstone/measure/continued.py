@@ -11,7 +11,7 @@ from gridstone.measure.interval import by_visit, clocks_of, interval, makers
 from gridstone.measure.verdict import judged
 from gridstone.store import Row
 
-FAILING = frozenset({"crashed", "timeout"})
+FINAL = frozenset({"skipped", "crashed", "timeout"})  # of all metrics of a cell: no visit follows
 _SECONDS = ("wall_s", "overhead_s")
 _MEDIANS = ("sm_mhz", "mem_mhz", "power_w", "temperature_c")
 
@@ -25,7 +25,7 @@ def continued(before: Row, after: Row, problem: str | None, machine: Machine) ->
     binary. problem: what the gate finds wrong with that binary.
     """
     spent: dict[str, Any] = {name: _sum(getattr(before, name), getattr(after, name)) for name in _SECONDS}
-    if after.status in FAILING and not after.visits:
+    if after.status in FINAL and not after.visits:
         return replace(before, status=after.status, reason=after.reason, t_utc=after.t_utc, **spent)
     row = replace(after, **spent, **_visits(before, after), **_state(before, after))
     taken = by_visit(row.samples, row.visits)

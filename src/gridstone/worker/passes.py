@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from gridstone.measure import FAILING
+from gridstone.measure import FINAL
 from gridstone.store import Row
 
 
@@ -17,12 +17,12 @@ def made(rows: Sequence[Row]) -> int:
 def lacking(rows: Sequence[Row], passes: int) -> int:
     """How many passes of a run a cell with these rows lacks: all without rows, none where no visit would follow.
 
-    None follows a visit that failed, nor for a cell that the machine could not measure. Files from before passes were
+    None follows a visit that failed, nor for a cell that the machine cannot measure. Files from before passes were
     counted cannot tell, and are left as they are.
     """
     if not rows:
         return passes
-    final = rows[0].status in FAILING or not made(rows)
+    final = not made(rows) or all(row.status in FINAL for row in rows)
     return 0 if final else max(passes - made(rows), 0)
 
 
