@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from plan_probes import NODE
 
 from gridstone.declaration import Cell, Samples, bandwidth, cell, constant, cycles, per_sm_clock, probe, rate
 from gridstone.device import Reading
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
-from gridstone.worker import Failure, Session, Visit, session
+from gridstone.worker import Failure, Session, Visit
 
 PASSES, VISITS = 2, 3
 
@@ -86,15 +85,3 @@ def sitting(folder: Path, *, resume: bool = False, **more: Any) -> Session:
     stopping = Stopping(least=VISITS, most=VISITS, budget_s=1.0, passes=PASSES)
     settings = {"cells": CELLS, "machine": NODE, "request": {"seed": 1}, "stopping": stopping} | more
     return Session(folder=folder, resume=resume, **settings)
-
-
-@pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[StandInCrew]:
-    """The stand-in, which has made no visit, in the place of the processes that measure."""
-    StandInCrew.visits, StandInCrew.stopped, StandInCrew.failed = [], set(), {}
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(session, "Crew", StandInCrew)
-    monkeypatch.setattr(session, "missing", lambda *_, **__: None)
-    monkeypatch.setattr(session, "provenance", lambda _: {})
-    monkeypatch.setattr(session.device, "other_processes", lambda *_: [])
-    return StandInCrew

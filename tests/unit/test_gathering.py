@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from gridstone.declaration import Machine, Metric, Samples, cell, observed, probe
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
+from gridstone.store import Row
 from gridstone.worker import Crew, Failure, Gathering, Visit
 
 MACHINE = Machine(host="node", cpu="a CPU", cores=2, memory=1 << 30)
@@ -106,3 +109,35 @@ def test_what_visits_gave_before_one_failed_is_kept(good: int) -> None:
     assert (row.value is None) == (good == 0)
     words = {0: "no answer", 1: "no answer (values: 1 visit before)", 4: "no answer (values: 4 visits before)"}
     assert row.reason == words[good]
+
+
+@probe(None, runner="on_host", measures=[observed(name="first", unit="cycle", within=0.3)])
+def scattered(host: object) -> None:
+    """A latency."""
+
+
+def gathered(seed: int, before: Sequence[Row] = ()) -> Gathering:
+    """A pass through a cell that is visited until its interval is narrow."""
+    one = cell(scattered, {}, "0")
+    gathering = Gathering(cell=one, compiled=None, stopping=Stopping(), machine=MACHINE, run_id="r", before=before)
+    gathering.begin_pass()
+    crew = cast(Crew, ScatteredCrew(seed))
+    while not gathering.enough:
+        gathering.visit(crew)
+    return gathering
+
+
+def test_an_added_pass_ends_where_all_passes_together_are_narrow() -> None:
+    alone = gathered(11).outcome().rows
+    first = gathered(4).outcome().rows
+    (row,) = gathered(11, first).outcome().rows
+    assert row.passes == [*first[0].passes, Stopping().least]
+    assert alone[0].passes[0] > 10 * Stopping().least
+    assert len(row.visits) == len(row.processes) == sum(row.passes)
+
+
+@pytest.mark.parametrize("change", [{"host": "other"}, {"kernel_sha256": "1" * 64}, {"device_uuid": "GPU-1"}])
+def test_a_pass_is_added_to_what_the_same_machine_gave_with_the_same_binary(change: dict[str, str]) -> None:
+    first = gathered(1).outcome().rows
+    assert gathered(2, first).continues
+    assert not gathered(2, [replace(row, **change) for row in first]).continues

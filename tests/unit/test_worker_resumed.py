@@ -12,16 +12,27 @@ from typing import Any
 import numpy as np
 import pytest
 from plan_probes import NODE
-from stand_in_crew import CELLS, PASSES, VISITS, StandInCrew, crew, sitting
+from stand_in_crew import CELLS, PASSES, VISITS, StandInCrew, sitting
 
 from gridstone.measure import finishing
 from gridstone.store import Row, Run
 from gridstone.worker import CellDone, CellVisited, Resuming, session
 
-__all__ = ["crew"]
 ALL = PASSES * VISITS * len(CELLS)
 MEDIANS = ("sm_mhz", "power_w", "limit")
 SECONDS = ("t_utc", "wall_s", "overhead_s")
+
+
+@pytest.fixture
+def crew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[StandInCrew]:
+    """The stand-in, which has made no visit, in the place of the processes that measure."""
+    StandInCrew.visits, StandInCrew.stopped, StandInCrew.failed = [], set(), {}
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(session, "Crew", StandInCrew)
+    monkeypatch.setattr(session, "missing", lambda *_, **__: None)
+    monkeypatch.setattr(session, "provenance", lambda _: {})
+    monkeypatch.setattr(session.device, "other_processes", lambda *_: [])
+    return StandInCrew
 
 
 def rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
