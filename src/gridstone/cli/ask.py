@@ -117,7 +117,9 @@ def _box(law: Law) -> str:
 
 
 def _error(law: Law) -> str:
-    random = law.quality.get("random")
+    random, borrowed = law.quality.get("random"), law.quality.get("borrowed")
+    if law.bridged and borrowed:
+        return f", held-out error {borrowed['median']:.2%} (of laws that others stood in for)"
     return f", held-out error {random['median']:.2%}" if random else ", nothing held out"
 
 

@@ -33,6 +33,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     lines = []
     for name, record in document["functions"].items():
         lines.append(f"{name:16} {_quality(record)}")
+        lines += [f"{'':16} {told}" for told in _borrowed(record)]
         if record["unfed"]:
             lines.append(f"{'':16} {told(record['unfed'])}")
         left_out = record["provenance"]["cells_left_out"]
@@ -51,7 +52,21 @@ def _quality(record: dict[str, Any]) -> str:
     random = record["quality"]["random"]
     if random is None:
         return f"{laws}, {record['quality']['absent']['random']}"
+    return f"{laws}, {_errors(random)}"
+
+
+def _borrowed(record: dict[str, Any]) -> list[str]:
+    """A line of the laws that borrow their course, where there are any: how far off such laws are where it is known."""
+    count = sum(law["bridged"] for law in record["laws"])
+    errors = record["quality"].get("borrowed")
+    if not count or errors is None:
+        return []
+    laws = "1 of them borrows its" if count == 1 else f"{count} of them borrow their"
+    return [f"{laws} course: {_errors(errors)}"]
+
+
+def _errors(found: dict[str, Any]) -> str:
     return (
-        f"{laws}, held-out error {random['median']:.2%} (median) {random['p95']:.2%} (95 %) "
-        f"over {random['n']} cells, {random['coverage']:.0%} inside their interval"
+        f"held-out error {found['median']:.2%} (median) {found['p95']:.2%} (95 %) "
+        f"over {found['n']} cells, {found['coverage']:.0%} inside their interval"
     )

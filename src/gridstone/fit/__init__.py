@@ -27,6 +27,7 @@ from gridstone.fit import (
 )
 from gridstone.fit.facts import devices, facts
 from gridstone.fit.law import fit_function
+from gridstone.fit.peers import with_links
 from gridstone.fit.provenance import described, provenance, told, unfed
 from gridstone.fit.regret import regrets, summary
 from gridstone.fit.save import save
@@ -103,7 +104,7 @@ def fit(runs: Sequence[Path], folder: Path) -> dict[str, Any]:
 
 
 def _together(runs: Sequence[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """All rows of all runs, and run.json of each run once."""
+    """All rows of all runs, those of GPU pairs with what joins them, and run.json of each run once."""
     import pandas as pd
 
     infos: dict[str, dict[str, Any]] = {}
@@ -113,4 +114,5 @@ def _together(runs: Sequence[Path]) -> tuple[pd.DataFrame, list[dict[str, Any]]]
             infos[str(info.get("run_id", folder.name))] = info
     merged = pd.concat([load(path) for path in runs], ignore_index=True)
     merged.attrs.clear()  # pandas would copy them deeply with every selection
-    return merged.drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True), list(infos.values())
+    once = merged.drop_duplicates(["run_id", "cell_id", "metric"], ignore_index=True)
+    return with_links(once, list(infos.values())), list(infos.values())

@@ -21,6 +21,18 @@ USED_STATUS = "ok"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Borrowed:
+    """That the course between a law's few cells is that of other laws, with cells in between.
+
+    like: what it has in common with those it borrows from; its error is found by laws alike, predicted in its manner.
+    width: half of the interval of their cells or of its own, the wider, in log space.
+    """
+
+    like: str
+    width: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sought:
     """A law to be fitted.
 
@@ -31,7 +43,8 @@ class Sought:
     what other probes give, for the candidates that stand on it. curve: gives the knots (n, d + 1) of the one
     candidate from points, where the function has a law of its own. rises: physics lets no value fall where the last
     axis grows; such a law has no trend times a curve, and no term that falls there. beside: probes that fed
-    `parameters` alone.
+    `parameters` or `stand_in` alone. borrowed: of a law that cannot tell its own course. stand_in: such a law of the
+    same thing, which shows what they are worth.
     """
 
     keys: Mapping[str, str | bool]
@@ -46,6 +59,8 @@ class Sought:
     free: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
+    borrowed: Borrowed | None = None
+    stand_in: Sought | None = None
 
 
 def usable(frame: pd.DataFrame, probe: str, metric: str, **axes: Any) -> pd.DataFrame:

@@ -75,6 +75,42 @@ def interval(held: Sequence[Held], pooled: Sequence[Held]) -> dict[str, Any]:
     }
 
 
+def borrowed_interval(held: Sequence[Held], abroad: Sequence[Held] = (), width: float = 1.0) -> dict[str, Any]:
+    """The interval of a law that borrows its course, from laws with cells of their own that such laws stand in for.
+
+    held: what those make of the cells; abroad: points of the law itself, held out by site. The factor is on its `width`
+    (`Borrowed`), and at least 1: a place without a cell is known no better than cells are. The law that is told worst
+    counts by itself, as a further one may be like it.
+    """
+    between = [h for h in held if h.kind == "borrowed"]
+    factor, level = quantile([h.score(0.0) for h in between])
+    worst = [quantile([h.score(0.0) for h in between if h.fold == fold])[0] for fold in {h.fold for h in between}]
+    far = [quantile([abs(h.residual) / width for h in abroad])[0]] if abroad else []
+    residuals = [abs(h.residual) for h in between]
+    return {
+        "factor": max(1.0, factor, *worst, *far),
+        "offset": 0.0,
+        "level": level,
+        "scores": "laws that others stood in for",
+        "residual_quantiles": {str(q): _reached(residuals, q) for q in _QUANTILES},
+        "per_octave": _per_octave([h for h in held if h.kind == "borrowed_frontier"]),
+    }
+
+
+def with_borrowed_intervals(held: Sequence[Held]) -> list[tuple[Held, float, float]]:
+    """Each point of a law that another stood in for with the interval that the other laws of its kind give.
+
+    Where there is no other, and beyond the points of the stand-in, it is that of all: an in-sample statement.
+    """
+    rows = []
+    for h in held:
+        others = [o for o in held if o.fold != h.fold] if h.kind == "borrowed" else []
+        bounds = borrowed_interval(others or held)
+        spread = bounds["factor"] * h.difficulty + (bounds["per_octave"] * max(1.0, h.octaves) if h.octaves else 0.0)
+        rows.append((h, h.predicted * math.exp(-spread), h.predicted * math.exp(spread)))
+    return rows
+
+
 def with_intervals(
     held: Sequence[Held], pooled: Sequence[Held], bounds: dict[str, Any], floor: float
 ) -> list[tuple[Held, float, float]]:

@@ -15,7 +15,7 @@ from gridstone.model.interpolate import covers, largest_around, octaves_outside
 if TYPE_CHECKING:
     from gridstone.model.interpolate import Table
 
-Kind = Literal["random", "frontier", "site"]
+Kind = Literal["random", "frontier", "site", "borrowed", "borrowed_frontier"]
 _FOLDS = 10
 
 
@@ -104,6 +104,34 @@ def at_other_sites(sought: Sought) -> list[Held]:
         inside = covers(train, target[:, : len(sought.axes)])
         held += _predict("site", number, train, target[inside], sought)
     return held
+
+
+def by_stand_in(sought: Sought, fold: int) -> list[Held]:
+    """The cells of a law that its stand-in lacks, as that predicts them: between its own cells, and beyond the largest.
+
+    All places are as hard as the cells that the stand-in borrows from are uncertain.
+    """
+    other = sought.stand_in
+    if other is None or other.borrowed is None:
+        return []
+    ends, table = points(other.cells, other.axes), points(sought.cells, sought.axes)
+    target = table[(table[:, 0] > ends[0, 0]) & (table[:, 0] != ends[-1, 0])]
+    predicted = fitted_to(ends[:, :2], other).at(target[:, :1])
+    octaves = octaves_outside(ends, target[:, :1])
+    return [
+        Held(
+            kind="borrowed_frontier" if octaves[i] else "borrowed",
+            fold=fold,
+            coordinates=(float(row[0]),),
+            measured=float(row[1]),
+            lo=float(row[2]),
+            hi=float(row[3]),
+            predicted=float(predicted[i]),
+            difficulty=other.borrowed.width,
+            octaves=float(octaves[i]),
+        )
+        for i, row in enumerate(target)
+    ]
 
 
 def _predict(kind: Kind, fold: int, train: Table, target: Table, sought: Sought) -> list[Held]:

@@ -59,6 +59,9 @@ def unfed(rows: pd.DataFrame, probes: Sequence[str]) -> dict[str, str]:
             why[probe] = "not in the runs"
             continue
         counts = ", ".join(f"{count} {status}" for status, count in cells["status"].value_counts().items())
+        if (cells["status"] == "ok").all():
+            why[probe] = f"{len(cells)} cells that no law could use"
+            continue
         reasons = cells["reason"].dropna()
         first = f" ({reasons.iloc[0]})" if len(reasons) else ""
         why[probe] = f"no usable row: {counts}{first}"

@@ -196,6 +196,7 @@ def _law(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> Law:
         per_octave=record["interval"]["per_octave"],
         noise=record["noise_floor"]["value"],
         trend=recorded(record["trend"], len(record["axes"])),
+        bridged=record.get("bridged", False),
         free={name: (box[0], box[1]) for name, box in record["free"].items()},
         parameters=record["parameters"],
         quality=record["quality"],

@@ -27,6 +27,7 @@ class Law:
     that the held-out cells support. per_octave: what the interval grows by, in log space, for each octave outside
     the box. noise: the noise floor, in log space. free: further arguments with the box in which the law holds
     for them: those in which it is proportional, and `stride`, for which its passes stand; None leaves a side open.
+    bridged: whether cells of other laws tell the course between cells that lie far apart.
     """
 
     keys: Mapping[str, str | bool]
@@ -40,6 +41,7 @@ class Law:
     per_octave: float
     noise: float
     trend: Course | None = None
+    bridged: bool = False
     free: Box = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +67,7 @@ class Law:
             _refuse_nonsense(name, column)
             _refuse_parts(name, column)
         d = len(self.axes)
-        inside = covers(self.points, at)
+        inside = covers(self.points, at, math.inf) if self.bridged else covers(self.points, at)
         if refuses(extrapolate) and not inside.all():
             raise OutOfDomain(self._refusal(at[~inside][0]))
         hit = rows_at(self.points, at)

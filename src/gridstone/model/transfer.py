@@ -8,6 +8,7 @@ import numpy as np
 
 from gridstone.errors import UsageError
 from gridstone.model.artifact import Artifact
+from gridstone.model.peers import METHODS, unmeasured
 from gridstone.model.pieces import farther, fewer, in_pieces, moves_pieces
 from gridstone.model.prediction import Amount, Extrapolate, Prediction
 
@@ -35,7 +36,8 @@ def transfer_time(
     src, dst: `host` or `device`, or two GPUs by their places, `gpu0` and `gpu1`. method: kind of host memory
     (`pinned`, `pageable`, `mapped`), of no effect between device and device; between GPUs `engine`, a copy engine
     (also for `pinned`), `read` by SMs of the receiver or `write` by SMs of the sender. duplex: a copy of the same
-    size runs the other way at the same time; the time is that until both are done.
+    size runs the other way at the same time; the time is that until both are done. Two GPUs without a ladder of sizes
+    are known by `engine` one way only, where others joined alike have one.
 
     In pieces, method is a way to gather rows of a table in host memory (`gather/plain`, `gather/circular`,
     `gather/masked`, `gather/warp_per_row`, `gather/bulk` by threads of the GPU in place, `gather/staged` by `threads`
@@ -46,20 +48,22 @@ def transfer_time(
     in_flight: bytes that all SMs together have asked for at a time (SMs x warps x loads under way x bytes of a load of
     a warp): without it, more than the link needs.
 
-    Raises UsageError for an unknown word, OutOfDomain outside the sizes.
+    Raises UsageError for an unknown word and for GPUs that were not measured so, OutOfDomain outside the sizes.
     """
     function = model.function("transfer_time")
-    between_gpus = [_place("src", src), _place("dst", dst)]
+    src_gpu, dst_gpu = _place("src", src), _place("dst", dst)
     if src == dst == "host":
         raise UsageError("transfer_time: host to host is host_time with kind=memcpy")
     if src == dst == "device":
         method = "device"
-    if None not in between_gpus:
-        if src == dst:
+    if src_gpu is not None and dst_gpu is not None:
+        if src_gpu == dst_gpu:
             raise UsageError(f"transfer_time: {src} to itself is src=device dst=device")
-        method = "engine" if method == "pinned" else method
         if duplex:
-            src, dst = sorted((src, dst), key=lambda gpu: _place("src", gpu) or 0)
+            src_gpu, dst_gpu = sorted((src_gpu, dst_gpu))
+        src, dst, method = f"gpu{src_gpu}", f"gpu{dst_gpu}", "engine" if method == "pinned" else method
+        if method in METHODS and not function.has(src=src, dst=dst, method=method, duplex=duplex):
+            raise UsageError("transfer_time: " + unmeasured(model.runs, src_gpu, dst_gpu, method, duplex))
     if src == "device" and dst == "host" and duplex:
         # Both ways at once is one measurement, kept under the way to the device.
         src, dst = dst, src
