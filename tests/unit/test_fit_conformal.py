@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridstone.fit.cells import Sought, points
-from gridstone.fit.conformal import interval, quantile, scale, with_intervals
+from gridstone.fit.conformal import (
+    borrowed_interval,
+    interval,
+    quantile,
+    scale,
+    with_borrowed_intervals,
+    with_intervals,
+)
 from gridstone.fit.difficulty import difficulty
 from gridstone.fit.form import fitted_to
 from gridstone.fit.holdout import Held, at_random
@@ -188,3 +195,25 @@ def test_a_law_that_borrows_scores_states_the_coverage_of_what_it_borrowed():
     others = [held(1.0, 1e-3, fold=n % 10) for n in range(40)]
     rows = with_intervals(own, [*own, *others], interval(own, [*own, *others]), 0.0)
     assert all(lo <= h.measured <= hi for h, lo, hi in rows)
+
+
+def stood_in_for(fold: int, off: float, kind: str = "borrowed") -> Held:
+    return replace(held(off, 0.02, fold=fold), kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "abroad", "factor"),
+    [((0.001, 0.002), (), 1.0), ((0.01, 0.04), (), 2.0), ((-0.06, 0.01), (), 3.0), ((0.01, 0.04), (0.1,), 5.0)],
+)
+def test_an_interval_holds_the_pair_that_was_told_worst_and_is_no_narrower_than_cells(
+    wrong: tuple[float, ...], abroad: tuple[float, ...], factor: float
+) -> None:
+    between = [stood_in_for(fold, off) for fold, off in enumerate(wrong) for _ in range(24)]
+    found = borrowed_interval(between, [stood_in_for(0, off, "site") for off in abroad], 0.02)
+    assert found["factor"] == pytest.approx(factor) and found["level"] == 0.95
+
+
+def test_a_ladder_has_no_part_in_the_interval_that_it_is_judged_by() -> None:
+    between = [stood_in_for(fold, off) for fold, off in ((0, 0.03), (1, 0.06)) for _ in range(24)]
+    rows = with_borrowed_intervals(between)
+    assert {h.fold: math.log(hi) for h, _, hi in rows} == pytest.approx({0: 0.06, 1: 0.03})

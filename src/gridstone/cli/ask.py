@@ -30,7 +30,8 @@ def ask(
     ] = "refuse",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask a model: `gridstone ask MODEL transfer_time src=host dst=device bytes=16MiB`."""
+    """Ask a model: `gridstone ask MODEL transfer_time src=host dst=device bytes=16MiB`, or between two GPUs
+    `src=gpu2 dst=gpu3`."""
     from gridstone.model import load
 
     model = load(folder)

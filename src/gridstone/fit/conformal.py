@@ -80,7 +80,7 @@ def borrowed_interval(held: Sequence[Held], abroad: Sequence[Held] = (), width: 
 
     held: what those make of the cells; abroad: points of the law itself, held out by site. The factor is on its `width`
     (`Borrowed`), and at least 1: a place without a cell is known no better than cells are. The law that is told worst
-    counts by itself, as a further one may be like it.
+    counts by itself, as a further one may be like it. Raises ValueError where no cell was told.
     """
     between = [h for h in held if h.kind == "borrowed"]
     factor, level = quantile([h.score(0.0) for h in between])
@@ -102,11 +102,17 @@ def with_borrowed_intervals(held: Sequence[Held]) -> list[tuple[Held, float, flo
 
     Where there is no other, and beyond the points of the stand-in, it is that of all: an in-sample statement.
     """
+    of_all = borrowed_interval(held)
+    of_fold = {}
+    for fold in {h.fold for h in held}:
+        others = [o for o in held if o.fold != fold]
+        of_fold[fold] = borrowed_interval(others) if any(o.kind == "borrowed" for o in others) else of_all
     rows = []
     for h in held:
-        others = [o for o in held if o.fold != h.fold] if h.kind == "borrowed" else []
-        bounds = borrowed_interval(others or held)
-        spread = bounds["factor"] * h.difficulty + (bounds["per_octave"] * max(1.0, h.octaves) if h.octaves else 0.0)
+        spread = (of_fold[h.fold] if h.kind == "borrowed" else of_all)["factor"] * h.difficulty
+        if h.octaves > 0:
+            spread += of_all["per_octave"] * max(1.0, h.octaves)
+        spread = min(spread, WIDEST)
         rows.append((h, h.predicted * math.exp(-spread), h.predicted * math.exp(spread)))
     return rows
 

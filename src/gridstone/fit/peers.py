@@ -88,7 +88,7 @@ def _borrowing(ladders: Mapping[Pair, Sought], rows: pd.DataFrame, ends: pd.Data
         law = _borrowed(own, pair, alike, kinds[pair]) if pair in kinds else None
         if law is not None:
             found[pair] = law
-    shown = {kinds[pair] for pair in found.keys() & ladders.keys()}
+    shown = {kinds[pair] for pair in found.keys() & ladders.keys() if _between(courses[pair].sizes, found[pair])}
     return {pair: law for pair, law in found.items() if kinds[pair] in shown}
 
 
@@ -141,6 +141,12 @@ def _tells(ladder: _Ladder, low: float, high: float) -> bool:
     start, end = ladder.at(np.array([low, high]))
     spans = sizes[0] <= low and high <= sizes[-1] and (sizes[1:] <= WIDEST_STEP * sizes[:-1]).all()
     return bool(spans and start < end)
+
+
+def _between(sizes: Table, law: Sought) -> bool:
+    """Whether any of the sizes lies between a law's cells."""
+    own = law.cells["bytes"]
+    return bool(((sizes > own.min()) & (sizes < own.max())).any())
 
 
 def _ladder(law: Sought) -> _Ladder:

@@ -32,7 +32,7 @@ def unmeasured(runs: Iterable[Mapping[str, Any]], src: int, dst: int, method: st
     if method == "engine" and not duplex:
         link = joined(runs, src, dst)
         why = f"are joined by {link}" if link else "are joined by what no run says"
-        lacks = f"they {why}, and it takes peer/pairs of them beside two pairs joined alike that have a ladder of sizes"
+        lacks = f"they {why}, and it takes two sizes of peer/pairs beside two pairs joined alike with a ladder of sizes"
     else:
         lacks = "that is known of pairs with a ladder of sizes only"
     command = f"gridstone run peer/copy -a peer/copy.src={src} -a peer/copy.dst={dst}"
