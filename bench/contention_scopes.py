@@ -90,7 +90,7 @@ def barrier(gpu, *, function, warps):
         ),
     ],
     sass={"sm_80+": loop(r"ATOMG?\.E\.ADD\.STRONG\.GPU", clocked=True)},
-    budget=8.0,  # which five visits take up
+    budget=8.0,  # which four visits take up
 )
 def grid_barrier(gpu, *, count):
     """Cycles of a barrier of `count` blocks on as many SMs, by an atomic and a wait in global memory."""

@@ -60,7 +60,7 @@ def access(gpu, *, function, source):
     bytes=values([4, 16, 1024, 16384], full=[4, 16, 256, 1024, 4096, 16384, 65536], unit="B"),
     knobs=["function"],
     measures=[cycles(per="round trip", within=0.4), _SMS],
-    budget=0.6,
+    budget=1.0,
     sass={"sm_90+": loop(lambda axes: _SIGNAL[axes["function"]])},
     needs=[_CLUSTERS],
     where=lambda function, bytes: (function == "bulk") == (bytes >= 16),

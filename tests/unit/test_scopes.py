@@ -138,7 +138,7 @@ def test_counters_of_a_grid_stay_in_step_while_the_lines_move_on(grid: int, shar
     for _ in range(samples):
         work.clock.take(1)
     assert work.verify is not None and work.verify()
-    assert len(barriers.used) == scopes._LINES * grid  # all lines, each as often
+    assert len(barriers.used) == scopes._LINES * grid * samples  # each sample has its own, each as often
     assert len(set(barriers.used.values())) == 1
     met = Counter(block for blocks in barriers.met for block in blocks)
     assert len(met) == grid and len(set(met.values())) == 1  # and all SMs
