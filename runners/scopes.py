@@ -20,7 +20,7 @@ _APART = 257  # lines between those that a chain of fences stores to one after t
 _STARTS = 2**16  # lines of which a chain of fences may store to any first: with those that follow, some 15 MB
 # Bytes from one line of a launch to the next, within reach of translation, and from those of a launch to the next's.
 _NEXT_LINE, _NEXT_LAUNCH = 17281 * _LINE, 8193 * _LINE
-_SAMPLES = 8  # of a visit that have lines of their own
+_SAMPLES = 6  # of a visit that have lines of their own
 
 
 def fence(gpu: Any, *, stores: bool, more: int) -> Work:
@@ -73,24 +73,25 @@ def grid_barrier(gpu: Any, *, count: int) -> Work:
     Blocks are dealt to SMs in one order, from one GPC after the other; it may begin with another GPC the next time. The
     blocks that meet lie spread over that order, and the next launch has the next ones: so a sample is the same wherever
     the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are: they
-    lie apart by megabytes, in both halves of L2 and in all its slices, and no other launch or sample has them. Ahead of
-    the first all have met on each line once, which brings it to L2.
+    lie apart by megabytes, in both halves of L2 and in all its slices, and no other launch or sample has them. Some meet
+    on each line once ahead of all samples, which brings it to L2: in between, that would move where the order begins.
     """
     grid, shared = gpu.multiprocessors, _sms.most_shared(gpu)
-    windows = _SAMPLES * grid
-    arrived, passed = gpu.alloc(windows * _NEXT_LAUNCH + _LINES * _NEXT_LINE), [0] * windows
+    passed = [0] * (_SAMPLES * grid)
+    arrived = gpu.alloc(len(passed) * _NEXT_LAUNCH + _LINES * _NEXT_LINE)
     gpu.memset(arrived, 0)
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
     factor = pow(_placed.spread(grid), -1, grid)  # of the block, for its turn
 
     def launch(place: int, sample: int, length: int, stamp: int) -> None:
-        window = (sample * grid + place) % windows
-        for steps in (length,) if passed[window] else (_LINES, length):
-            numbers = (_NEXT_LINE, _LINES.bit_length() - 1, passed[window], count, factor, place, steps)
-            args = [arrived[window * _NEXT_LAUNCH :], *map(np.uint32, numbers), stamp]
-            gpu.enqueue(gpu.kernel, grid, 1, args, shared)
-            passed[window] += steps
+        window = (sample * grid + place) % len(passed)
+        numbers = (_NEXT_LINE, _LINES.bit_length() - 1, passed[window], count, factor, place, length)
+        args = [arrived[window * _NEXT_LAUNCH :], *map(np.uint32, numbers), stamp]
+        gpu.enqueue(gpu.kernel, grid, 1, args, shared)
+        passed[window] += length
 
+    for window in range(len(passed)):
+        launch(window % grid, window // grid, _LINES, gpu.bench.slot(0))
     work: Work = _placed.chain(
         gpu, launch=launch, lengths=(_LINES, 3 * _LINES), expect=lambda length: length, places=grid
     )
