@@ -46,6 +46,23 @@ def test_latencies_and_throughputs_are_known_as_well_as_the_page_says(rows: pd.D
     assert 100 * (half_width(rates) / rates["value"]).max() == pytest.approx(float(most), abs=0.05)
 
 
+def test_the_end_of_the_loop_is_as_little_in_a_latency_as_the_page_says(rows: pd.DataFrame) -> None:
+    page = (root() / "docs" / "instructions.md").read_text(encoding="utf-8")
+    (most,) = re.findall(r"a latency of 4 cycles is told up to ([\d.]+) too high", page)
+    four = rows[(rows["metric"] == "latency") & rows["value"].between(3.9, 4.9)]
+    assert {"pipes/latency", "dpx/latency", "fp8/convert_latency"} <= set(four["probe"]) and len(four) > 50
+    assert four["value"].min() >= 4
+    assert four["value"].max() - 4 == pytest.approx(float(most), abs=0.005)
+
+
+def test_sustained_power_is_known_as_well_as_the_reference_says(rows: pd.DataFrame) -> None:
+    listed = (root() / "results" / "reference" / "README.md").read_text(encoding="utf-8")
+    (percent,) = re.findall(r"from which intervals of ([\d.]+) % follow", " ".join(listed.split()))
+    power = rows[(rows["metric"] == "power") & (rows["status"] == "ok")]
+    assert len(power) == 10
+    assert 100 * (half_width(power) / power["value"]).max() == pytest.approx(float(percent), abs=0.05)
+
+
 @pytest.mark.parametrize(("sparse", "cycles"), [(False, 128.0), (True, 144.0)])
 def test_an_m64n256_follows_after_the_cycles_that_it_takes(rows: pd.DataFrame, sparse: bool, cycles: float) -> None:
     whole = rows[(rows["probe"] == "wgmma/interval") & (rows["tile_n"] == 256) & (rows["source"] == "ss")]
