@@ -73,8 +73,8 @@ def grid_barrier(gpu: Any, *, count: int) -> Work:
     Blocks are dealt to SMs in one order, from one GPC after the other; it may begin with another GPC the next time. The
     blocks that meet lie spread over that order, and the next launch has the next ones: so a sample is the same wherever
     the order begins. Each launch counts on all of its lines as often, which matters as much as where the SMs are: they
-    lie apart by megabytes, in both halves of L2 and in all its slices, and no other launch or sample has them. Some meet
-    on each line once ahead of all samples, which brings it to L2: in between, that would move where the order begins.
+    lie apart by megabytes, in both halves of L2 and in all its slices, and no other launch or sample has them. Ahead of
+    all samples some meet on each line once, which brings it to L2: in between, that would move where the order begins.
     """
     grid, shared = gpu.multiprocessors, _sms.most_shared(gpu)
     passed = [0] * (_SAMPLES * grid)
