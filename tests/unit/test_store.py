@@ -261,6 +261,13 @@ def test_a_part_that_was_replaced_is_read_again(run: Run, tmp_path: Path) -> Non
     assert read(run.compact()[0]).column("value").to_pylist() == [44.0]
 
 
+def test_no_table_of_a_part_stays_in_memory(run: Run) -> None:
+    before = pa.total_allocated_bytes()
+    for number in range(20):
+        run.write_cell([replace(ROW, cell_id=f"c{number}")])
+    assert pa.total_allocated_bytes() <= before
+
+
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 def test_garbled_bytes_never_change_a_value_unseen(tmp_path_factory, at: int, noise: bytes) -> None:
     run = Run(tmp_path_factory.mktemp("garbled"))

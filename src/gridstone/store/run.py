@@ -35,7 +35,8 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._written: dict[Path, tuple[int, pa.Table]] = {}  # each part and the checksum of its file
+        # What each part holds, and the checksum of its file. As rows: a table takes ten times the memory.
+        self._written: dict[Path, tuple[int, tuple[Row, ...]]] = {}
 
     @property
     def parts(self) -> Path:
@@ -95,10 +96,9 @@ class Run:
     def write_cell(self, rows: Sequence[Row]) -> None:
         """Keep the rows of one finished cell, or of several of one probe that ended together, named by the first."""
         path = self.parts / rows[0].probe / f"{rows[0].cell_id}.parquet"
-        kept = table(rows)
-        part = _part(kept)
+        part = _part(table(rows))
         write_atomically(path, lambda p: _write_bytes(p, part))
-        self._written[path] = zlib.crc32(part), kept
+        self._written[path] = zlib.crc32(part), tuple(rows)
 
     def kept(self) -> dict[str, list[Row]]:
         """The rows of each cell that has some, by the cell's id. Raises StoreError for a file that cannot be read."""
@@ -145,7 +145,7 @@ class Run:
         if known is not None:
             with contextlib.suppress(OSError):
                 if zlib.crc32(path.read_bytes()) == known[0]:
-                    return known[1]
+                    return table(known[1])
         return read(path)
 
     def _remove_empty_parts(self) -> None:
