@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,8 @@ from gridstone.declaration import Samples, cell, probe, seconds
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
 from gridstone.store import Row, Run
-from gridstone.worker import Session, Visit, session
-from gridstone.worker.crew import Crew
+from gridstone.worker import Failure, Session, Visit, crew, session
+from gridstone.worker.crew import Child, Crew
 
 log: list[str] = []
 
@@ -125,10 +126,23 @@ def test_an_interrupt_in_a_visit_keeps_what_those_before_gave(
     assert len(Run(tmp_path / "run").kept()) == interrupted_at - 1
 
 
-@pytest.mark.parametrize(("runner", "order"), [("on_cupy", "sent meanwhile"), ("on_host", "meanwhile sent")])
-def test_hosts_are_left_in_peace_while_they_measure(tmp_path: Path, runner: str, order: str) -> None:
+@pytest.mark.parametrize(
+    ("runner", "axes", "cores", "order"),
+    [
+        ("on_cupy", {}, 4, "sent meanwhile"),
+        ("on_cupy", {}, 1, "meanwhile sent"),
+        ("on_cupy", {"threads": 4}, 4, "meanwhile sent"),
+        ("on_host", {}, 4, "meanwhile sent"),
+    ],
+)
+def test_hosts_are_left_in_peace_while_they_measure(
+    tmp_path: Path, runner: str, axes: dict[str, int], cores: int, order: str
+) -> None:
     def work(gpu: object) -> None:
         """Some work."""
+
+    def threaded(gpu: object, threads: int) -> None:
+        """Some work of threads."""
 
     taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
     seen: list[str] = []
@@ -138,8 +152,10 @@ def test_hosts_are_left_in_peace_while_they_measure(tmp_path: Path, runner: str,
         meanwhile()
         return Visit(taken=taken, work_s=0.1, process=1, wall_s=0.1)
 
-    one = cell(probe(None, family="first", runner=runner, measures=seconds())(work), {}, "source")
-    crew = Crew(machine=NODE, log_dir=tmp_path)
+    declared = {name: [value] for name, value in axes.items()}
+    made = probe(None, family="first", runner=runner, **declared, measures=seconds())(threaded if axes else work)
+    one = cell(made, axes, "source")
+    team = Crew(machine=replace(NODE, cores=cores), log_dir=tmp_path)
     known = SimpleNamespace(
         begun=True,
         gpu_use=None,
@@ -151,6 +167,33 @@ def test_hosts_are_left_in_peace_while_they_measure(tmp_path: Path, runner: str,
         visit=visit,
     )
     for number in range(3):
-        crew._children[runner, number] = known  # type: ignore[assignment]
-    crew.visit(one, 5, meanwhile=lambda: seen.append("meanwhile"))
+        team._children[runner, number] = known  # type: ignore[assignment]
+    team.visit(one, 5, meanwhile=lambda: seen.append("meanwhile"))
     assert " ".join(seen) == order
+
+
+@pytest.mark.parametrize("beside_s", [0.0, 2.0, 3.0, 50.0])
+def test_a_visit_takes_no_longer_because_other_cells_are_kept_beside_it(
+    monkeypatch: pytest.MonkeyPatch, beside_s: float
+) -> None:
+    taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
+    now, sent_at = 100.0, 0.0
+
+    def tell(_: object) -> None:
+        nonlocal sent_at
+        sent_at = now
+
+    def meanwhile() -> None:
+        nonlocal now
+        now += beside_s
+
+    def answer(_: float) -> Visit:
+        nonlocal now
+        now = max(now, sent_at + 3.0) + 0.25
+        return Visit(taken=taken, work_s=3.0, process=1)
+
+    child = object.__new__(Child)
+    child._tell, child._answer = tell, answer  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(crew.time, "perf_counter", lambda: now)
+    given = child.visit(None, 60.0, meanwhile)  # type: ignore[arg-type]
+    assert not isinstance(given, Failure) and given.wall_s == pytest.approx(3.25)

@@ -74,12 +74,19 @@ class Child:
         return self._opened if isinstance(self._opened, Failure) else None
 
     def visit(self, job: Job, timeout_s: float, meanwhile: Callable[[], None]) -> Visit | Failure:
-        """What a visit gave, or why nothing came: the child failed, died or did not answer in time."""
+        """What a visit gave, or why nothing came: the child failed, died or did not answer in time.
+
+        An answer that is there before `meanwhile` is done took no longer for that: it is the time of other cells.
+        """
+        start = time.perf_counter()
         self._tell(job)
+        told = time.perf_counter()
         meanwhile()
+        beside = time.perf_counter() - told
         answer = self._answer(timeout_s)
         assert not isinstance(answer, Ready)
-        return answer
+        waited = max(beside - answer.work_s, 0.0) if isinstance(answer, Visit) else 0.0
+        return replace(answer, wall_s=time.perf_counter() - start - waited)
 
     def pause(self) -> None:
         """Stop the process where it stands: threads that spin while they wait for work would disturb others."""
@@ -172,9 +179,10 @@ class Crew:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
 
         turn: how many visits the cell has had; decides which process makes this one. meanwhile: what this process does
-        beside a visit to a GPU; before one to hosts, of whose cores it would take one.
+        beside a visit to a GPU; before one that the host has a share in, as it would take one of the cores: of hosts,
+        with threads of a host, or where there is one core for both.
         """
-        if cell.gpu_use != "one":
+        if cell.gpu_use != "one" or "threads" in cell.axes or self.machine.cores < 2:
             meanwhile()
             meanwhile = nothing
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
@@ -187,12 +195,10 @@ class Crew:
                 other.open()
                 other.pause()
         child.wake()
-        start = time.perf_counter()
         answer = unopened or child.visit(job, self.timeout_s, meanwhile)
-        wall = time.perf_counter() - start
         if isinstance(answer, Failure):
             del self._children[key]
-        return replace(answer, wall_s=wall)
+        return answer
 
     def open(self, cell: Cell) -> list[tuple[str, int]]:
         """Let the processes that visit a cell open their runner, all at the same time; which they are."""
