@@ -88,8 +88,12 @@ def by_rank(samples: Sequence[float], ranks: int) -> NDArray[np.float64]:
 
 
 def by_visit(samples: Sequence[int], ranks: int) -> list[int] | None:
-    """How many operations each visit made, from a cell's `visits` of `lateness`; None where they are not kept."""
-    return [int(count) // ranks for count in samples] if len(samples) else None
+    """How many operations each visit made, from a cell's `visits` of `lateness`, of those that made some.
+
+    None where they are not kept, and where the samples of a visit do not divide.
+    """
+    counts = [int(count) for count in samples if count]
+    return [count // ranks for count in counts] if counts and not any(count % ranks for count in counts) else None
 
 
 def _judged(late: NDArray[np.float64], begun: NDArray[np.float64], rank: int, least: float, *, runs: bool) -> Straggler:

@@ -173,6 +173,8 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match=r"visits of \[3, 2\] operations are not those of 4"):
         stragglers(np.zeros((4, 2)), _USUAL, [3, 2])
     assert by_visit([6, 4], 2) == [3, 2]
+    assert by_visit([6, 0, 4], 2) == [3, 2]  # a visit that gave no finite sample
+    assert by_visit([5, 3], 2) is None
     with pytest.raises(ValueError, match="two ranks or more"):
         stragglers([[0.0], [0.0]], 1.0)
     assert stragglers(np.zeros((100, 4)), _USUAL) == ()
