@@ -1,6 +1,6 @@
 """What order costs: fences at every scope, barriers of a block and of a grid."""
 
-from gridstone import content, cycles, gpu_memory, loop, observed, probe, values
+from gridstone import content, cycles, loop, observed, probe, values
 from gridstone.declaration import Need
 
 _SMS = observed(name="sms", unit="1", better="higher")  # that the places of a sample were on: all
@@ -79,7 +79,7 @@ def barrier(gpu, *, function, warps):
     count=values([2, 8, 32, 64, 128], quick=[2, 128], full=[2, 4, 8, 16, 32, 64, 96, 128], open=True, low=2),
     measures=[cycles(per="barrier", within=0.4), _SMS],
     needs=[
-        gpu_memory(lambda axes: 2 << 30),
+        _codes.place_to_meet,
         Need(
             name="multiprocessors",
             missing=lambda machine, axes: (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gridstone import compute_capability, constant
+from gridstone import compute_capability, constant, gpu_memory
 from gridstone.declaration import Need
 
 Axes = Mapping[str, Any]
@@ -97,3 +97,23 @@ def fence(axes):
 
 def offered_scope(function, scope, **_):
     return scope != "cluster" or function == "acq_rel"
+
+
+# Where the blocks of a grid meet: a launch has so many lines, and as many samples of a visit lines of their own. Bytes
+# from one line of a launch to the next, within reach of translation, and from those of a launch to the next's.
+MEETING_LINES, MEETING_SAMPLES = 64, 6
+NEXT_LINE, NEXT_LAUNCH = 17281 * 128, 8193 * 128
+
+
+def meeting_bytes(multiprocessors):
+    """What the lines take of the GPU's memory."""
+    return MEETING_SAMPLES * multiprocessors * NEXT_LAUNCH + MEETING_LINES * NEXT_LINE
+
+
+def _no_place_to_meet(machine, axes):
+    if machine.gpu is None:
+        return None
+    return gpu_memory(lambda _: meeting_bytes(machine.gpu.multiprocessors)).missing(machine, axes)
+
+
+place_to_meet = Need(name="gpu memory", missing=_no_place_to_meet)

@@ -11,16 +11,13 @@ from gridstone import content
 from gridstone.clock import Work
 
 _here = Path(__file__)
+_codes = content.load_module(_here.with_name("contention_codes.py"))
 _chains = content.load_module(_here.with_name("known_chains.py"))
 _placed = content.load_module(_here.with_name("placed_chains.py"))
 _sms = content.load_module(_here.with_name("whole_sm.py"))
 _LINE = 128
-_LINES = 64  # of a launch of a barrier of blocks
 _APART = 257  # lines between those that a chain of fences stores to one after the other, as the kernel has it
 _STARTS = 2**16  # lines of which a chain of fences may store to any first: with those that follow, some 15 MB
-# Bytes from one line of a launch to the next, within reach of translation, and from those of a launch to the next's.
-_NEXT_LINE, _NEXT_LAUNCH = 17281 * _LINE, 8193 * _LINE
-_SAMPLES = 6  # of a visit that have lines of their own
 
 
 def fence(gpu: Any, *, stores: bool, more: int) -> Work:
@@ -77,22 +74,22 @@ def grid_barrier(gpu: Any, *, count: int) -> Work:
     all samples some meet on each line once, which brings it to L2: in between, that would move where the order begins.
     """
     grid, shared = gpu.multiprocessors, _sms.most_shared(gpu)
-    passed = [0] * (_SAMPLES * grid)
-    arrived = gpu.alloc(len(passed) * _NEXT_LAUNCH + _LINES * _NEXT_LINE)
+    lines, passed = _codes.MEETING_LINES, [0] * (_codes.MEETING_SAMPLES * grid)
+    arrived = gpu.alloc(_codes.meeting_bytes(grid))
     gpu.memset(arrived, 0)
     gpu.allow(gpu.kernel, shared)  # so that each SM has one block
     factor = pow(_placed.spread(grid), -1, grid)  # of the block, for its turn
 
     def launch(place: int, sample: int, length: int, stamp: int) -> None:
         window = (sample * grid + place) % len(passed)
-        numbers = (_NEXT_LINE, _LINES.bit_length() - 1, passed[window], count, factor, place, length)
-        args = [arrived[window * _NEXT_LAUNCH :], *map(np.uint32, numbers), stamp]
+        numbers = (_codes.NEXT_LINE, lines.bit_length() - 1, passed[window], count, factor, place, length)
+        args = [arrived[window * _codes.NEXT_LAUNCH :], *map(np.uint32, numbers), stamp]
         gpu.enqueue(gpu.kernel, grid, 1, args, shared)
         passed[window] += length
 
     for window in range(len(passed)):
-        launch(window % grid, window // grid, _LINES, gpu.bench.slot(0))
+        launch(window % grid, window // grid, lines, gpu.bench.slot(0))
     work: Work = _placed.chain(
-        gpu, launch=launch, lengths=(_LINES, 3 * _LINES), expect=lambda length: length, places=grid
+        gpu, launch=launch, lengths=(lines, 3 * lines), expect=lambda length: length, places=grid
     )
     return work

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +14,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plan_probes import H200, HOST_ONLY
 
 from gridstone import content
 from gridstone.clock import STAMP, Work
+from gridstone.declaration import Machine
 
 LINE, PIECE = 128, 4096  # bytes; those of a piece may lie near one another in L2
 scopes: Any = content.load_module(content.folder("runners") / "scopes.py")
+codes: Any = content.load_module(content.folder("runners") / "contention_codes.py")
 
 
 def device(multiprocessors: int, cell: Callable[[Any, int, list[Any]], int]) -> Any:
@@ -138,11 +142,9 @@ def test_counters_of_a_grid_stay_in_step_while_the_lines_move_on(grid: int, shar
     for _ in range(samples):
         work.clock.take(1)
     assert work.verify is not None and work.verify()
-    ahead, each = (
-        1,
-        4,
-    )  # times that a line is met on: before all samples, and by the two chains of the sample that has it
-    lines, rest = scopes._LINES * grid * samples, scopes._LINES * grid * (scopes._SAMPLES - samples)
+    ahead, each = 1, 4  # times that a line is met on: before all samples, and by the chains of the sample that has it
+    of_sample, unused = codes.MEETING_LINES * grid, codes.MEETING_SAMPLES - samples
+    lines, rest = of_sample * samples, of_sample * unused
     assert Counter(barriers.used.values()) == Counter({ahead + each: lines, ahead: rest})
     met = Counter(block for blocks in barriers.met for block in blocks)
     assert len(met) == grid and len(set(met.values())) == 1  # and all SMs
@@ -164,4 +166,22 @@ def test_a_launch_meets_on_lines_all_over_l2() -> None:
 
     for multiprocessors in (58, 108, 132, 148, 188):
         scopes.grid_barrier(device(multiprocessors, note), count=2).clock.take(1)
-    assert all(len(np.unique(pieces)) == scopes._LINES for pieces in seen)
+    assert all(len(np.unique(pieces)) == codes.MEETING_LINES for pieces in seen)
+
+
+def test_the_lines_of_a_grid_take_as_much_memory_as_is_asked_for() -> None:
+    for multiprocessors in (2, 14, 132, 188):
+        meets = Barriers()
+        gpu = device(multiprocessors, meets)
+        scopes.grid_barrier(gpu, count=2)
+        assert gpu.size == codes.meeting_bytes(multiprocessors)
+        assert (max(meets.used) + 1) * LINE <= gpu.size
+
+
+@pytest.mark.parametrize(("multiprocessors", "memory", "able"), [(14, 2 << 30, True), (132, 2 << 30, False)])
+def test_a_small_gpu_needs_less_memory_for_a_barrier_of_its_grid(multiprocessors: int, memory: int, able: bool) -> None:
+    small = Machine(
+        host="h", cpu="c", cores=2, memory=1 << 34, gpu=replace(H200, memory=memory, multiprocessors=multiprocessors)
+    )
+    assert (codes.place_to_meet.missing(small, {}) is None) is able
+    assert codes.place_to_meet.missing(HOST_ONLY, {}) is None  # that there is no GPU is said already
