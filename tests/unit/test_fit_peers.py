@@ -150,6 +150,17 @@ def test_what_cannot_be_told_names_the_run_that_would_tell_it(
     assert {missing(c, four) for c in planned} == {None}
 
 
+def test_of_another_machine_that_measured_one_size_a_pair_takes_nothing(tmp_path: Path) -> None:
+    machine(tmp_path, [(0, 1), (1, 0)])
+    rows = [({"src": s, "dst": d, "bytes": ENDS[0]}, "bandwidth", "B/s", ENDS[0] / 1e-3) for s, d in PAIRS]
+    other = write_run(tmp_path / "other", {"peer/pairs": rows}, uuid="GPU-2", host="node2")
+    fit([tmp_path / "run", other], tmp_path / "both")
+    one, both = (gridstone.model.load(tmp_path / name) for name in ("model", "both"))
+    for size in (ENDS[0], 1 << 20):
+        asked = {"src": "gpu2", "dst": "gpu3", "bytes": size}
+        assert both.transfer_time(**asked).value == one.transfer_time(**asked).value
+
+
 def test_pairs_that_nothing_joins_by_what_is_written_are_said_to_have_fed_nothing(tmp_path: Path) -> None:
     machine(tmp_path, [(0, 1), (1, 0)], around=None)
     document = json.loads((tmp_path / "model" / "model.json").read_text())

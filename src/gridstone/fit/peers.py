@@ -93,10 +93,15 @@ def _borrowing(ladders: Mapping[Pair, Sought], rows: pd.DataFrame, ends: pd.Data
 
 
 def _borrowed(rows: pd.DataFrame, pair: Pair, ladders: Mapping[Pair, _Ladder], like: str) -> Sought | None:
-    """A law through the smallest and the largest of a pair's copies; None where they or the ladders do not give one."""
+    """A law through the smallest and the largest of a pair's copies; None where they or the ladders do not give one.
+
+    A site counts that has both: its latency and another one's bandwidth are of no pair, and a law of other sites than
+    one must have two points too.
+    """
     table = cells(rows, factor=rows["bytes"].to_numpy(float), inverse=True, bytes=rows["bytes"])
     low, high = float(table["bytes"].min()), float(table["bytes"].max())
-    table = table[table["bytes"].isin((low, high))].reset_index(drop=True)
+    table = table[table["bytes"].isin((low, high))]
+    table = table[table.groupby("site")["bytes"].transform("nunique") == 2].reset_index(drop=True)
     ends = points(table, ("bytes",))
     used = {one: ladder for one, ladder in ladders.items() if _tells(ladder, low, high)}
     if not used or len(ends) < 2 or ends[0, 1] >= ends[1, 1]:
