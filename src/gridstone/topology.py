@@ -193,7 +193,8 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
     back = [speed for remote, speed in lines[dst] if remote in (None, _bus(nvml.nvmlDeviceGetPciInfo(pair[0])))]
     if not used and _ask(nvml, "nvmlDeviceGetP2PStatus", *pair, _P2P_NVLINK) == 0:
         used, back = ([speed for _, speed in lines[place]] for place in (src, dst))
-    count, every = min(len(used), len(back)), math.fsum(speed for _, speed in lines[src])
+    speeds = [speed for _, speed in lines[src]]
+    count, every = min(len(used), len(back)), math.fsum(speeds) if all(speeds) else None
     if count:
         speed = used[0]
         source = f"{count} NVLinks x {speed / 1e9:.5g} GB/s (NVML)" if speed else ""
@@ -205,7 +206,7 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
             count=count,
             bandwidth=count * speed,
             source=source,
-            total=every,
+            total=every or 0.0,
         )
     ends = [
         (
@@ -218,7 +219,7 @@ def _link(src: int, dst: int, path: str, lines: Sequence[Any], pair: tuple[Any, 
     bandwidth, own = pcie_bandwidth(generation, width), pcie_bandwidth(*ends[0])
     tier = "node" if path in _THROUGH_CPUS else "pcie"
     source = f"PCIe {generation} x{width} after line coding" if bandwidth else ""
-    total = own + every if own else 0.0
+    total = own + every if own and every is not None else 0.0
     return Link(src=src, dst=dst, tier=tier, path=path, bandwidth=bandwidth, source=source, total=total)
 
 

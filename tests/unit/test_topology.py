@@ -104,6 +104,14 @@ def test_bridges_join_two_and_the_rest_goes_over_pcie() -> None:
     assert joining([], 2) is None
 
 
+def test_of_a_gpu_with_a_link_of_unknown_speed_nobody_knows_what_it_has_in_all() -> None:
+    a, b, c = BUSES
+    nvml = Nvml({a: [(b, 25000), (b, 25000), (b, 0)], b: [(a, 25000)] * 3, c: []}, {})
+    found = {(one.src, one.dst): one.total for one in topology.links(BUSES, nvml)}
+    assert found[0, 1] == found[0, 2] == 0.0
+    assert found[1, 0] == 3 * 25e9
+
+
 def test_links_without_a_known_speed_are_links_without_a_limit() -> None:
     class Silent(Nvml):
         def nvmlDeviceGetFieldValues(self, handle: str, fields: list[Any]) -> Any:
