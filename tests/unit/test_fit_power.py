@@ -148,7 +148,13 @@ def test_a_level_that_the_line_does_not_meet_ahead_of_it_is_none():
     falling = np.array([[1.0, 500.0], [1.2, 400], [1.5, 700], [1.6, 700]])
     assert (capped(falling) == falling).all()
     held = capped(np.array([[1.0, 300.0], [1.2, 400], [1.5, 500], [1.6, 504]]))
-    assert held.tolist() == [[1.0, 300.0], [1.2, 400], [pytest.approx(1.404), 502], [1.5, 500], [1.6, 504]]
+    assert held.tolist() == [[1.0, 300.0], [1.2, 400], [pytest.approx(1.4), 500], [1.5, 500], [1.6, 504]]
+
+
+@given(st.lists(st.floats(650, 669), min_size=2, max_size=4))
+def test_no_power_falls_where_the_last_ones_differ_by_what_they_are_known_to(last):
+    points = np.array([[0.2, 300.0], [0.4, 500.0], *([0.7 + 0.05 * i, v] for i, v in enumerate(sorted(last)))])
+    assert (np.diff(capped(points)[:, 1]) >= 0).all()
 
 
 def test_clock_rate_and_energy_belong_together():
