@@ -44,10 +44,13 @@ def test_a_spent_budget_tells_what_lacks_a_pass(said: Said, halfway: Run) -> Non
     assert halfway.info()["status"] == "partial"
 
 
-def test_what_was_measured_elsewhere_is_said_to_lack_a_pass_for_good(said: Said, halfway: Run) -> None:
+@pytest.mark.parametrize("budget", [(), ("--budget", "10m")])
+def test_what_was_measured_elsewhere_is_said_to_lack_a_pass_for_good(
+    said: Said, halfway: Run, budget: tuple[str, ...]
+) -> None:
     for rows in halfway.kept().values():
         halfway.write_cell([replace(row, host="elsewhere") for row in rows])
-    code, out, _ = said("run", "--resume", str(halfway.folder), "--no-report")
+    code, out, _ = said("run", "--resume", str(halfway.folder), "--no-report", *budget)
     assert code == 0
     assert "3 cells lack a pass that cannot be added here" in out
     assert {row.status for rows in halfway.kept().values() for row in rows} == {"ok"}

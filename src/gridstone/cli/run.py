@@ -16,7 +16,7 @@ from gridstone.errors import Ended, NothingMeasured
 if TYPE_CHECKING:
     from gridstone.declaration import Cell, Machine
     from gridstone.plan import Request
-    from gridstone.worker import Event, Tally
+    from gridstone.worker import Event, Session, Tally
 
 
 def run(
@@ -82,8 +82,8 @@ def run(
         return
     _check_any(chosen, machine)
     folder = resume or (out or runs_folder(Path.cwd())) / new_run_id()
-    tally = _measure(chosen, folder, machine, request, resume=resume is not None)
-    _finish(folder, tally, bounded=request.budget_s is not None, as_json=as_json, report=not no_report)
+    session = _measure(chosen, folder, machine, request, resume=resume is not None)
+    _finish(folder, session.tally, spent=session.spent, as_json=as_json, report=not no_report)
 
 
 def _uuid(info: Mapping[str, Any]) -> str | None:
@@ -101,8 +101,8 @@ def _check_any(cells: Sequence[Cell], machine: Machine) -> None:
         raise NothingMeasured(f"this machine can measure none of it: {reasons[0]} (see `gridstone doctor`)")
 
 
-def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Request, *, resume: bool) -> Tally:
-    """Measure into the folder, and return what the cells of the run have become."""
+def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Request, *, resume: bool) -> Session:
+    """Measure into the folder, and return the session, which is over."""
     from gridstone.cli.progress import progress
     from gridstone.stats import PROFILES
     from gridstone.worker import Session
@@ -125,13 +125,13 @@ def _measure(cells: Sequence[Cell], folder: Path, machine: Machine, request: Req
     except (KeyboardInterrupt, Ended):
         print(f"interrupted; go on with: gridstone run --resume {folder}", file=sys.stderr)
         raise
-    return session.tally
+    return session
 
 
-def _finish(folder: Path, tally: Tally, *, bounded: bool, as_json: bool, report: bool) -> None:
+def _finish(folder: Path, tally: Tally, *, spent: bool, as_json: bool, report: bool) -> None:
     """Print what came out. Raises NothingMeasured where no cell has a value to believe.
 
-    bounded: whether a budget may have ended the run before it was complete.
+    spent: whether its budget has ended the run before it was complete.
     """
     from gridstone.cli.headline import headline_table, headlines, trouble_lines, troubles
     from gridstone.cli.output import console, print_json, print_table
@@ -145,7 +145,7 @@ def _finish(folder: Path, tally: Tally, *, bounded: bool, as_json: bool, report:
         for line in trouble_lines(bad):
             screen.print(line, soft_wrap=True)
         if not tally.complete:
-            screen.print(_remains(tally, folder, bounded=bounded), soft_wrap=True)
+            screen.print(_remains(tally, folder, spent=spent), soft_wrap=True)
         screen.print(f"run     {folder}", soft_wrap=True)
     page = _write_report(folder) if report else None
     if as_json:
@@ -159,9 +159,9 @@ def _finish(folder: Path, tally: Tally, *, bounded: bool, as_json: bool, report:
         raise NothingMeasured(f"{folder}: no cell gave a value to believe: {reason}")
 
 
-def _remains(tally: Tally, folder: Path, *, bounded: bool) -> str:
+def _remains(tally: Tally, folder: Path, *, spent: bool) -> str:
     """What a run still lacks, and how it comes to it."""
-    if bounded:
+    if spent:
         short = f", {tally.short} lack a pass" if tally.short else ""
         return f"budget spent, {tally.left} cells left{short}: gridstone run --resume {folder}"
     return (

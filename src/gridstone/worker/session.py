@@ -39,6 +39,8 @@ class Session:
     another moment would have given. Visits mix within blocks of cells, so that an interrupt costs no more than the
     block under way; what the first pass gave is kept until the second has its own. A session that resumes a run makes
     the passes that its cells lack.
+
+    tally: what the cells have become. spent: whether the budget has ended it with cells that were to be visited.
     """
 
     cells: Sequence[Cell]
@@ -52,6 +54,7 @@ class Session:
     _info: dict[str, Any] = field(default_factory=dict)
     _ends: float | None = None
     tally: Tally = field(init=False)
+    spent: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._order = random.Random(self.request.get("seed", 0))
@@ -151,6 +154,7 @@ class Session:
                 self._order.shuffle(pending)
                 for one in list(pending):
                     if self._ends is not None and time.monotonic() > self._ends:
+                        self.spent = True
                         yield from judged()
                         for begun in (g for g in pending if g.begun):
                             yield self._keep(run, begun.cell, list(begun.outcome().rows))
