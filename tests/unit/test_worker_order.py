@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from plan_probes import NODE
 
-from gridstone.declaration import Samples, cell, probe, seconds
+from gridstone.declaration import Need, Samples, cell, cores, probe, seconds
 from gridstone.measure import Taken
 from gridstone.stats import Stopping
 from gridstone.store import Row, Run
@@ -127,22 +127,19 @@ def test_an_interrupt_in_a_visit_keeps_what_those_before_gave(
 
 
 @pytest.mark.parametrize(
-    ("runner", "axes", "cores", "order"),
+    ("runner", "needs", "there", "order"),
     [
-        ("on_cupy", {}, 4, "sent meanwhile"),
-        ("on_cupy", {}, 1, "meanwhile sent"),
-        ("on_cupy", {"threads": 4}, 4, "meanwhile sent"),
-        ("on_host", {}, 4, "meanwhile sent"),
+        ("on_cupy", [], 4, "sent meanwhile"),
+        ("on_cupy", [], 1, "meanwhile sent"),
+        ("on_cupy", [cores(lambda _: 4)], 4, "meanwhile sent"),
+        ("on_host", [], 4, "meanwhile sent"),
     ],
 )
 def test_hosts_are_left_in_peace_while_they_measure(
-    tmp_path: Path, runner: str, axes: dict[str, int], cores: int, order: str
+    tmp_path: Path, runner: str, needs: list[Need], there: int, order: str
 ) -> None:
     def work(gpu: object) -> None:
         """Some work."""
-
-    def threaded(gpu: object, threads: int) -> None:
-        """Some work of threads."""
 
     taken = Taken(samples=Samples(seconds=np.ones(5), work=1.0), readings=(), verified=None)
     seen: list[str] = []
@@ -152,10 +149,8 @@ def test_hosts_are_left_in_peace_while_they_measure(
         meanwhile()
         return Visit(taken=taken, work_s=0.1, process=1, wall_s=0.1)
 
-    declared = {name: [value] for name, value in axes.items()}
-    made = probe(None, family="first", runner=runner, **declared, measures=seconds())(threaded if axes else work)
-    one = cell(made, axes, "source")
-    team = Crew(machine=replace(NODE, cores=cores), log_dir=tmp_path)
+    one = cell(probe(None, family="first", runner=runner, needs=needs, measures=seconds())(work), {}, "source")
+    team = Crew(machine=replace(NODE, cores=there), log_dir=tmp_path)
     known = SimpleNamespace(
         begun=True,
         gpu_use=None,

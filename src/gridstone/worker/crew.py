@@ -179,10 +179,11 @@ class Crew:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
 
         turn: how many visits the cell has had; decides which process makes this one. meanwhile: what this process does
-        beside a visit to a GPU; before one that the host has a share in, as it would take one of the cores: of hosts,
-        with threads of a host, or where there is one core for both.
+        beside a visit to a GPU; before one that asks for cores of the host, as it would take one: of hosts, of a GPU and
+        threads of the host, or of anything where there is one core for both.
         """
-        if cell.gpu_use != "one" or "threads" in cell.axes or self.machine.cores < 2:
+        asks_for_cores = cell.gpu_use != "one" or any(need.name == "cores" for need in cell.probe.needs)
+        if asks_for_cores or self.machine.cores < 2:
             meanwhile()
             meanwhile = nothing
         job = Job(file=cell.probe.file, probe=cell.probe.name, axes=dict(cell.axes), cubin=cubin, samples=samples)
