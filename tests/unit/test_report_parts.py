@@ -70,6 +70,22 @@ def test_limits_are_split_by_what_the_probe_does(rows: pd.DataFrame) -> None:
     assert dram["read"].limit_kind == "memory clock x bus width x 2"
 
 
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_of_cells_with_different_limits_the_nearest_to_its_own_stands_for_the_probe(
+    rows: pd.DataFrame, better: str
+) -> None:
+    chosen = rows[(rows["probe"] == "copy/host_device") & rows["limit"].notna() & (rows["status"] == "ok")]
+    one, two = chosen.head(2).to_dict("records")
+    near = one | {"value": 9.0, "lo": 8.9, "hi": 9.1, "limit": 10.0}
+    far = two | {"value": 15.0, "lo": 14.9, "hi": 15.1, "limit": 20.0}
+    if better == "lower":  # a floor: the smaller value is the farther one
+        near, far = far | {"limit": 14.0}, near | {"limit": 5.0}
+    both = chosen.head(2).assign(better=better, **{c: [near[c], far[c]] for c in ("value", "lo", "hi", "limit")})
+    (bar,) = bars(both, {"copy/host_device": []})
+    assert bar.share == pytest.approx(0.9 if better == "higher" else 14 / 15)
+    assert bar.lo < bar.share < bar.hi
+
+
 def test_a_table_keeps_every_row_and_its_raw_values(rows: pd.DataFrame) -> None:
     chase = rows[rows["probe"] == "latency/pointer_chase"]
     made = table("latency/pointer_chase", chase, ["footprint", "stride"])
@@ -83,6 +99,8 @@ def test_a_table_keeps_every_row_and_its_raw_values(rows: pd.DataFrame) -> None:
 
 def test_labels_name_numbers_and_not_words() -> None:
     assert label({"direction": "h2d", "bytes": 4096, "warps": 8}) == "host to device, 4 KiB, 8 warps"
+    assert label({"direction": "one", "count": 16, "in_flight": 65536}) == "one way, count 16, in flight 64 KiB"
+    assert label({"pattern": "one", "warps": 1}) == "one, 1 warp"
 
 
 def test_the_command_keeps_the_axes_that_speak_of_its_probes() -> None:

@@ -1,4 +1,4 @@
-"""Measured over limit: the best cell of each probe that has a ceiling, split by what it does."""
+"""Measured over limit: the cell of each probe that comes nearest to its ceiling, split by what it does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gridstone.report.select import best, label, trusted
+from gridstone.report.select import label, trusted
 from gridstone.units import format_value
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Bar:
 def bars(rows: pd.DataFrame, axes: Mapping[str, Sequence[str]]) -> list[Bar]:
     """A bar per probe and value of its first worded axis, for the first metric that has a limit; best first."""
     limited = trusted(rows[rows["limit"].notna() & rows["value"].notna()])
-    found: list[Bar | None] = []
+    found: list[Bar] = []
     for probe, metrics in limited.groupby("probe", sort=True):
         group = metrics[metrics["metric"] == metrics["metric"].iloc[0]]
         split = _split(group, axes.get(str(probe), ()))
         parts = [part for _, part in group.groupby(split, sort=False)] if split else [group]
         found += [_bar(part, split, axes.get(str(probe), ())) for part in parts]
-    return sorted(filter(None, found), key=lambda bar: -bar.share)
+    return sorted(found, key=lambda bar: -bar.share)
 
 
 def _split(group: pd.DataFrame, names: Sequence[str]) -> str | None:
@@ -52,13 +52,11 @@ def _split(group: pd.DataFrame, names: Sequence[str]) -> str | None:
     return None
 
 
-def _bar(part: pd.DataFrame, split: str | None, names: Sequence[str]) -> Bar | None:
-    row = best(part)
-    if row is None:
-        return None
+def _bar(part: pd.DataFrame, split: str | None, names: Sequence[str]) -> Bar:
+    lower = part["better"].iloc[0] == "lower"
+    row = part.loc[(part["limit"] / part["value"] if lower else part["value"] / part["limit"]).idxmax()]
     here = {split: row[split]} if split else {}
     rest = {n: row[n] for n in names if n != split and row[n] == row[n] and row[n] is not None}
-    lower = row["better"] == "lower"
     shares = [row["limit"] / row[c] if lower else row[c] / row["limit"] for c in ("value", "lo", "hi")]
     return Bar(
         probe=str(row["probe"]),
