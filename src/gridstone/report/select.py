@@ -11,14 +11,15 @@ from gridstone.units import format_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-BYTE_AXES = frozenset({"footprint", "stride", "bytes", "block", "chunk", "row_bytes", "align", "vector"})
+BYTE_AXES = frozenset({"footprint", "stride", "bytes", "block", "chunk", "row_bytes", "align", "vector", "in_flight"})
 _WORDS = {
     "h2d": "host to device",
     "d2h": "device to host",
     "both": "both ways at once",
     "cuda_core": "cuda-core",
 }
-_COUNTED = {"threads": "threads", "warps": "warps", "vector": "per access", "row_bytes": "per row", "count": "nodes"}
+_WORDS_OF = {("direction", "one"): "one way"}  # words that say something else on other axes
+_COUNTED = {"threads": "threads", "warps": "warps", "vector": "per access", "row_bytes": "per row"}
 
 
 def measured(rows: pd.DataFrame, probe: str, metric: str, **axes: object) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def label(axes: dict[str, Any]) -> str:
 def in_words(name: str, value: Any) -> str:
     """One axis value as a person says it."""
     if isinstance(value, str):
-        return _WORDS.get(value, value.replace("_", " "))
+        return _WORDS_OF.get((name, value)) or _WORDS.get(value, value.replace("_", " "))
     shown = format_bytes(int(value)) if name in BYTE_AXES else f"{value:g}" if isinstance(value, float) else str(value)
     if name in _COUNTED:
         return f"{shown} {_COUNTED[name] if value != 1 else _COUNTED[name].removesuffix('s')}"
