@@ -96,3 +96,13 @@ def test_a_value_without_a_logarithm_makes_the_axis_linear() -> None:
     sizes = Scale(label="bytes", unit="B", log=True)
     picture = lines([series("one", [0.0, 64.0, 128.0], [0.0, 3.0, 5.0])], x=sizes, y=LOG, alt="from nothing on")
     assert {"0", "100 B"} <= {words for _, _, words in drawn(picture)}
+
+
+@pytest.mark.parametrize("label", ["a", "bf16 to e5m2 to f16, emulated"])
+@pytest.mark.parametrize("unit", ["", "pair/cycle", "operation/cycle"])
+def test_values_beside_their_dots_end_within_the_picture(label: str, unit: str) -> None:
+    listed = [Dot(label=label, value=v, lo=v, hi=1.01 * v) for v in (63.18, 31.77, 0.0)]
+    picture = dots(listed, x=Scale(label="rate", unit=unit), alt="values")
+    values = [(left, words) for left, _, words in drawn(picture) if words.startswith(("63.18", "31.77"))]
+    assert len(values) == 2
+    assert all(left + 5 * len(words) <= box(picture)[0] for left, words in values)

@@ -14,6 +14,8 @@ from gridstone.units import format_value
 
 _CHARACTER, _MARGINS = 5.0, 24.0  # points: a character of a label, and what lies around labels and axes
 _LONGEST = 34  # characters; a longer label would leave no room for the picture
+_AHEAD = 7  # points between a dot's interval and its value
+_MOST = 0.6  # the share of an axis that is left to a value beside the longest bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
                 format_value(dot.value, x.unit),
                 (max(dot.hi, dot.value), row),
                 textcoords="offset points",
-                xytext=(7, 0),
+                xytext=(_AHEAD, 0),
                 va="center",
                 color=INK,
                 fontsize=8.5,
@@ -59,7 +61,7 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
         names = [shortened(d.label, _LONGEST) for d in listed]
         room = 72 * HALF[0] - _CHARACTER * max(map(len, names)) - _MARGINS
         apply(axes.xaxis, x, [0, *(d.hi for d in listed)], room=room)
-        axes.set_xlim(min(0, 1.1 * min(d.lo for d in listed)), 1.3 * max(0, *(d.hi for d in listed)) or 1)
+        axes.set_xlim(min(0, 1.1 * min(d.lo for d in listed)), _end(listed, x.unit, room))
         axes.set_yticks(range(len(listed)), names)
         axes.set_ylim(len(listed) - 0.4, -0.6)
         axes.tick_params(axis="y", labelcolor=INK)
@@ -68,3 +70,13 @@ def dots(listed: Sequence[Dot], *, x: Scale, alt: str) -> str:
 
     height = max(1.5, 0.75 + 0.27 * len(listed))
     return draw(paint, size=(HALF[0], height), alt=alt)
+
+
+def _end(listed: Sequence[Dot], unit: str, room: float) -> float:
+    """Where the axis ends so that each value, written right of its dot, ends before: the layout does not see to that.
+
+    room: points that the axis takes.
+    """
+    shares = [min(_MOST, (_AHEAD + _CHARACTER * len(format_value(d.value, unit))) / room) for d in listed]
+    ends = [max(d.hi, d.value) / (1 - share) for d, share in zip(listed, shares, strict=True)]
+    return max(*ends, 1.3 * max(0, *(d.hi for d in listed))) or 1
