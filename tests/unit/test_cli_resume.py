@@ -25,7 +25,7 @@ def halfway(tmp_path: Path, bench: Path) -> Run:
 def test_a_dry_run_lists_what_lacks_a_pass(said: Said, halfway: Run) -> None:
     code, out, _ = said("run", "--resume", str(halfway.folder), "--dry-run")
     assert code == 0
-    assert out.splitlines()[-2:] == ["1 cells are finished, 3 lack a pass", "3 cells to measure, 0 to skip, seed 1"]
+    assert out.splitlines()[-2:] == ["1 cell is finished, 3 lack a pass", "3 cells to measure, 0 to skip, seed 1"]
     _, out, _ = said("run", "--resume", str(halfway.folder), "--dry-run", "--json")
     document = json.loads(out)
     assert [record["passes"] for record in document["run"]] == [1, 1, 1]
@@ -37,7 +37,7 @@ def test_a_spent_budget_tells_what_lacks_a_pass(said: Said, halfway: Run) -> Non
     code, out, error = said(*words)
     assert code == 0
     assert f"budget spent, 0 cells left, 3 lack a pass: gridstone run --resume {halfway.folder}" in out
-    assert "1 cells are finished, 3 lack a pass" in error
+    assert "1 cell is finished, 3 lack a pass" in error
     _, out, _ = said(*words, "--json")
     document = json.loads(out)
     assert (document["left"], document["lack_pass"]) == (0, 3)

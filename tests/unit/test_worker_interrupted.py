@@ -16,7 +16,7 @@ import pytest
 from faulty_cells import CELLS, STEADY, environment, written
 
 import gridstone
-from gridstone.cli import main
+from gridstone.cli import main, words
 from gridstone.stats import PROFILES
 
 VISITS, PASSES = PROFILES["quick"].least, PROFILES["quick"].passes
@@ -163,7 +163,7 @@ def test_a_pass_that_is_added_may_be_stopped_too(stage: Stage, deadly: signal.Si
     assert lacking
     stage.hang_at = 0
     _, said = stage.start("--resume", str(stage.run())).communicate(timeout=PATIENCE_S)
-    assert f"{CELLS - lacking} cells are finished, {lacking} lack a pass" in said
+    assert words.resumed(CELLS - lacking, lacking) in said
     whole(stage)
 
 

@@ -33,7 +33,7 @@ def gathered(cells: Iterable[tuple[str, str | None, int]]) -> list[str]:
     lines = []
     for reason, counts in by_reason.items():
         total = sum(counts.values())
-        number = f"{total} cell{'' if total == 1 else 's'}"
+        number = _cells(total)
         families = sorted({probe.split("/")[0] for probe in counts})
         whom = f"{next(iter(counts))}, {number}" if len(counts) == 1 else f"{number} of {', '.join(families)}"
         lines.append(f"{whom}: {reason}" if reason else whom)
@@ -42,7 +42,12 @@ def gathered(cells: Iterable[tuple[str, str | None, int]]) -> list[str]:
 
 def resumed(finished: int, short: int) -> str:
     """What a run that is resumed has: `12 cells are finished, 3 lack a pass`."""
-    return f"{finished} cells are finished" + (f", {short} lack a pass" if short else "")
+    done = f"{_cells(finished)} {'is' if finished == 1 else 'are'} finished"
+    return done + (f", {short} {'lacks' if short == 1 else 'lack'} a pass" if short else "")
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
 
 
 def share_of_limit(row: Mapping[str, Any]) -> str:
