@@ -59,7 +59,7 @@ def _heading(half, calm):
     count = len(
         {frozenset((row["kind"], row["other"])) for row in good.to_dict("records") if row["kind"] != row["other"]}
     )
-    return f"Of {count} pairs that share the GPU {len(calm)} do not disturb each other; {said}"
+    return f"In {len(calm)} of {count} pairs that share the GPU neither is disturbed; {said}"
 
 
 def _lead(half, calm):

@@ -187,7 +187,7 @@ def _laid(row):
     pattern = "" if row["pattern"] == "load" else f" {_pattern(row).split(' ', 1)[1]}"
     form = " im2col" if row["form"] == "im2col" else ""
     tier = _TIERS.get(row["tier"], row["tier"])
-    return f"{tier}{pattern} {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{form}{swizzle}"
+    return f"{tier}{pattern}, {format_bytes(int(row['bytes']))}, {int(row['dims'])}D{form}{swizzle}"
 
 
 def _rounds(rows):

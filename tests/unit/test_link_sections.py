@@ -117,7 +117,7 @@ def test_co_run_names_the_pairs_that_do_not_disturb_each_other(rows: pd.DataFram
     made = corun.section(of(rows, "corun"))
     assert (
         made.heading
-        == "Of 21 pairs that share the GPU 19 do not disturb each other; gather goes 2.10 times slower beside h2d"
+        == "In 19 of 21 pairs that share the GPU neither is disturbed; gather goes 2.10 times slower beside h2d"
     )
     assert "tensor with stream" in made.lead
     assert "stream with gemv" not in made.lead

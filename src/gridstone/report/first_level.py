@@ -75,13 +75,15 @@ def _beyond(x: Floats, latency: Floats, hit: float, miss: float, passage: Passag
     """What the footprints say that follow the largest one that is kept."""
     last, half = passage.last, format_bytes(int(x[passage.half]))
     share = float(latency[last + 1] - hit) / (miss - hit)
-    more = f"{percent(x[last + 1] / x[last] - 1)} beyond it, {percent(min(1.0, max(0.0, share)))} of the way to a miss"
-    return f"{more}{_order(share)}; of {half} less than half is found again"
+    more, way = percent(x[last + 1] / x[last] - 1), percent(min(1.0, max(0.0, share)))
+    return (
+        f"with {more} more, loads go {way} of the way to a miss{_order(share)}; of {half} less than half is found again"
+    )
 
 
 def _order(share: float) -> str:
     """What a ring that is a little too large says of replacement: were the oldest line first to go, all would miss."""
-    return ", which is not the oldest line first" if share < _OLDEST_FIRST else ""
+    return ", so that it is not the oldest line that goes first" if share < _OLDEST_FIRST else ""
 
 
 def line(rows: pd.DataFrame) -> Iterator[Finding]:

@@ -63,7 +63,8 @@ def _halved(shares: pd.DataFrame, **of: Any) -> Iterator[Finding]:
     if passage is None:
         return
     half = format_bytes(int(x[passage.half]))
-    note = f"{percent(at.before)} of loads within, {percent(at.after)} beyond; of {half} less than half as many"
+    shares = f"{percent(at.before)} of loads hit there within it, {percent(at.after)} far beyond"
+    note = f"{shares}; of {half} less than half as many"
     yield Finding(unit="B", note=note, **of, **at_passage(found, passage))
 
 
