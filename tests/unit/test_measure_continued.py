@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plan_probes import NODE
 
@@ -58,6 +58,16 @@ def visits(draw: st.DrawFn) -> Taken:
     )
 
 
+def one_visit(seconds_taken: float, sm_hz: float) -> Taken:
+    once = Samples(
+        seconds=np.array([seconds_taken]),
+        cycles=np.ones(1),
+        sm_hz=np.array([sm_hz]),
+        observed={"power": np.array([float("nan")])},
+    )
+    return Taken(samples=once, readings=(), verified=None)
+
+
 def made(taken: Sequence[Taken], processes: Sequence[int], passes: Sequence[int]) -> list[Row]:
     return [replace(row, passes=list(passes), wall_s=1.0) for row in rows(CELL, taken, processes, CODE, NODE, "r")]
 
@@ -68,6 +78,7 @@ def lists(row: Row) -> str:
     return repr([np.asarray(getattr(row, name), dtype=float).tolist() for name in names])
 
 
+@example([one_visit(float("nan"), 1.95e9)], [one_visit(1.0, float("nan"))])
 @given(st.lists(visits(), min_size=1, max_size=4), st.lists(visits(), min_size=1, max_size=4))
 def test_two_sessions_give_the_row_of_one(first: list[Taken], second: list[Taken]) -> None:
     ids = [[at % 3 for at in range(len(first))], [10 + at % 3 for at in range(len(second))]]
@@ -77,9 +88,12 @@ def test_two_sessions_give_the_row_of_one(first: list[Taken], second: list[Taken
     for whole, (before, after) in zip(one, two, strict=True):
         row = continued(before, after, None, NODE)
         assert lists(row) == lists(whole)
-        same = ("value", "lo", "hi", "n", "verified", "throttle", "limit_kind", "kernel_sha256", "sass_ok", "opcodes")
+        same = ("value", "lo", "hi", "n", "verified", "throttle", "kernel_sha256", "sass_ok", "opcodes")
         assert [getattr(row, name) for name in same] == [getattr(whole, name) for name in same]
         assert row.wall_s == 2.0
+        # A session with a clock and no usable sample hands over no limit, though one session of both has it.
+        lost = None in (before.limit, after.limit)
+        assert row.limit_kind == whole.limit_kind or (lost and row.limit_kind is None)
         for name in ("sm_mhz", "mem_mhz", "power_w", "temperature_c", "limit"):
             known = [v for v in (getattr(before, name), getattr(after, name)) if v is not None]
             found = getattr(row, name)
