@@ -179,8 +179,8 @@ class Crew:
         """Set a cell up and take samples of it. A cell that raises, hangs or kills its process is a Failure.
 
         turn: how many visits the cell has had; decides which process makes this one. meanwhile: what this process does
-        beside a visit to a GPU; before one that asks for cores of the host, as it would take one: to hosts, to a GPU and
-        threads beside it, or to anything where one core is all there is.
+        beside a visit to a GPU; before one that asks for cores of the host, as it would take one: to hosts, to a GPU
+        and threads beside it, or to anything where one core is all there is.
         """
         asks_for_cores = cell.gpu_use != "one" or any(need.name == "cores" for need in cell.probe.needs)
         if asks_for_cores or self.machine.cores < 2:
