@@ -61,7 +61,7 @@ def test_a_subroutine_within_a_subroutine_is_looked_into() -> None:
 @pytest.mark.parametrize("arch", ["sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"])
 def test_ieee_division_without_its_way_out_is_counted(arch: str) -> None:
     binary, contracts = built("pipes/latency", {"function": "div_rn_f32"}, arch)
-    steps = 4 if arch in ("sm_80", "sm_89") else 8
+    steps = 8 if arch in ("sm_80", "sm_89") else 16
     said = {"none": "for a subroutine", "within": "does not run in every iteration"}
     demands = [demand("FFMA", 5 * steps, calls) for calls in said]
     claimed, *others = check_all([(binary, contracts), *((binary, [one]) for one in demands)])
