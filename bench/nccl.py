@@ -1,14 +1,13 @@
 """NCCL on one GPU per rank: collectives, messages and rings, what they cost beside a GEMM, and what overlap saves."""
 
 import functools
-import os
-import statistics
 
-from gridstone import Limit, content, gpu_memory, loop, nccl, observed, own_links, probe, rate, seconds, values
+from gridstone import content, gpu_memory, loop, nccl, observed, probe, rate, seconds, values
 from gridstone.collectives import BUS
 from gridstone.ranks import elsewhere
 from gridstone.topology import gpu_count, joint_tiers
 
+_limits = content.load_module(content.folder("runners") / "nccl_limits.py")
 _COUNT = max(2, gpu_count())
 _RANKS = values(
     sorted({n for n in (2, 4, 8) if n <= _COUNT} | {_COUNT}),
@@ -45,33 +44,6 @@ def _runner(name):
     return content.load_module(content.folder("runners") / f"{name}.py")
 
 
-def _own_links(machine, axes, samples):
-    """What the GPU with the fewest links sends or gets one way: a rank must do so with the bytes of the bus bandwidth.
-
-    Only the bus bandwidth of an all-reduce counts more than that where the switch adds up: there each rank may send its
-    array once and get the sum. Everywhere else 2 (n - 1) / n of it go out of a rank on average, and no algorithm does
-    with less (Patarasuk and Yuan, 2009).
-    """
-    ranks = int(axes.get("ranks", 2))
-    each = () if axes["tier"] == "network" else own_links(machine, ranks)
-    if not each:
-        return None
-    least = min(each, key=lambda one: one.value)
-    if axes.get("collective") != "allreduce":
-        return least
-    once = BUS["allreduce"](ranks)
-    if once > 1 and _adds_up_in_switches(machine, axes):
-        return Limit(value=once * least.value, kind=f"{least.kind} x {once:g}, if the switch adds up")
-    return Limit(value=min(once * least.value, statistics.fmean(one.value for one in each)), kind=least.kind)
-
-
-def _adds_up_in_switches(machine, axes):
-    """Whether NCCL may leave sums to the switch (NVLS): from Hopper on, unless it is told otherwise."""
-    forced = axes.get("algorithm") in ("ring", "tree")
-    off = os.environ.get("NCCL_NVLS_ENABLE") == "0"
-    return axes["tier"] == "nvlink" and not forced and not off and machine.gpu.compute_capability >= (9, 0)
-
-
 def _measured(nccl, program, *, tier, ranks, bytes, bus, algorithm="default", protocol="default", **axes):
     return nccl.work(
         getattr(_runner("nccl_programs"), program),
@@ -93,7 +65,7 @@ def _measured(nccl, program, *, tier, ranks, bytes, bus, algorithm="default", pr
     ranks=_RANKS,
     bytes=_BYTES,
     measures=_MEASURES,
-    limit={"bandwidth_bus": _own_links},
+    limit={"bandwidth_bus": _limits.of_own_links},
     needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
     where=lambda tier, collective, ranks, bytes: collective in _WHOLE or bytes >= 4 * ranks,
     budget=0.6,
@@ -121,7 +93,7 @@ def collective(nccl, *, tier, collective, ranks, bytes):
     ranks=_RANKS,
     bytes=values(_LADDER[::2], quick=_LADDER[::7], open=True, unit="B", low=4, multiple=4),
     measures=_MEASURES,
-    limit={"bandwidth_bus": _own_links},
+    limit={"bandwidth_bus": _limits.of_own_links},
     needs=[_ALL, gpu_memory(lambda axes: 2 * axes["bytes"])],
     where=lambda tier, collective, algorithm, protocol, ranks, bytes: collective in _WHOLE or bytes >= 4 * ranks,
     budget=0.5,
@@ -148,7 +120,7 @@ def forced(nccl, *, tier, collective, algorithm, protocol, ranks, bytes):
     tier=_TIER,
     bytes=_BYTES,
     measures=_MEASURES,
-    limit={"bandwidth_bus": _own_links},
+    limit={"bandwidth_bus": _limits.of_own_links},
     needs=[_PAIR, gpu_memory(lambda axes: 2 * axes["bytes"])],
     budget=0.6,
     fits="collective",
@@ -166,7 +138,7 @@ def send(nccl, *, tier, bytes):
     ranks=_RANKS,
     bytes=values(_LADDER[:-1], quick=_LADDER[1:-1:9], open=True, unit="B", low=4, multiple=4),
     measures=_MEASURES,
-    limit={"bandwidth_bus": _own_links},
+    limit={"bandwidth_bus": _limits.of_own_links},
     needs=[_ALL, gpu_memory(lambda axes: 3 * axes["bytes"])],
     budget=0.5,
     fits="collective",

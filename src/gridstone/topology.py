@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gridstone.adapters import ROOT, is_up, memory_node
 from gridstone.declaration import TIERS, Link, joining, pcie_bandwidth
 
-ROOT = Path("/")
 # Names by which nvidia-smi topo -m calls the levels of nvmlGpuTopologyLevel_t, and the tier of a copy across them.
 _LEVELS = {0: "PIX", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
 _THROUGH_CPUS = ("NODE", "SYS")
@@ -72,41 +72,6 @@ def links(handles: Sequence[Any], nvml: Any) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def nics(root: Path = ROOT) -> list[dict[str, Any]]:
-    """Ports of InfiniBand and RoCE adapters, then other interfaces with a device: name, kind, state, B/s one way, and
-    memory node."""
-    found: list[dict[str, Any]] = []
-    carried = set()
-    for port in _listed(root / "sys/class/infiniband", "*/ports/*"):
-        adapter = port.parent.parent
-        rate = (_text(port / "rate") or "").split()
-        carried |= {path.name for path in _listed(adapter / "device/net", "*")}
-        found.append(
-            {
-                "name": f"{adapter.name}:{port.name}",
-                "kind": _text(port / "link_layer") or "InfiniBand",
-                "state": (_text(port / "state") or "").partition(": ")[2].lower() or None,
-                "bandwidth": float(rate[0]) * 1e9 / 8 if rate and _is_number(rate[0]) else None,
-                "numa_node": _node(adapter / "device"),
-            }
-        )
-    for interface in _listed(root / "sys/class/net", "*"):
-        if interface.name in carried or not (interface / "device").exists():
-            continue
-        speed = _text(interface / "speed")
-        known = speed is not None and _is_number(speed) and float(speed) > 0
-        found.append(
-            {
-                "name": interface.name,
-                "kind": "Ethernet",
-                "state": _text(interface / "operstate"),
-                "bandwidth": float(speed) * 1e6 / 8 if known and speed is not None else None,
-                "numa_node": _node(interface / "device"),
-            }
-        )
-    return found
-
-
 def gpu_nodes(handles: Sequence[Any], nvml: Any, root: Path = ROOT) -> list[int | None]:
     """The memory node that each GPU hangs on: /sys/bus/pci knows it, NVML where that is not mounted."""
     found = []
@@ -114,7 +79,7 @@ def gpu_nodes(handles: Sequence[Any], nvml: Any, root: Path = ROOT) -> list[int 
         bus = nvml.nvmlDeviceGetPciInfo(handle).busId
         name = (bus.decode() if isinstance(bus, bytes) else str(bus)).lower()
         domain, _, rest = name.partition(":")
-        node = _node(root / "sys/bus/pci/devices" / f"{domain[-4:]}:{rest}")
+        node = memory_node(root / "sys/bus/pci/devices" / f"{domain[-4:]}:{rest}")
         found.append(_ask(nvml, "nvmlDeviceGetNumaNodeId", handle) if node is None else node)
     return found
 
@@ -139,7 +104,7 @@ def described(
             for one in ways
         ],
         "nics": [dict(adapter) for adapter in adapters],
-        "tiers": [*(["gpu"] if nodes else []), *tiers, *(["network"] if any(_up(a) for a in adapters) else [])],
+        "tiers": [*(["gpu"] if nodes else []), *tiers, *(["network"] if any(is_up(a) for a in adapters) else [])],
         "joined_by": joining(ways, len(nodes)),
     }
 
@@ -157,7 +122,7 @@ def in_words(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"GPUs {'all pairs' if len(pairs) == every else ', '.join(pairs)}: {kind}" for kind, pairs in kinds.items()
     ]
-    for nic in (one for one in found.get("nics", ()) if _up(one) and one["bandwidth"]):
+    for nic in (one for one in found.get("nics", ()) if is_up(one) and one["bandwidth"]):
         node = "" if nic["numa_node"] is None else f", memory node {nic['numa_node']}"
         lines.append(f"{nic['name']}: {nic['kind']}, {nic['bandwidth'] * 8 / 1e9:g} Gbit/s{node}")
     return lines
@@ -234,30 +199,3 @@ def _ask(nvml: Any, name: str, *args: Any) -> Any:
         return getattr(nvml, name)(*args)
     except (AttributeError, TypeError, nvml.NVMLError):
         return None
-
-
-def _up(adapter: Mapping[str, Any]) -> bool:
-    return adapter["state"] in ("active", "up")
-
-
-def _node(device: Path) -> int | None:
-    text = _text(device / "numa_node")
-    return int(text) if text and text.isdigit() else None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or None
-    except OSError:
-        return None
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
-
-
-def _listed(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(folder.glob(pattern))
-    except OSError:
-        return []

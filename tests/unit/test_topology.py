@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gridstone import topology
+from gridstone import adapters, topology
 from gridstone.declaration import Link, Machine, Samples, joining, nccl, pcie_bandwidth, peer_link, peers
 
 
@@ -151,7 +151,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_adapters_and_memory_nodes(tree: Path) -> None:
-    found = {nic["name"]: nic for nic in topology.nics(tree)}
+    found = {nic["name"]: nic for nic in adapters.nics(tree)}
     assert sorted(found) == ["eth0", "eth1", "mlx5_0:1", "mlx5_1:1"]
     assert found["mlx5_0:1"] == {
         "name": "mlx5_0:1",
@@ -170,7 +170,7 @@ def test_adapters_and_memory_nodes(tree: Path) -> None:
 def test_what_run_json_keeps_and_what_is_said_of_it(tree: Path) -> None:
     nvml = Nvml({bus: [(None, 26562)] * 18 for bus in BUSES}, {})
     ways = topology.links(BUSES[:2], nvml)
-    kept = topology.described(ways, [0, 1], topology.nics(tree))
+    kept = topology.described(ways, [0, 1], adapters.nics(tree))
     assert kept["tiers"] == ["gpu", "nvlink", "network"]
     assert kept["joined_by"] == "nvlink"
     assert kept["links"][0]["bandwidth"] == pytest.approx(478.1e9, rel=1e-3)
@@ -182,7 +182,7 @@ def test_what_run_json_keeps_and_what_is_said_of_it(tree: Path) -> None:
 
 
 def test_nothing_to_read_is_nothing_found(tmp_path: Path) -> None:
-    assert topology.nics(tmp_path) == []
+    assert adapters.nics(tmp_path) == []
     kept = topology.described((), [], [])
     assert kept == {"gpus": [], "links": [], "nics": [], "tiers": [], "joined_by": None}
     assert topology.in_words(kept) == []

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from gridstone import topology
+from gridstone import adapters, topology
 from gridstone.declaration import Gpu, Machine
 from gridstone.device.nvml import DriverError, ask, nvml, text
 from gridstone.errors import UsageError
@@ -58,7 +58,7 @@ def surroundings(machine: Machine) -> dict[str, Any]:
     """What run.json keeps of the links between the visible GPUs, their memory nodes and the network adapters."""
     handles = visible() if machine.gpu is not None else []
     nodes = topology.gpu_nodes(handles, nvml()) if handles else []
-    return topology.described(machine.links, nodes, topology.nics())
+    return topology.described(machine.links, nodes, adapters.nics())
 
 
 def visible() -> list[Any]:
